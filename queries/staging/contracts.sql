@@ -1,0 +1,212 @@
+-- The canonical tables: what every staging model with a line `feeds: <table>` yields, column for
+-- column. `staging.<table>` is generated as the union of its feeders; with none it is empty.
+-- Times are UTC and half-open; ids are text; money is in billing_currency.
+
+create table cost_lines (
+    source varchar,  -- the configured source that delivered the line
+    billing_period date,  -- first day of the invoice's month
+    charge_date date,  -- UTC day of use; the first day where a charge covers more than one
+    charge_hour timestamp,  -- start of the hour of use; null where the charge is longer than an hour
+    charge_period_start timestamp,  -- inclusive
+    charge_period_end timestamp,  -- exclusive
+    billed_cost decimal(38, 12),  -- cash: what the invoice says
+    effective_cost decimal(38, 12),  -- amortised: commitments spread over what they cover
+    list_cost decimal(38, 12),  -- at list price
+    contracted_cost decimal(38, 12),  -- at the negotiated price, before commitments
+    billing_currency varchar,  -- ISO 4217
+    billing_account_id varchar,
+    billing_account_name varchar,
+    sub_account_id varchar,
+    sub_account_name varchar,
+    invoice_id varchar,  -- null until the invoice is final
+    service_provider_name varchar,  -- who provides the service
+    host_provider_name varchar,  -- whose machines it runs on
+    service_category varchar,  -- FOCUS service category
+    service_name varchar,
+    region_id varchar,
+    availability_zone varchar,
+    resource_id varchar,  -- as the bill writes it, except instance ids: the last part alone
+    resource_name varchar,
+    resource_type varchar,
+    charge_category varchar,  -- Usage, Purchase, Tax, Credit, Adjustment
+    charge_class varchar,  -- Correction, or null
+    charge_frequency varchar,  -- One-Time, Recurring, Usage-Based
+    charge_description varchar,
+    commitment_discount_id varchar,
+    commitment_discount_type varchar,
+    commitment_discount_status varchar,  -- Used, Unused, or null
+    pricing_category varchar,  -- Standard, Dynamic, Committed, Other
+    consumed_quantity decimal(38, 12),
+    consumed_unit varchar,
+    sku_id varchar,
+    sku_meter varchar,  -- the provider's usage type
+    tags map(varchar, varchar),  -- keys as delivered
+    x_line_class varchar,  -- instance, managed_job, volume, snapshot, object_storage, object_requests, transfer, nat, load_balancer, control_plane, commitment_unused, purchase, support, tax, credit, saas, other
+    x_instance_type varchar,  -- p4d.24xlarge; null where the line is not a machine's
+    x_from_region varchar,  -- transfers: where the bytes came from
+    x_to_region varchar  -- transfers: a region, 'internet', or null
+);
+
+create table runs (
+    run_key varchar,  -- sha256 of source, native id and attempt
+    source varchar,
+    native_id varchar,  -- the tracker's own id
+    attempt integer,  -- from 1
+    parent_native_id varchar,  -- the run that started this one: pipelines, sweeps
+    kind varchar,  -- training, job, pipeline, notebook, serving
+    run_name varchar,
+    experiment varchar,
+    user_raw varchar,  -- as the source names the user; identities make a person of it
+    team_raw varchar,
+    project_raw varchar,
+    status varchar,  -- queued, running, succeeded, failed, cancelled, preempted, lost
+    status_raw varchar,
+    started_at timestamp,
+    ended_at timestamp,  -- null while it runs
+    last_seen_at timestamp,  -- newest sign of life; closes runs that never end
+    code_sha varchar,
+    code_is_dirty boolean,
+    gpu_count decimal(18, 6),  -- GPUs held, where the source says
+    cloud_job_arn varchar  -- a managed job's id as the bill writes it
+);
+
+create table run_places (
+    run_key varchar,
+    cluster varchar,
+    namespace varchar,
+    pod varchar,
+    pod_uid varchar,
+    node varchar,
+    instance_id varchar,  -- as cost_lines.resource_id writes it
+    gpu_count decimal(18, 6),
+    started_at timestamp,
+    ended_at timestamp
+);
+
+create table run_inputs (
+    run_key varchar,
+    dataset_uri varchar,  -- normalised: lower-case scheme and host, s3a and s3n as s3, no trailing slash
+    dataset_name varchar,
+    dataset_digest varchar,
+    context varchar,  -- training, evaluation, ...
+    bytes_read bigint  -- where the source says
+);
+
+create table run_outputs (
+    run_key varchar,
+    dataset_uri varchar  -- data that the run wrote, normalised as run_inputs
+);
+
+create table run_models (
+    run_key varchar,
+    model_name varchar,
+    model_version varchar
+);
+
+create table pod_hours (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    namespace varchar,
+    pod varchar,
+    pod_uid varchar,
+    node varchar,
+    run_native_id varchar,  -- from a pod label, where one names the run
+    user_raw varchar,  -- from pod labels
+    team_raw varchar,
+    project_raw varchar,
+    model_raw varchar,  -- the model a serving pod serves, from a pod label
+    held_seconds integer,  -- running within the hour, 0 to 3600
+    gpu_units decimal(18, 6),  -- GPUs held while running; fractions where shared
+    cpu_cores decimal(18, 6),  -- the larger of request and use, while running
+    memory_gib decimal(18, 6)  -- the larger of request and use, while running
+);
+
+create table node_hours (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    node varchar,
+    instance_id varchar,  -- last part of the provider id
+    instance_type varchar,
+    gpu_capacity decimal(18, 6),
+    cpu_capacity decimal(18, 6),
+    memory_gib_capacity decimal(18, 6),
+    up_seconds integer  -- 0 to 3600
+);
+
+create table gpu_hours (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    node varchar,
+    gpu_uuid varchar,
+    gpu_instance_id varchar,  -- MIG instance, or null
+    namespace varchar,
+    pod varchar,
+    activity double,  -- mean share of the hour the GPU was active, 0 to 1
+    activity_max double,
+    memory_used_gib double,
+    power_watts double,
+    sample_share double  -- samples seen of those expected, 0 to 1; missing is unknown, not idle
+);
+
+create table people (
+    user_id varchar,  -- the one id of a person
+    user_name varchar,  -- for readers
+    email varchar
+);
+
+create table aliases (
+    alias varchar,  -- a name that some system gives the person; compared without case
+    user_id varchar,
+    valid_from date,  -- inclusive; null: always
+    valid_to date  -- exclusive; null: for ever
+);
+
+create table memberships (
+    user_id varchar,
+    team varchar,
+    valid_from date,
+    valid_to date
+);
+
+create table ownership_rules (
+    rule_id varchar,
+    position integer,  -- the first that matches wins; overrides come before rules
+    is_override boolean,
+    match_run varchar,  -- globs; null matches everything
+    match_experiment varchar,
+    match_namespace varchar,
+    match_source varchar,
+    match_sub_account_id varchar,
+    match_service_name varchar,
+    match_resource_id varchar,
+    match_tag_key varchar,
+    match_tag_value varchar,
+    user_id varchar,
+    team varchar,
+    project varchar,
+    valid_from date,
+    valid_to date
+);
+
+create table datasets (
+    dataset varchar,
+    version varchar,
+    uri varchar,  -- normalised; bytes and reads under it are the dataset's
+    region_id varchar,
+    owner_user varchar,
+    owner_team varchar,
+    project varchar
+);
+
+create table stored_bytes (
+    charge_date date,  -- the day of the inventory; holds until the next one
+    container varchar,  -- bucket or volume, as cost_lines.resource_id writes it
+    prefix varchar,  -- key prefix, '' for the whole container
+    storage_class varchar,
+    size_bytes bigint,
+    object_count bigint,
+    is_current boolean  -- false: non-current versions and incomplete uploads
+);
