@@ -89,8 +89,7 @@ class SourceFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One unit of one table, whole: what counts is the delivery of a unit with the highest
-    `version_at`."""
+    """One unit of one table, whole; of several versions the one with the highest `version_at`."""
 
     table: str
     unit: str

@@ -1,7 +1,7 @@
 """Raw files -> staged rows -> attributed days -> marts, doing only what changed.
 
-Three kinds of work, in this order: deliveries are staged into the lake (`stage.py`); metadata, which
-is small, is computed whole; then the days whose inputs differ from the last generation's are
+Three kinds of work, in this order: deliveries are staged into the lake (`stage.py`); metadata,
+which is small, is computed whole; then the days whose inputs differ from the last generation's are
 attributed, a month at a time, and the marts are made from all days.
 """
 
@@ -188,8 +188,8 @@ class _Build:
     def _create_ledgers(self) -> None:
         con, given = self.con, self.given
         con.execute(
-            "create table raw.totals (source varchar, provider varchar, billing_account_id varchar, "
-            "billing_period date, charge_month date, billing_currency varchar, measure varchar, "
+            "create table raw.totals (source varchar, provider varchar, "
+            "billing_account_id varchar, billing_period date, charge_month date, billing_currency varchar, measure varchar, "
             "row_count bigint, amount decimal(38, 12), beyond varchar)"
         )
         con.execute(

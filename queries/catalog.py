@@ -32,7 +32,21 @@ _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
 _PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
 _HEADER_WORDS = frozenset(
-    "grain key partition step hashed conserves feeds param fresh fix owner".split()
+    # fmt: off
+    (
+        "grain",
+        "key",
+        "partition",
+        "step",
+        "hashed",
+        "conserves",
+        "feeds",
+        "param",
+        "fresh",
+        "fix",
+        "owner",
+    ),
+    # fmt: on
 )
 
 
