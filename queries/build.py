@@ -189,8 +189,9 @@ class _Build:
         con, given = self.con, self.given
         con.execute(
             "create table raw.totals (source varchar, provider varchar, "
-            "billing_account_id varchar, billing_period date, charge_month date, billing_currency varchar, measure varchar, "
-            "row_count bigint, amount decimal(38, 12), beyond varchar)"
+            "billing_account_id varchar, billing_period date, charge_month date, "
+            "billing_currency varchar, measure varchar, row_count bigint, "
+            "amount decimal(38, 12), beyond varchar)"
         )
         con.execute(
             "create table raw.deliveries (source varchar, connector varchar, table_name varchar, "

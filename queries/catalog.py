@@ -31,23 +31,8 @@ HOME = Path(str(files("queries")))
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
 _PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
-_HEADER_WORDS = frozenset(
-    # fmt: off
-    (
-        "grain",
-        "key",
-        "partition",
-        "step",
-        "hashed",
-        "conserves",
-        "feeds",
-        "param",
-        "fresh",
-        "fix",
-        "owner",
-    ),
-    # fmt: on
-)
+_PROMISES = ("grain", "key", "partition", "step", "hashed", "conserves", "fresh")
+_HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "owner"))
 
 
 @dataclass(frozen=True, slots=True)
