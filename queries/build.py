@@ -89,6 +89,8 @@ class BuildInput:
     lake: Path
     previous: Manifest | None = None
     progress: Callable[[str], None] = print
+    models: Sequence[Model] = field(default_factory=models)
+    """Each after what it reads."""
 
     def fingerprint(self) -> str:
         """Return a digest of everything that can change a figure."""
@@ -97,7 +99,8 @@ class BuildInput:
             for row in self.landed
             for file in row.files
         ]
-        return digest(code_fingerprint(), self.settings.fingerprint(), sorted(deliveries))
+        sql = [model.fingerprint for model in self.models]
+        return digest(code_fingerprint(), sql, self.settings.fingerprint(), sorted(deliveries))
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ class _Build:
         before = given.previous
         self.manifest = Manifest(night=night, built_at=datetime.now(UTC).isoformat())
         self.before = Manifest() if before is None else before
-        self.models = models()
+        self.models = given.models
         self.day_models = [model for model in self.models if model.kind in ("step", "partition")]
         self.day_models = [model for model in self.day_models if model.layer != "staging"]
         self.late = self._late()

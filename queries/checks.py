@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from queries import ModelError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from queries.catalog import Conserves, Model
     from queries.engines.duckdb import Connection
 
@@ -45,8 +47,8 @@ def _check_sums(con: Connection, model: Model, promise: Conserves) -> None:
         ).fetchall()
         if rows:
             raise ModelError(
-                f"{column} of {model.name} is {rows[0][-2]} where {promise.table} has "
-                f"{rows[0][-1]}, for ({keys}) = {rows[0][:-2]}",
+                f"{column} of {model.name} is {_plain(rows[0][-2])} where {promise.table} has "
+                f"{_plain(rows[0][-1])}, for ({keys}) = {rows[0][:-2]}",
                 where=f"queries/{model.name.replace('.', '/')}.sql",
                 fix="the books do not close, so nothing is published: report this as a fault",
             )
@@ -65,7 +67,12 @@ def check_books(con: Connection) -> None:
         source, period, currency, measure, dimension, billed, difference = rows[0]
         raise ModelError(
             f"the books of {source} do not close: {measure} by {dimension} is off by "
-            f"{difference} {currency} of {billed} billed",
+            f"{_plain(difference)} {currency} of {_plain(billed)} billed",
             where=f"marts.books, source {source}, billing period {period}",
             fix="nothing is published; the last good generation stays in force",
         )
+
+
+def _plain(amount: Decimal | None) -> str:
+    """Write an amount with all its digits, never as a power of ten."""
+    return "nothing" if amount is None else format(amount, "f")

@@ -1,8 +1,8 @@
 """Makes Cost and Usage Report 2.0-like Parquet of any size, the same for the same arguments.
 
-The mix follows a large ML account: three fifths S3 requests and transfers, then node-hours (covered
-by a Savings Plan with their negations, on demand, spot), volumes, snapshots, managed jobs, fees, tax
-and credits; a third of the resources carry no tags.
+The mix follows a large ML account: three fifths S3 requests and transfers, then node-hours
+(covered by a Savings Plan with their negations, on demand, spot), volumes, snapshots, managed jobs,
+fees, tax and credits; a third of the resources carry no tags.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NODES = 500
 HOURS = 744
 _TEXTS: Mapping[str, str] = {
     "identity_line_item_id": "md5(i::varchar) || right(md5((i + 7)::varchar), 20)",
-    "identity_time_interval": "strftime(used_at, '%xT%H:00:00Z') || '/' || strftime(used_at, '%xT%H:59:59Z')",
+    "identity_time_interval": "strftime(used_at, '%xT%H:00Z') || '/' || strftime(used_at, '%xT%H:59Z')",
     "bill_invoice_id": "'2026100017'",
     "bill_invoicing_entity": "'Amazon Web Services, Inc.'",
     "bill_billing_entity": "'AWS'",
@@ -88,7 +88,9 @@ _NUMBERS: Mapping[str, str] = {
 }
 
 
-def write_bill(folder: Path, rows: int, *, parts: int = 4, month: str = "2026-10", salt: int = 0) -> int:
+def write_bill(
+    folder: Path, rows: int, *, parts: int = 4, month: str = "2026-10", salt: int = 0
+) -> int:
     """Write one billing period of about `rows` lines as an export with its manifest.
 
     `salt` changes the costs of one day, the 15th: the period as redelivered. Returns the rows.
@@ -96,8 +98,13 @@ def write_bill(folder: Path, rows: int, *, parts: int = 4, month: str = "2026-10
     data = folder / "data" / f"BILLING_PERIOD={month}"
     data.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as con:
-        con.execute("set preserve_insertion_order = false; set memory_limit = '4GB'; set enable_progress_bar = false")
-        names = [f"{data.relative_to(folder)}/ml-{part:05d}.snappy.parquet" for part in range(parts)]
+        con.execute(
+            "set preserve_insertion_order = false; set memory_limit = '4GB'; "
+            "set enable_progress_bar = false"
+        )
+        names = [
+            f"{data.relative_to(folder)}/ml-{part:05d}.snappy.parquet" for part in range(parts)
+        ]
         for part, name in enumerate(names):
             start, stop = rows * part // parts, rows * (part + 1) // parts
             con.execute(
@@ -110,14 +117,16 @@ def write_bill(folder: Path, rows: int, *, parts: int = 4, month: str = "2026-10
 
 def _lines(start: int, stop: int, month: str, salt: int) -> str:
     texts = ", ".join(f"{expression} as {column}" for column, expression in _TEXTS.items())
-    numbers = ", ".join(f"({expression})::double as {column}" for column, expression in _NUMBERS.items())
+    numbers = ", ".join(
+        f"({expression})::double as {column}" for column, expression in _NUMBERS.items()
+    )
     return f"""
         with numbered as (
             select
                 i,
                 (hash(i) % 1000003)::bigint as h,
                 (hash(i * 31) % {NODES})::bigint as node,
-                date_add(timestamp '{month}-01', to_hours((hash(i * 17) % {HOURS})::int)) as used_at,
+                timestamp '{month}-01' + to_hours((hash(i * 17) % {HOURS})::int) as used_at,
                 case when i % 100 < 60 then 's3' when i % 100 < 68 then 'covered'
                     when i % 100 < 76 then 'negation' when i % 100 < 82 then 'demand'
                     when i % 100 < 88 then 'spot' when i % 100 < 92 then 'volume'
@@ -129,7 +138,8 @@ def _lines(start: int, stop: int, month: str, salt: int) -> str:
         ), priced as (
             select
                 *,
-                ['p4d.24xlarge', 'g5.12xlarge', 'm5.4xlarge', 'p3.16xlarge'][1 + node % 4] as instance,
+                ['p4d.24xlarge', 'g5.12xlarge', 'm5.4xlarge', 'p3.16xlarge'][1 + node % 4]
+                    as instance,
                 round((h % 9973) / 9973.0
                     * case when kind = 's3' then 0.01 else 30 end
                     * case when {salt} > 0 and day(used_at) = 15 then 1.01 else 1 end, 10) as cost
@@ -154,7 +164,9 @@ def _write_manifest(folder: Path, month: str, names: list[str]) -> None:
     manifest = folder / "metadata" / f"BILLING_PERIOD={month}" / "ml-Manifest.json"
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.write_text(
-        json.dumps({"exportArn": "arn:aws:bcm-data-exports:us-east-1:1:export/ml", "dataFiles": names})
+        json.dumps(
+            {"exportArn": "arn:aws:bcm-data-exports:us-east-1:1:export/ml", "dataFiles": names}
+        )
     )
 
 

@@ -47,9 +47,7 @@ def run(command: Sequence[str], *, allowed: Sequence[int] = (0,)) -> Cost:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in allowed:
         raise RuntimeError(f"{command} exited {process.returncode}: {words.decode()[-2000:]}")
-    return Cost(
-        usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss // 1024, process.returncode
-    )
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss // 1024, process.returncode)
 
 
 def python(code: str) -> list[str]:
