@@ -11,7 +11,7 @@ import duckdb
 from queries.catalog import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 Connection = duckdb.DuckDBPyConnection
@@ -68,7 +68,7 @@ def _macros() -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def create_macros(con: Connection, tag_keys: dict[str, Sequence[str]]) -> None:
+def create_macros(con: Connection, tag_keys: Mapping[str, Sequence[str]]) -> None:
     """Create the shared macros, and `tag_of_<owner>(tags)` for each entry of `tag_keys`.
 
     `tag_of_team(tags)` is the first of the configured keys that a line has.

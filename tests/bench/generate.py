@@ -20,7 +20,7 @@ NODES = 500
 HOURS = 744
 _TEXTS: Mapping[str, str] = {
     "identity_line_item_id": "md5(i::varchar) || right(md5((i + 7)::varchar), 20)",
-    "identity_time_interval": "strftime(used_at, '%xT%H:00Z') || '/' || strftime(used_at, '%xT%H:59Z')",
+    "identity_time_interval": "strftime(used_at, '%xT%H/') || strftime(used_at, '%xT%H:59Z')",
     "bill_invoice_id": "'2026100017'",
     "bill_invoicing_entity": "'Amazon Web Services, Inc.'",
     "bill_billing_entity": "'AWS'",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queries import ModelError
-from queries.build import BuildInput, Built, Settings, Total, build
+from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import Model, canonical_columns, in_order, read_model
 from queries.engines.duckdb import Limits
+from queries.ledgers import Total
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.stage import DeliveryError

@@ -1,0 +1,110 @@
+"""What the journal tells the warehouse: `raw.totals` and `raw.deliveries`.
+
+The totals are the other side of the books: what each delivery bills, summed from its raw bytes by
+code that shares nothing with the models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from queries.engines.duckdb import Connection
+    from queries.raw import Declared, Landed
+
+_TOTALS = """
+create or replace table raw.totals (
+    source varchar,
+    provider varchar,
+    billing_account_id varchar,
+    billing_period date,
+    charge_month date,
+    billing_currency varchar,
+    measure varchar,
+    row_count bigint,
+    amount decimal(38, 12),
+    beyond varchar
+)
+"""
+_DELIVERIES = """
+create or replace table raw.deliveries (
+    source varchar,
+    connector varchar,
+    table_name varchar,
+    unit varchar,
+    version_at timestamp,
+    landed_at timestamp,
+    is_bill boolean
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What one delivery bills, for one measure, month of use and currency."""
+
+    source: str
+    provider: str
+    billing_account_id: str
+    billing_period: str
+    """YYYY-MM."""
+    charge_month: str
+    """YYYY-MM."""
+    billing_currency: str
+    measure: str
+    """billed_cost or effective_cost."""
+    rows: int
+    amount: Decimal
+    """At 12 places."""
+    beyond: Decimal
+    """What the delivery holds beyond 12 places."""
+
+
+def create_ledgers(
+    con: Connection,
+    totals: Sequence[Total],
+    landed: Sequence[Landed],
+    tables: Mapping[str, Mapping[str, Declared]],
+) -> None:
+    """Create the two tables that the books and the freshness of sources are made from."""
+    con.execute(_TOTALS)
+    con.execute(_DELIVERIES)
+    _insert(con, "raw.totals", [_row_of(total) for total in totals])
+    deliveries = [
+        (
+            delivery.source,
+            delivery.connector,
+            delivery.table,
+            delivery.unit,
+            delivery.version_at,
+            delivery.landed_at,
+            tables[delivery.connector][delivery.table].is_bill,
+        )
+        for delivery in landed
+    ]
+    _insert(con, "raw.deliveries", deliveries)
+
+
+def _row_of(total: Total) -> tuple[object, ...]:
+    return (
+        total.source,
+        total.provider,
+        total.billing_account_id,
+        f"{total.billing_period}-01",
+        f"{total.charge_month}-01",
+        total.billing_currency,
+        total.measure,
+        total.rows,
+        total.amount,
+        format(total.beyond, "f"),
+    )
+
+
+def _insert(con: Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        marks = ", ".join("?" for _ in rows[0])
+        con.executemany(f"insert into {table} values ({marks})", rows)

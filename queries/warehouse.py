@@ -1,0 +1,166 @@
+"""The database a build works in: raw views, canonical tables, and models as they are computed.
+
+Tables that are kept by day can show all their days, or only some: the day models run on the days
+that are being attributed and see nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from queries.catalog import DAY, Model, canonical_columns, feeders_of
+from queries.checks import check_model
+from queries.engines.duckdb import literal, name
+from queries.raw import create_raw_view
+from queries.stage import check_feed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from queries.engines.duckdb import Connection
+    from queries.manifest import Manifest
+    from queries.raw import Declared, Landed
+
+SCHEMAS = ("raw", "staging", "attribution", "marts", "whole")
+"""`whole` holds hashed models with all their days, and the empty shapes of stored ones."""
+
+_PARAM = re.compile(r"\$(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """A connection, the models, and what has been staged and stored for them."""
+
+    con: Connection
+    models: Sequence[Model]
+    params: Mapping[str, str | int | float]
+    lake: Path
+    manifest: Manifest
+
+    @property
+    def staged_models(self) -> list[Model]:
+        """The staging models that are kept by day."""
+        return [model for model in self._layer("staging") if model.kind == "partition"]
+
+    @property
+    def day_models(self) -> list[Model]:
+        """The models that run on the days being attributed."""
+        return [
+            model
+            for model in self.models
+            if model.layer != "staging" and model.kind in ("step", "partition")
+        ]
+
+    @property
+    def late_models(self) -> list[Model]:
+        """The models that read attributed days, directly or not."""
+        late: list[Model] = []
+        names = by_day = {model.name for model in self.day_models}
+        for model in self.models:
+            if model.name not in by_day and model.reads & names:
+                late.append(model)
+                names = names | {model.name}
+        return late
+
+    @property
+    def daily_tables(self) -> list[str]:
+        """The canonical tables whose rows are kept by day."""
+        fed = {f"staging.{model.feeds}" for model in self.staged_models if model.feeds}
+        return [table for table in canonical_columns() if table in fed]
+
+    def _layer(self, layer: str) -> list[Model]:
+        return [model for model in self.models if model.layer == layer]
+
+    def sql_of(self, model: Model) -> str:
+        """Return a model's SQL with its parameters filled in."""
+        values = {param.name: param.default for param in model.params}
+        for key in values.keys() & self.params.keys():
+            value = self.params[key]
+            values[key] = literal(value) if isinstance(value, str) else repr(value)
+        return _PARAM.sub(lambda match: values.get(match[1], match[0]), model.sql)
+
+    def create_raw(
+        self, tables: Mapping[str, Mapping[str, Declared]], landed: Sequence[Landed]
+    ) -> None:
+        """Create the raw view of every table of every connector, configured or not."""
+        by_name: dict[str, list[Landed]] = {}
+        for delivery in landed:
+            by_name.setdefault(delivery.raw_name, []).append(delivery)
+        by_day = {table for model in self.staged_models for table in model.reads}
+        for connector, declared in tables.items():
+            for table in declared.values():
+                raw_name = f"{connector}__{table.name}"
+                wanted = [] if f"raw.{raw_name}" in by_day else by_name.get(raw_name, [])
+                create_raw_view(self.con, connector, table, wanted)
+
+    def build_metadata(self) -> None:
+        """Compute everything that is not kept by day and does not rest on attributed days."""
+        for model in self._layer("staging"):
+            if model.kind == "full":
+                self.build_whole(model)
+        for table in canonical_columns().keys() - set(self.daily_tables):
+            feeders = [f"select * from {model.name}" for model in feeders_of(table, self.models)]
+            query = " union all by name ".join([empty(table), *feeders])
+            self.con.execute(f"create or replace table {table} as {query}")
+        late = {model.name for model in self.late_models}
+        for model in self.models:
+            is_early = model.layer != "staging" and model.name not in late
+            if is_early and model.kind in ("full", "hashed"):
+                self.build_whole(model)
+
+    def build_whole(self, model: Model) -> None:
+        """Compute a model over all there is, and prove what it promises."""
+        target = model.name if model.kind == "full" else whole(model)
+        self.con.execute(f"create or replace table {target} as {self.sql_of(model)}")
+        if model.kind == "hashed":
+            self.con.execute(f"create or replace view {model.name} as select * from {target}")
+        if model.feeds is not None:
+            check_feed(self.con, model, target)
+        check_model(self.con, model)
+
+    def show_days(self, days: Collection[str] | None) -> None:
+        """Let every table that is kept by day show some days; none means all."""
+        self.show_staged(days)
+        for model in self.models:
+            if model.kind == "hashed":
+                query = f"select * from {whole(model)}{_where(days)}"
+                self.con.execute(f"create or replace view {model.name} as {query}")
+
+    def show_staged(self, days: Collection[str] | None) -> None:
+        """Let the staged tables that are kept by day show some days; none means all."""
+        for table in self.daily_tables:
+            parts = [empty(table)]
+            for model in feeders_of(table, self.models):
+                for group in self.manifest.staged.get(model.name, {}).values():
+                    scan = group.table.scan(self.lake, days)
+                    if scan is not None:
+                        parts.append(scan)
+            query = " union all by name ".join(parts)
+            self.con.execute(f"create or replace view {table} as {query}")
+
+
+def whole(model: Model) -> str:
+    """Return the table that holds a hashed model with all its days."""
+    return f"whole.{name(model.name)}"
+
+
+def shape(model: Model) -> str:
+    """Return the table that holds a stored model's columns, and no rows."""
+    return f"whole.{name('no ' + model.name)}"
+
+
+def empty(table: str) -> str:
+    """Return a query with a canonical table's columns, and no rows."""
+    columns = canonical_columns()[table]
+    values = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
+    return f"select {values} where false"
+
+
+def _where(days: Collection[str] | None) -> str:
+    if days is None:
+        return ""
+    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days)) or "null"
+    return f" where {DAY} in ({wanted})"
