@@ -40,8 +40,10 @@ create table cost_lines (
     consumed_unit varchar,
     sku_id varchar,
     sku_meter varchar,  -- the provider's usage type
-    tags map(varchar, varchar),  -- keys as delivered
-    x_line_class varchar,  -- instance, managed_job, volume, snapshot, object_storage, object_requests, transfer, nat, load_balancer, control_plane, commitment_unused, purchase, support, tax, credit, saas, other
+    tags map (varchar, varchar),  -- keys as delivered
+    -- instance, managed_job, volume, snapshot, object_storage, object_requests, transfer, nat,
+    -- load_balancer, control_plane, commitment_unused, purchase, support, tax, credit, saas, other
+    x_line_class varchar,  -- what kind of thing the line pays for, a closed list
     x_instance_type varchar,  -- p4d.24xlarge; null where the line is not a machine's
     x_from_region varchar,  -- transfers: where the bytes came from
     x_to_region varchar  -- transfers: a region, 'internet', or null
