@@ -1,0 +1,172 @@
+"""Asking an HTTP service for JSON, with the patience that services ask for.
+
+Busy answers, cut connections and half answers are asked again, waiting as long as the service says.
+Redirects are not followed: they would take credentials elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import stamina
+
+from connectors.base import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+ATTEMPTS = 8
+_LONGEST_WAIT = 120.0
+_BUSY = frozenset({408, 425, 429})
+_REFUSED = frozenset({401, 403})
+
+Json = dict[str, Any]
+
+
+class _BusyError(Exception):
+    """The service asks for patience."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        super().__init__(f"the server answers {response.status_code} {response.reason_phrase}")
+        self.wait = _retry_after(response.headers.get("retry-after", ""))
+
+
+class _HalfAnswerError(Exception):
+    """An answer that breaks off, or is no JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service said: JSON, and whether it was what had been asked for."""
+
+    status: int
+    reason: str
+    json: Json
+    is_success: bool
+    is_redirect: bool
+
+
+@dataclass(slots=True)
+class JsonService:
+    """An HTTP service that answers in JSON objects."""
+
+    what: str
+    """Its name, for errors: `MLflow`."""
+    where: str
+    """Its address, for errors; without secrets."""
+    client: httpx2.Client = field(repr=False)
+    requests: int = field(default=0, init=False)
+    """Requests so far, repeated ones too."""
+
+    @classmethod
+    def at(
+        cls,
+        what: str,
+        address: str,
+        *,
+        headers: Mapping[str, str],
+        auth: tuple[str, str] | None = None,
+        timeout_seconds: float,
+    ) -> Self:
+        """Connect to an address, such as `https://mlflow.example`."""
+        client = httpx2.Client(
+            base_url=address.rstrip("/") + "/",
+            headers={"user-agent": "mlspend", **headers},
+            auth=auth,
+            timeout=httpx2.Timeout(timeout_seconds, connect=10.0),
+            follow_redirects=False,
+        )
+        return cls(what, address, client)
+
+    def __enter__(self) -> Self:
+        """Use the connection for a while."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.client.close()
+
+    def ask(self, method: str, path: str, **sent: Any) -> Answer:
+        """Ask once, or as often as it takes.
+
+        Raises: SourceError where the service stays busy or out of reach.
+        """
+        try:
+            for attempt in stamina.retry_context(
+                on=_pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=30
+            ):
+                with attempt:
+                    self.requests += 1
+                    return _read(self.client.request(method, path, **sent))
+        except (httpx2.TransportError, _BusyError, _HalfAnswerError) as error:
+            raise SourceError(
+                f"{self.what} does not answer, after {ATTEMPTS} tries: {error}",
+                where=f"{self.where} ({path})",
+                fix="check the address and the server's log; the next night goes on from here",
+            ) from error
+        raise AssertionError  # a retry either returns or raises
+
+    def refusal(self, answer: Answer, path: str, *, said: str, credentials: str) -> SourceError:
+        """Return the error for an answer that is not what had been asked for.
+
+        `said` is the service's own word, `credentials` names the config keys that hold them.
+        """
+        if answer.status in _REFUSED:
+            fix = f"name the environment variables that hold the credentials: {credentials}"
+        elif answer.is_redirect:
+            fix = "mlspend follows no redirects, so as not to take credentials elsewhere: write "
+            fix += "the address that it leads to into the config"
+        else:
+            fix = f"the address must be the one that {self.what}'s own clients use"
+        return SourceError(
+            f"{self.what} answers {answer.status} {said or answer.reason}",
+            where=f"{self.where} ({path})",
+            fix=fix,
+        )
+
+
+def _read(response: httpx2.Response) -> Answer:
+    status = response.status_code
+    if status in _BUSY or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        raise _BusyError(response)
+    try:
+        answer = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        if response.is_success:
+            what = "an answer breaks off, or is not JSON (a login page in front of it?)"
+            raise _HalfAnswerError(what) from error
+        answer = {}
+    is_object = isinstance(answer, dict)
+    return Answer(
+        status=status,
+        reason=response.reason_phrase,
+        json=answer if is_object else {},
+        is_success=response.is_success and is_object,
+        is_redirect=response.is_redirect,
+    )
+
+
+def _pause(error: Exception) -> bool | float:
+    """Tell whether to ask again, and after how many seconds where the server says so."""
+    if isinstance(error, _BusyError):
+        return True if error.wait is None else error.wait
+    return isinstance(error, httpx2.TransportError | _HalfAnswerError)
+
+
+def _retry_after(text: str) -> float | None:
+    """Read the header Retry-After: seconds, or a date."""
+    if text.strip().isdigit():
+        return min(float(text), _LONGEST_WAIT)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return None
+    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)
