@@ -1,1 +1,55 @@
-"""The sources: one file each."""
+"""What mlspend can read: one small class per source, listed in CONNECTORS.
+
+The list names modules instead of importing them, so that a command starts without loading the
+libraries of every cloud.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connectors.base import Connector
+
+CONNECTORS: Mapping[str, str] = {
+    "focus": "connectors.focus:Focus",
+    "aws_cur": "connectors.aws_cur:AwsCur",
+    "mlflow": "connectors.mlflow:Mlflow",
+    "prometheus": "connectors.prometheus:Prometheus",
+    "identities": "connectors.identities:Identities",
+    "ownership": "connectors.ownership:Ownership",
+    "storage_inventory": "connectors.storage_inventory:StorageInventory",
+}
+"""Kind, as the config file writes it -> `module:class`."""
+
+SUPPORT = frozenset(
+    {
+        "aws_exports",
+        "azure_exports",
+        "base",
+        "billing_files",
+        "contract_csv",
+        "http",
+        "local",
+        "mlflow_db",
+        "mlflow_records",
+        "mlflow_rest",
+        "promql",
+        "s3",
+        "store",
+    }
+)
+"""Modules of this package that are not connectors, but what connectors are made of."""
+
+
+def connector_class(kind: str) -> type[Connector]:
+    """Import and return the class of one connector.
+
+    Raises: KeyError for a kind that is not in CONNECTORS.
+    """
+    module, _, name = CONNECTORS[kind].partition(":")
+    found: type[Connector] = getattr(import_module(module), name)
+    return found

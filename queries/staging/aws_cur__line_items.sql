@@ -1,0 +1,306 @@
+-- A line of an AWS bill, from CUR 2.0 or the older Cost and Usage Report.
+--
+-- Two measures. `billed_cost` is the unblended cost of every line, as it stands: its sum over all
+-- lines is the sum of the report, with no line left out. So what a Savings Plan covers carries its
+-- price on demand and the negation beside it takes it away again; both keep the machine's id and
+-- hour, and cancel there. Dropping the pair would be right only if it always cancelled, and money
+-- would vanish in silence where it does not. `effective_cost` spreads commitments over what they
+-- cover:
+--
+--   DiscountedUsage          reservation_effective_cost
+--   SavingsPlanCoveredUsage  savings_plan_savings_plan_effective_cost
+--   SavingsPlanNegation      0
+--   RIFee                    two rows: the fee at 0, and what went unused at its own cost
+--   SavingsPlanRecurringFee  two rows: the fee at 0, and commitment less what was used of it
+--   up-front fees, and refunds of fees, of a commitment: 0, because what they cover carries them
+--   all else                 unblended
+--
+-- Where a report lacks the columns of amortisation (those before 2019 do), the fee keeps its
+-- unblended cost, so that nothing vanishes. Net columns are not read: with them, discount lines
+-- would count twice; discounts are lines of their own here.
+--
+-- Split cost rows (pods of EKS, tasks of ECS) carry no unblended cost, because their machine's own
+-- line carries it; they are kept, as `other`, and their split cost is never added.
+--
+-- What a line is (`x_line_class`) follows from its product code and usage type, which are matched
+-- with seeds.aws_usage_types once per pair, not once per line. A usage type that no pattern
+-- matches is `other`: attributed by its owner's tags, and conserved like all.
+--
+-- Flaws: `tags` holds resource tags and cost categories under their own keys; a cost category that
+-- is called like a tag yields to the tag. Refunds are corrections only where they reach back into
+-- an earlier period.
+--
+-- grain:     one row per line; two for fees of commitments
+-- partition: charge_date
+-- feeds:     cost_lines
+-- owner:     ml-platform
+
+with
+
+fee_parts (line_item_line_item_type, is_unused) as (
+    values
+    ('RIFee', false),
+    ('RIFee', true),
+    ('SavingsPlanRecurringFee', false),
+    ('SavingsPlanRecurringFee', true)
+),
+
+billed_kinds as (
+    select distinct
+        coalesce(line_item_product_code, '') as product_code,
+        coalesce(line_item_usage_type, '') as usage_type
+    from raw.aws_cur__line_items
+),
+
+-- 1 row per kind: most usage types begin with the code of a region, those of us-east-1 need not
+bare_kinds as (
+    select
+        billed_kinds.product_code,
+        billed_kinds.usage_type,
+        coalesce(own.region_id, 'us-east-1') as own_region,
+        other.region_id as other_region,
+        own.region_id as stated_region,
+        case
+            when own.region_id is null then billed_kinds.usage_type
+            else substr(billed_kinds.usage_type, length(own.billing_code) + 2)
+        end as bare_type
+    from billed_kinds
+    left join seeds.aws_region_codes as own
+        on split_part(billed_kinds.usage_type, '-', 1) = own.billing_code
+    left join seeds.aws_region_codes as other
+        on split_part(billed_kinds.usage_type, '-', 2) = other.billing_code
+),
+
+usage_kinds as (
+    select
+        bare_kinds.product_code,
+        bare_kinds.usage_type,
+        any_value(bare_kinds.stated_region) as region_id,
+        any_value(services.service_name) as service_name,
+        any_value(services.service_category) as service_category,
+        arg_min(patterns.x_line_class, cast(patterns.position as integer)) as x_line_class,
+        any_value(
+            case
+                when contains(split_part(bare_kinds.bare_type, ':', 2), '.')
+                    then split_part(bare_kinds.bare_type, ':', 2)
+            end
+        ) as instance_type,
+        any_value(
+            case
+                when bare_kinds.bare_type like '%AWS-In-Bytes%' then bare_kinds.other_region
+                when bare_kinds.bare_type like '%DataTransfer-In-%' then 'internet'
+                when bare_kinds.product_code <> 'AmazonCloudFront' then bare_kinds.own_region
+            end
+        ) as from_region,
+        any_value(
+            case
+                when bare_kinds.bare_type like '%AWS-Out-Bytes%' then bare_kinds.other_region
+                when bare_kinds.bare_type like '%-Out-%' then 'internet'
+                when bare_kinds.product_code <> 'AmazonCloudFront' then bare_kinds.own_region
+            end
+        ) as to_region
+    from bare_kinds
+    left join seeds.aws_usage_types as patterns
+        on bare_kinds.product_code like patterns.product_code and bare_kinds.bare_type like patterns.usage_type
+    left join seeds.aws_services as services
+        on bare_kinds.product_code = services.product_code
+    group by bare_kinds.product_code, bare_kinds.usage_type
+),
+
+classified_lines as (
+    select
+        line_items.*,
+        usage_kinds.region_id as usage_region,
+        usage_kinds.service_name,
+        usage_kinds.service_category,
+        usage_kinds.instance_type,
+        usage_kinds.from_region,
+        usage_kinds.to_region,
+        coalesce(fee_parts.is_unused, false) as is_unused,
+        coalesce(line_items.line_item_line_item_type, 'Usage') as line_type,
+        coalesce(line_items.line_item_usage_start_date, line_items.bill_billing_period_start_date) as started_at,
+        coalesce(
+            nullif(line_items.savings_plan_savings_plan_a_r_n, ''), nullif(line_items.reservation_reservation_a_r_n, '')
+        ) as commitment_id,
+        coalesce(line_items.line_item_unblended_cost, 0) as unblended_cost,
+        case
+            when line_items.line_item_line_item_type = 'Tax' then 'tax'
+            when line_items.line_item_line_item_type in ('Credit', 'Refund') then 'credit'
+            when line_items.line_item_line_item_type like '%Discount' then 'credit'
+            when fee_parts.is_unused then 'commitment_unused'
+            when fee_parts.is_unused is not null then 'purchase'
+            when line_items.line_item_line_item_type = 'SavingsPlanUpfrontFee' then 'purchase'
+            when line_items.bill_billing_entity = 'AWS Marketplace' then 'saas'
+            when
+                line_items.line_item_line_item_type = 'Fee' and coalesce(usage_kinds.x_line_class, '') <> 'support'
+                then 'purchase'
+            else coalesce(usage_kinds.x_line_class, 'other')
+        end as x_line_class
+    from raw.aws_cur__line_items as line_items
+    left join fee_parts using (line_item_line_item_type)
+    left join usage_kinds
+        on
+            coalesce(line_items.line_item_product_code, '') = usage_kinds.product_code
+            and coalesce(line_items.line_item_usage_type, '') = usage_kinds.usage_type
+)
+
+select
+    x_source as source,
+    cast(
+        date_trunc('month', coalesce(bill_billing_period_start_date, line_item_usage_start_date)) as date
+    ) as billing_period,
+    cast(started_at as date) as charge_date,
+    case
+        when
+            line_item_usage_end_date = started_at + interval 1 hour
+            and started_at = date_trunc('hour', started_at)
+            then started_at
+    end as charge_hour,
+    started_at as charge_period_start,
+    line_item_usage_end_date as charge_period_end,
+    cast(
+        case
+            when is_unused then 0
+            else unblended_cost
+        end
+        as decimal(38, 12)
+    ) as billed_cost,
+    cast(
+        case line_type
+            when 'Usage' then unblended_cost
+            when 'SavingsPlanCoveredUsage' then coalesce(savings_plan_savings_plan_effective_cost, 0)
+            when 'SavingsPlanNegation' then 0
+            when 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended_cost)
+            when 'SavingsPlanUpfrontFee' then 0
+            when 'RIFee'
+                then case
+                    when is_unused
+                        then
+                            coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
+                            + coalesce(reservation_unused_recurring_fee, 0)
+                    when
+                        reservation_unused_recurring_fee is null
+                        and reservation_unused_amortized_upfront_fee_for_billing_period is null
+                        then unblended_cost
+                    else 0
+                end
+            when 'SavingsPlanRecurringFee'
+                then case
+                    when is_unused
+                        then coalesce(
+                            savings_plan_total_commitment_to_date - coalesce(savings_plan_used_commitment, 0), 0
+                        )
+                    when savings_plan_total_commitment_to_date is null then unblended_cost
+                    else 0
+                end
+            when 'Fee' then if(commitment_id is null, unblended_cost, 0)
+            when 'Refund' then if(commitment_id is null, unblended_cost, 0)
+            else unblended_cost
+        end
+        as decimal(38, 12)
+    ) as effective_cost,
+    cast(
+        case
+            when is_unused or line_type = 'SavingsPlanNegation' then 0
+            else coalesce(nullif(pricing_public_on_demand_cost, 0), unblended_cost)
+        end
+        as decimal(38, 12)
+    ) as list_cost,
+    cast(
+        case
+            when is_unused or line_type = 'SavingsPlanNegation' then 0
+            when line_type = 'DiscountedUsage' then coalesce(pricing_public_on_demand_cost, unblended_cost)
+            else unblended_cost
+        end
+        as decimal(38, 12)
+    ) as contracted_cost,
+    coalesce(line_item_currency_code, 'XXX') as billing_currency,  -- XXX: the report has no currency
+    bill_payer_account_id as billing_account_id,
+    bill_payer_account_name as billing_account_name,
+    line_item_usage_account_id as sub_account_id,
+    line_item_usage_account_name as sub_account_name,
+    nullif(bill_invoice_id, '') as invoice_id,
+    case
+        when bill_billing_entity = 'AWS Marketplace' then coalesce(line_item_legal_entity, 'AWS Marketplace')
+        else 'AWS'
+    end as service_provider_name,
+    'AWS' as host_provider_name,
+    coalesce(
+        case
+            when x_line_class in ('nat', 'transfer', 'load_balancer') then 'Networking'
+            when x_line_class in ('volume', 'snapshot') then 'Storage'
+        end,
+        service_category,
+        'Other'
+    ) as service_category,
+    coalesce(nullif(product_product_name, ''), service_name, line_item_product_code, 'AWS') as service_name,
+    coalesce(nullif(product_region_code, ''), nullif(product_region, ''), usage_region) as region_id,
+    nullif(line_item_availability_zone, '') as availability_zone,
+    case
+        when line_item_resource_id = '' then null
+        when not starts_with(line_item_resource_id, 'arn:') then line_item_resource_id
+        when x_line_class in ('instance', 'volume') then split_part(line_item_resource_id, '/', -1)
+        when contains(line_item_resource_id, ':s3:::') then split_part(line_item_resource_id, ':s3:::', 2)
+        else line_item_resource_id
+    end as resource_id,
+    cast(null as varchar) as resource_name,
+    nullif(product_product_family, '') as resource_type,
+    case
+        when line_type = 'Tax' then 'Tax'
+        when line_type = 'Credit' or line_type like '%Discount' then 'Credit'
+        when line_type = 'Refund' then 'Adjustment'
+        when is_unused or line_type like '%Usage' or line_type = 'SavingsPlanNegation' then 'Usage'
+        when line_type like '%Fee' then 'Purchase'
+        else 'Adjustment'
+    end as charge_category,
+    case
+        when line_type = 'Refund' and started_at < bill_billing_period_start_date then 'Correction'
+    end as charge_class,
+    case
+        when line_type like '%Usage' or line_type = 'SavingsPlanNegation' then 'Usage-Based'
+        when line_type in ('RIFee', 'SavingsPlanRecurringFee') then 'Recurring'
+        else 'One-Time'
+    end as charge_frequency,
+    line_item_line_item_description as charge_description,
+    commitment_id as commitment_discount_id,
+    case
+        when nullif(savings_plan_savings_plan_a_r_n, '') is not null then 'Savings Plan'
+        when commitment_id is not null then 'Reserved Instance'
+    end as commitment_discount_type,
+    case
+        when is_unused then 'Unused'
+        when line_type in ('DiscountedUsage', 'SavingsPlanCoveredUsage') then 'Used'
+    end as commitment_discount_status,
+    case
+        when is_unused or line_type in ('DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation')
+            then 'Committed'
+        when line_type <> 'Usage' then null
+        when contains(line_item_usage_type, 'Spot') then 'Dynamic'
+        else 'Standard'
+    end as pricing_category,
+    case
+        when line_type like '%Usage' then line_item_usage_amount
+    end as consumed_quantity,
+    case
+        when line_type like '%Usage' then nullif(pricing_unit, '')
+    end as consumed_unit,
+    nullif(product_sku, '') as sku_id,
+    nullif(line_item_usage_type, '') as sku_meter,
+    case
+        when coalesce(cardinality(cost_category), 0) = 0 and coalesce(cardinality(tags), 0) = 0
+            then resource_tags
+        else map_concat(cost_category, tags, resource_tags)
+    end as tags,
+    x_line_class,
+    case
+        when x_line_class = 'instance' then coalesce(nullif(product_instance_type, ''), instance_type)
+        when x_line_class = 'managed_job'
+            then replace(coalesce(instance_type, nullif(product_instance_type, '')), 'ml.', '')
+    end as x_instance_type,
+    case
+        when x_line_class = 'transfer' then coalesce(nullif(product_from_region_code, ''), from_region)
+    end as x_from_region,
+    case
+        when x_line_class = 'transfer' then coalesce(nullif(product_to_region_code, ''), to_region)
+    end as x_to_region
+from classified_lines

@@ -1,0 +1,270 @@
+-- A line of a FOCUS bill, of any version from 1.0 to 1.4 and any provider.
+--
+-- Costs are taken as they stand: FOCUS itself says what is billed and what is effective, and every
+-- line is kept, corrections and unused commitments too. Versions before 1.3 name a provider and a
+-- publisher instead of who provides a service and who hosts it. Where the publisher is the provider
+-- or sends the invoice, both are the provider; a line that somebody else publishes (a marketplace's)
+-- is provided by the publisher and hosted by the provider.
+--
+-- What a line is (`x_line_class`) follows, in this order, from its charge category and commitment
+-- status; on AWS from the usage type, by the same patterns that classify AWS's own reports; else
+-- from what the service, meter and kind of resource are called. It is found once per kind of line,
+-- not once per line. What no rule knows is `other`: attributed by its owner's tags, and conserved.
+--
+-- Flaws: a file without meters (FOCUS 1.0 of AWS) leaves machines and storage to be told apart by the
+-- kind of resource alone; the regions of a transfer are known on AWS, elsewhere only its source.
+--
+-- grain:     one row per line
+-- partition: charge_date
+-- feeds:     cost_lines
+-- owner:     ml-platform
+
+with
+
+billed_kinds as (
+    select distinct
+        service_category,
+        service_subcategory,
+        service_name,
+        x_service_code,
+        resource_type,
+        coalesce(x_usage_type, sku_meter, x_sku_meter_name) as usage_type
+    from raw.focus__cost_and_usage
+),
+
+-- 1 row per kind: AWS begins most usage types with the code of a region
+bare_kinds as (
+    select
+        billed_kinds.*,
+        coalesce(own.region_id, 'us-east-1') as own_region,
+        other.region_id as other_region,
+        case
+            when own.region_id is null then billed_kinds.usage_type
+            else substr(billed_kinds.usage_type, length(own.billing_code) + 2)
+        end as bare_type,
+        lower(concat_ws(' ', billed_kinds.service_category, billed_kinds.service_subcategory)) as category,
+        lower(billed_kinds.service_name) as service,
+        lower(concat_ws(' ', billed_kinds.usage_type, billed_kinds.resource_type)) as meter
+    from billed_kinds
+    left join seeds.aws_region_codes as own
+        on split_part(billed_kinds.usage_type, '-', 1) = own.billing_code
+    left join seeds.aws_region_codes as other
+        on split_part(billed_kinds.usage_type, '-', 2) = other.billing_code
+),
+
+aws_classes as (
+    select
+        bare_kinds.x_service_code,
+        bare_kinds.bare_type,
+        arg_min(patterns.x_line_class, cast(patterns.position as integer)) as x_line_class
+    from bare_kinds
+    inner join seeds.aws_usage_types as patterns
+        on
+            bare_kinds.x_service_code like patterns.product_code
+            and bare_kinds.bare_type like patterns.usage_type
+    group by bare_kinds.x_service_code, bare_kinds.bare_type
+),
+
+usage_kinds as (
+    select
+        bare_kinds.*,
+        coalesce(
+            aws_classes.x_line_class,
+            case
+                when bare_kinds.service like '%support%' then 'support'
+                when
+                    bare_kinds.service like '%nat gateway%'
+                    or bare_kinds.meter like '%nat gateway%'
+                    or bare_kinds.meter like '%natgateway%'
+                    or bare_kinds.meter like '%cloud nat%'
+                    then 'nat'
+                when
+                    bare_kinds.service like '%load balanc%'
+                    or bare_kinds.meter like '%load balanc%'
+                    or bare_kinds.meter like '%loadbalanc%'
+                    then 'load_balancer'
+                when
+                    bare_kinds.service like '%bandwidth%'
+                    or bare_kinds.meter like '%data transfer%'
+                    or bare_kinds.meter like '%datatransfer%'
+                    or bare_kinds.meter like '%egress%'
+                    or bare_kinds.meter like '%aws-out-bytes%'
+                    or bare_kinds.meter like '%aws-in-bytes%'
+                    then 'transfer'
+                when bare_kinds.meter like '%snapshot%' then 'snapshot'
+                when
+                    bare_kinds.meter like '%disk%'
+                    or bare_kinds.meter like '%volume%'
+                    or bare_kinds.category like '%block storage%'
+                    or bare_kinds.category like '%file storage%'
+                    then 'volume'
+                when
+                    bare_kinds.category like 'storage%'
+                    and (
+                        bare_kinds.meter like '%operation%'
+                        or bare_kinds.meter like '%request%'
+                        or bare_kinds.meter like '%retriev%'
+                    )
+                    then 'object_requests'
+                when
+                    bare_kinds.category like '%object storage%'
+                    or bare_kinds.meter like '%bucket%'
+                    or bare_kinds.meter like '%storage account%'
+                    or bare_kinds.meter like '%timedstorage%'
+                    then 'object_storage'
+                when
+                    bare_kinds.service like '%kubernetes%'
+                    and (bare_kinds.meter like '%cluster%' or bare_kinds.meter like '%kubernetes service%')
+                    then 'control_plane'
+                when bare_kinds.category like '%generative%' then 'other'
+                when
+                    bare_kinds.service like '%sagemaker%'
+                    or bare_kinds.service like '%vertex%'
+                    or bare_kinds.service like '%machine learning%'
+                    then 'managed_job'
+                when
+                    bare_kinds.category like '%virtual machines%'
+                    or bare_kinds.service like 'virtual machine%'
+                    or bare_kinds.meter like '%boxusage%'
+                    or bare_kinds.meter like '%spotusage%'
+                    or (
+                        bare_kinds.category like 'compute%'
+                        and (bare_kinds.meter like '%instance%' or bare_kinds.meter like '%virtual machine%')
+                    )
+                    then 'instance'
+            end
+        ) as x_line_class,
+        case
+            when contains(split_part(bare_kinds.bare_type, ':', 2), '.')
+                then replace(split_part(bare_kinds.bare_type, ':', 2), 'ml.', '')
+        end as instance_type,
+        case
+            when aws_classes.x_line_class is null then null
+            when bare_kinds.bare_type like '%AWS-In-Bytes%' then bare_kinds.other_region
+            when bare_kinds.bare_type like '%DataTransfer-In-%' then 'internet'
+            when bare_kinds.x_service_code <> 'AmazonCloudFront' then bare_kinds.own_region
+        end as from_region,
+        case
+            when bare_kinds.meter like '%internet%' then 'internet'
+            when aws_classes.x_line_class is null then null
+            when bare_kinds.bare_type like '%AWS-Out-Bytes%' then bare_kinds.other_region
+            when bare_kinds.bare_type like '%-Out-%' then 'internet'
+            when bare_kinds.x_service_code <> 'AmazonCloudFront' then bare_kinds.own_region
+        end as to_region
+    from bare_kinds
+    left join aws_classes using (x_service_code, bare_type)
+),
+
+named_lines as (
+    select
+        line_items.*,
+        usage_kinds.x_line_class as usage_class,
+        usage_kinds.instance_type,
+        usage_kinds.from_region,
+        usage_kinds.to_region,
+        coalesce(line_items.charge_period_start, line_items.billing_period_start) as started_at,
+        coalesce(line_items.host_provider_name, line_items.provider_name) as hosted_by,
+        coalesce(
+            line_items.service_provider_name,
+            case
+                when line_items.publisher_name is null then line_items.provider_name
+                when line_items.publisher_name = line_items.invoice_issuer_name then line_items.provider_name
+                when line_items.publisher_name like 'Amazon Web Services%' then line_items.provider_name
+                when
+                    line_items.publisher_name like 'Google%' and line_items.provider_name like 'Google%'
+                    then line_items.provider_name
+                else line_items.publisher_name
+            end
+        ) as provided_by
+    from raw.focus__cost_and_usage as line_items
+    left join usage_kinds
+        on
+            line_items.service_category is not distinct from usage_kinds.service_category
+            and line_items.service_subcategory is not distinct from usage_kinds.service_subcategory
+            and line_items.service_name is not distinct from usage_kinds.service_name
+            and line_items.x_service_code is not distinct from usage_kinds.x_service_code
+            and line_items.resource_type is not distinct from usage_kinds.resource_type
+            and coalesce(line_items.x_usage_type, line_items.sku_meter, line_items.x_sku_meter_name)
+            is not distinct from usage_kinds.usage_type
+),
+
+classified_lines as (
+    select
+        *,
+        case
+            when charge_category = 'Tax' then 'tax'
+            when charge_category = 'Credit' then 'credit'
+            when commitment_discount_status = 'Unused' then 'commitment_unused'
+            when provided_by <> hosted_by then 'saas'
+            when usage_class = 'support' then 'support'
+            when charge_category = 'Purchase' then 'purchase'
+            else coalesce(usage_class, 'other')
+        end as line_class
+    from named_lines
+)
+
+select
+    x_source as source,
+    cast(date_trunc('month', coalesce(billing_period_start, charge_period_start)) as date) as billing_period,
+    cast(started_at as date) as charge_date,
+    case
+        when
+            charge_period_end = started_at + interval 1 hour
+            and started_at = date_trunc('hour', started_at)
+            then started_at
+    end as charge_hour,
+    started_at as charge_period_start,
+    charge_period_end,
+    coalesce(billed_cost, 0) as billed_cost,
+    coalesce(effective_cost, 0) as effective_cost,
+    list_cost,
+    contracted_cost,
+    coalesce(billing_currency, 'XXX') as billing_currency,  -- XXX: the file has no currency
+    billing_account_id,
+    billing_account_name,
+    sub_account_id,
+    sub_account_name,
+    invoice_id,
+    provided_by as service_provider_name,
+    hosted_by as host_provider_name,
+    coalesce(service_category, 'Other') as service_category,
+    coalesce(service_name, provided_by, 'unknown') as service_name,
+    region_id,
+    availability_zone,
+    case
+        when line_class in ('instance', 'volume') then split_part(resource_id, '/', -1)
+        when contains(resource_id, ':s3:::') then split_part(resource_id, ':s3:::', 2)
+        else resource_id
+    end as resource_id,
+    resource_name,
+    resource_type,
+    coalesce(charge_category, 'Usage') as charge_category,
+    charge_class,
+    charge_frequency,
+    charge_description,
+    commitment_discount_id,
+    commitment_discount_type,
+    commitment_discount_status,
+    pricing_category,
+    consumed_quantity,
+    consumed_unit,
+    sku_id,
+    coalesce(x_usage_type, sku_meter, x_sku_meter_name) as sku_meter,
+    tags,
+    line_class as x_line_class,
+    case
+        when line_class in ('instance', 'managed_job')
+            then coalesce(
+                sku_price_details['InstanceType'],
+                sku_price_details['x_InstanceType'],
+                x_sku_details['ServiceType'],
+                instance_type
+            )
+    end as x_instance_type,
+    case
+        when line_class = 'transfer' then coalesce(from_region, region_id)
+    end as x_from_region,
+    case
+        when line_class = 'transfer' then to_region
+    end as x_to_region
+from classified_lines
