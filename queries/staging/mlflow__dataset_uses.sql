@@ -79,6 +79,7 @@ split_uris as (
             ''
         ) as rest
     from uses
+    where coalesce(nullif(trim(uri), ''), dataset_name) is not null
 ),
 
 normalised as (

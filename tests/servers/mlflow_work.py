@@ -86,7 +86,7 @@ def first_day(now: int) -> dict[str, str]:
         "failed": log_run(
             "resnet", "failed", start=now - 9 * HOUR, end=now - 8 * HOUR, status="FAILED"
         ),
-        "old": log_run("resnet", "old", start=now - 900 * HOUR, end=now - 890 * HOUR),
+        "old": log_run("resnet", "old", start=now - 410 * HOUR, end=now - 400 * HOUR),
         "open": log_run("llm", "open", start=now - 30 * HOUR, metric_at=now - HOUR),
         "silent": log_run("llm", "silent", start=now - 60 * HOUR, metric_at=now - 26 * HOUR),
         "backwards": log_run("llm", "backwards", start=now - HOUR, end=now - 2 * HOUR),
