@@ -1,0 +1,128 @@
+"""Charts, as plotly figures in JSON.
+
+plotly reads a little HTML in every text it draws (`<b>`, `<a href>`), so names are escaped before
+they go in. Bars are drawn from doubles; what a reader sees on hovering is the exact amount, as
+text. Colours are words that the page's script turns into those of the light or the dark theme.
+
+The page carries plotly.js's "basic" bundle (scatter, bar, pie): other traces would not be drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from plotly.io import to_json  # type: ignore[import-untyped]  # plotly has no types
+
+from reports.figures import exact, member_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from reports.base import Range
+
+DAY = timedelta(1)
+SERIES = tuple(f"series-{number}" for number in range(1, 9))
+COLOURS = {
+    "(idle)": "idle",
+    "(shared)": "shared",
+    "(others)": "others",
+    "(tax)": "other",
+    "(unused commitment)": "other",
+    "(credit)": "other",
+    "unattributed": "unattributed",
+    "not a model's": "others",
+    "not a dataset's": "others",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure ready for a page."""
+
+    json: Markup
+    """Safe inside a script element."""
+    summary: str
+    """What a reader who does not see it is told."""
+    height: int
+
+
+def text(name: object) -> str:
+    """Return a name such that plotly draws it as it stands."""
+    return escape(member_name(str(name)), quote=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart."""
+
+    member: str
+    name: str
+    amounts: Mapping[date, Decimal]
+
+
+def stacked_days(series: Sequence[Series], currency: str, days: Range, *, summary: str) -> Chart:
+    """Return stacked bars, one stack a day of `days`; the first series stands at the foot."""
+    dates = sorted({when for one in series for when in one.amounts})
+    colours = iter(SERIES * (len(series) // len(SERIES) + 1))
+    traces = []
+    for one in series:
+        present = [when for when in dates if one.amounts.get(when)]
+        traces.append(
+            {
+                "type": "bar",
+                "name": text(one.name),
+                "x": [when.isoformat() for when in present],
+                "y": [round(float(one.amounts[when]), 2) for when in present],
+                "meta": member_name(one.name),  # as text; the script's table of numbers takes it
+                "customdata": [exact(one.amounts[when], currency) for when in present],
+                "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
+                "marker": {"color": COLOURS.get(one.member) or next(colours)},
+            }
+        )
+    layout = _layout(currency)
+    layout["xaxis"] = {"type": "date", "hoverformat": "%a %d %b %Y", "automargin": True}
+    layout["xaxis"]["showgrid"] = False
+    layout["xaxis"]["range"] = [f"{days.from_date - DAY}T12:00", f"{days.to_date}T12:00"]
+    layout["barmode"] = "relative"
+    layout["hovermode"] = "x unified"
+    return Chart(
+        json=script_json({"data": traces, "layout": layout}),
+        summary=summary,
+        height=320,
+    )
+
+
+def script_json(figure: Mapping[str, Any]) -> Markup:
+    """Return a figure as JSON that cannot end a script element."""
+    written = to_json(dict(figure), validate=False, pretty=False)
+    for char in "<>&\u2028\u2029":
+        written = written.replace(char, f"\\u{ord(char):04x}")
+    return Markup(written)  # noqa: S704 - every character that means something to HTML is escaped
+
+
+def _layout(currency: str) -> dict[str, Any]:
+    return {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "bargap": 0.18,
+        "showlegend": True,
+        "legend": {
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "traceorder": "normal",
+        },
+        "yaxis": {
+            "title": {"text": escape(currency, quote=False), "standoff": 4},
+            "tickformat": ",.3~s",
+            "automargin": True,
+            "rangemode": "tozero",
+        },
+        "hoverlabel": {"namelength": 60},
+    }
