@@ -6,7 +6,6 @@ here. Secrets never stand in the file: a key ending in `_env` names the variable
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from connectors.base import SourceError
+from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ _SECRETS = re.compile(r"token|password|secret|credential")
 class Mistake(Exception):  # noqa: N818  (a ConfigError is made of these)
     """One mistake in the config file."""
 
-    def __init__(self, what: str, *, where: str, fix: str) -> None:
+    def __init__(self, what: str, *, where: str, fix: str, line: int = 0) -> None:
         """Say what is wrong in one line, `where` it is, and the `fix`."""
         super().__init__(what)
-        self.add_note(f"in:  {where}")
+        self.line = line
+        self.add_note(f"in:  {where}:{line}" if line else f"in:  {where}")
         self.add_note(f"fix: {fix}")
 
 
@@ -47,9 +48,9 @@ class ConfigError(Exception):
     """The config file cannot be used; `mistakes` are all that was found in it."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        """Hold the mistakes, in the order of the file."""
+        """Hold the mistakes, sorted as they stand in the file."""
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
-        self.mistakes = tuple(mistakes)
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
 def _as_decimal(value: object) -> object:
@@ -87,7 +88,6 @@ class Report(_Section):
     """What the leaderboards show."""
 
     top: Annotated[int, Field(ge=1, le=1000)] = 10
-    days: Annotated[int, Field(ge=1, le=3660)] = 30
 
 
 class Keep(_Section):
@@ -98,7 +98,7 @@ class Keep(_Section):
 
 
 class _File(_Section):
-    state_dir: str = "state"
+    state_dir: str = DEFAULT_STATE
     connectors: dict[str, Any] = {}
     attribution: Attribution = Attribution()
     engine: Engine = Engine()
@@ -186,11 +186,17 @@ class _Reader:
             file = _File()
         found = table.get("connectors", {})
         sources = self._sources(found) if isinstance(found, dict) else []
+        if found == {}:
+            self._note(
+                "the file configures no source",
+                (),
+                "add a table such as [connectors.focus]; config.example.toml shows them all",
+            )
         if self.mistakes:
             raise ConfigError(self.mistakes)
         return Config(
             path=self.path,
-            state_dir=Path(self._place(file.state_dir)),
+            state_dir=Path(place(file.state_dir, self.path.parent)),
             sources=tuple(sources),
             attribution=file.attribution,
             engine=file.engine,
@@ -245,13 +251,7 @@ class _Reader:
 
     def _settled(self, key: str, value: object) -> object:
         is_place = key in _PLACES or key.endswith(tuple(f"_{place}" for place in _PLACES))
-        return self._place(value) if is_place and isinstance(value, str) else value
-
-    def _place(self, value: str) -> str:
-        """Take a relative path as one below the config file's folder; leave URLs alone."""
-        if "://" in value:
-            return value
-        return os.path.normpath(self.path.parent / Path(value).expanduser())
+        return place(value, self.path.parent) if is_place and isinstance(value, str) else value
 
     def _unknown_kind(self, kind: str) -> None:
         near = get_close_matches(kind, self.registry, 1)
@@ -290,9 +290,8 @@ class _Reader:
             )
 
     def _note(self, what: str, where: KeyPath, fix: str) -> None:
-        line = line_of(self.text, where)
-        place = f"{self.path}:{line}" if line else str(self.path)
-        self.mistakes.append(Mistake(what, where=place, fix=fix))
+        line = line_of(self.text, where) or 0
+        self.mistakes.append(Mistake(what, where=str(self.path), fix=fix, line=line))
 
 
 def _as_written(value: object) -> str:
@@ -344,7 +343,7 @@ def _lenient(kind: Any) -> Any:
     return Annotated[kind, Field(strict=False)] if "tuple" in str(kind) else kind
 
 
-def _default_of(field: Any) -> Any:  # noqa: ANN401  (a field of any type)
+def _default_of(field: Any) -> Any:
     if field.default_factory is not MISSING:
         return Field(default_factory=field.default_factory)
     return ... if field.default is MISSING else field.default

@@ -145,6 +145,12 @@ class Journal:
         """Close the file; what was entered is on the disk already."""
         self._con.close()
 
+    def durability(self) -> tuple[str, int]:
+        """Return the journal mode and the level of `synchronous` in force."""
+        (mode,) = self._con.execute("pragma journal_mode").fetchone()
+        (level,) = self._con.execute("pragma synchronous").fetchone()
+        return str(mode), int(level)
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._con.execute("begin immediate")

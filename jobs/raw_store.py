@@ -199,9 +199,9 @@ class RawStore:
             for total in self.sum_bill(f"{new.connector}__{new.table}", paths)
         ]
 
-    def landed(
+    def counted(
         self, sources: Collection[str], superseding: Collection[tuple[str, str]]
-    ) -> list[Landed]:
+    ) -> list[Entry]:
         """Return the deliveries that count, of `sources` alone, in the order of landing.
 
         Of a (connector, table) in `superseding` that is the newest version of each unit; of any
@@ -220,9 +220,10 @@ class RawStore:
                 chosen.append(_first_like_last(versions))
             else:
                 chosen += versions
-        return [self._landed(entry) for entry in sorted(chosen, key=lambda entry: entry.id)]
+        return sorted(chosen, key=lambda entry: entry.id)
 
-    def _landed(self, entry: Entry) -> Landed:
+    def landed(self, entry: Entry) -> Landed:
+        """Return an entry as the warehouse reads it."""
         return Landed(
             source=entry.source,
             connector=entry.connector,
