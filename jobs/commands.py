@@ -137,7 +137,7 @@ def report(config_path: Path, date: datetime | None) -> None:
 )
 @click.option("--csv", "style", flag_value="csv", help="Answer in CSV.")
 @click.option("--json", "style", flag_value="json", help="Answer in JSON.")
-def sql(
+def sql(  # noqa: PLR0913  (click gives each option an argument)
     config_path: Path,
     query: str | None,
     named: str | None,

@@ -85,9 +85,11 @@ class Engine(_Section):
 
 
 class Report(_Section):
-    """What the leaderboards show."""
+    """What the site and the leaderboards show."""
 
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "What machine learning costs"
     top: Annotated[int, Field(ge=1, le=1000)] = 10
+    is_demo: bool = False
 
 
 class Keep(_Section):

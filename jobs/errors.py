@@ -23,10 +23,17 @@ def is_expected(error: BaseException) -> bool:
     """Tell whether an error explains itself; any other is a fault of mlspend, and shows itself."""
     from connectors.base import SourceError  # noqa: PLC0415  (the other rooms' errors, when asked)
     from queries import ModelError  # noqa: PLC0415
+    from reports.base import ReportError  # noqa: PLC0415
 
     return isinstance(
         error,
-        ConfigError | RefusedDeliveryError | JournalError | BusyError | SourceError | ModelError,
+        ConfigError
+        | RefusedDeliveryError
+        | JournalError
+        | BusyError
+        | SourceError
+        | ModelError
+        | ReportError,
     ) or (isinstance(error, OSError) and bool(getattr(error, "__notes__", None)))
 
 

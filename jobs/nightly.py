@@ -8,6 +8,7 @@ was made from. A night in which nothing changed builds, publishes and reports no
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from jobs.journal import Journal
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
+from jobs.site import file_site, site_of
 from queries import ModelError
 from queries.build import BuildInput, Settings, Total, build
 from queries.catalog import code_fingerprint, models
@@ -31,9 +33,11 @@ from queries.engines.duckdb import Limits
 from queries.publish import collect, newest, newest_manifest, publish
 from queries.stage import DeliveryError
 from queries.totals import raw_totals
+from queries.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
     from pathlib import Path
 
     from connectors.base import Connector, Table
@@ -222,6 +226,49 @@ class Night:
         else:
             self.publish(built)
 
+    def check(self) -> None:
+        """Compare every raw file that counts with its digest, and the generation with its manifest.
+
+        Raises: ModelError where the published generation is not what was built.
+        """
+        entries = [entry for entry in self.journal.deliveries() if not entry.is_collected]
+        files = {file.path: file.sha256 for entry in entries for file in entry.files}
+        self.progress.say(f"check {len(files)} raw files")
+        for path, digest in sorted(files.items()):
+            problem = _check_raw(self.store.raw / path, digest)
+            if problem is not None:
+                self.complain(problem)
+        database = newest(self.generations)
+        if database is not None:
+            self.progress.say(f"check generation {database.stem}")
+            verify(database)
+
+    def report(self, day: date | None, *, again: bool = False) -> Path | None:
+        """Write the site of the newest generation, unless there is one; return its first page."""
+        generation = newest(self.generations)
+        if generation is None:
+            return None
+        there = site_of(self.config.state_dir / "reports", generation)
+        if there is not None and not again:
+            return there
+        self.progress.say("report")
+        return file_site(self.config, generation, day)
+
+
+def _check_raw(path: Path, digest: str) -> RefusedDeliveryError | None:
+    if not path.exists():
+        what = "a raw file has gone"
+    else:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == digest:
+                return None
+        what = "a raw file is not what was landed"
+    return RefusedDeliveryError(
+        what,
+        where=str(path),
+        fix="delete it if it is there: the next extract fetches it again, if the source has it",
+    )
+
 
 _FIX_DUPLICATE = (
     "take one of the two exports out of the config file; they may hand over at a month's edge"
@@ -231,7 +278,7 @@ _FIX_UNREADABLE = "have the source write it again; the last good delivery stays 
 
 @contextmanager
 def open_night(config: Config, progress: Progress, command: str) -> Iterator[Night]:
-    """Lock the state folder, see that a night fits on the disk, and note in the journal how it ends.
+    """Lock the state folder, see that a night fits on the disk, and enter how it ends.
 
     Raises: BusyError where another one is at work.
     """
@@ -318,9 +365,3 @@ def superseding_tables() -> frozenset[tuple[str, str]]:
         if kind == {"partition"}
         for connector, _, table in [raw_name.partition("__")]
     )
-
-
-def run_night(night: Night) -> None:
-    """Extract, build, check and publish."""
-    night.extract()
-    night.build_and_publish()

@@ -1,0 +1,60 @@
+"""Filing the site: which generation it shows, under which date, and whether it is there already."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from queries.manifest import Manifest
+from queries.read import open_generation, run_named
+from reports.base import Frame, Meta, Span
+from reports.site import site_reads, write_site
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from jobs.config import Config
+
+_MARKER = "generation"
+
+
+def site_of(reports: Path, generation: Path) -> Path | None:
+    """Return the first page of the newest site that shows a generation, none where none does."""
+    for marker in sorted(reports.glob(f"[0-9]*/{_MARKER}"), reverse=True):
+        if marker.read_text(encoding="ascii").strip() == generation.stem:
+            return marker.with_name("index.html")
+    return None
+
+
+def file_site(config: Config, generation: Path, day: date | None) -> Path | None:
+    """Write the site of a generation under a day, today by default; return its first page.
+
+    None is written where the generation has no day of cost. The marker comes last: a site without
+    one was not finished, and is written again.
+    """
+    reports = config.state_dir / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    for half in reports.glob(".*"):
+        shutil.rmtree(half)
+    manifest = Manifest.read(generation.with_suffix(".json"))
+    with open_generation(generation) as con:
+        _, days = run_named(con, "covered_days", {})
+        if not days or days[0][0] is None:
+            return None
+        span = Span(*days[0][:2])
+        frames = {
+            read.key: Frame(*run_named(con, read.query, read.params)) for read in site_reads(span)
+        }
+    meta = Meta(
+        span=span,
+        generation=generation.stem,
+        built_at=datetime.fromisoformat(manifest.built_at),
+        title=config.report.title,
+        is_demo=config.report.is_demo,
+    )
+    folder = reports / (day or datetime.now(UTC).date()).isoformat()
+    page = write_site(folder, frames, meta)
+    (folder / _MARKER).write_text(f"{generation.stem}\n", encoding="ascii")
+    return page
