@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO, get_args
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from queries.generation import newest_generation
 from queries.named import cookbook, named_query
-from queries.sandbox import Format, run_sql
+from queries.sandbox import run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-FORMATS: tuple[Format, ...] = get_args(Format)
+    from queries.sandbox import Format
 
 
 def ask(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobs.nightly import Night
+    from queries.sandbox import Format
 
 HELP_WIDTH = 80
 
@@ -144,7 +145,7 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
     *,
     is_list: bool,
     params: tuple[str, ...],
-    style: str | None,
+    style: Format | None,
 ) -> None:
     """Ask the newest generation: one select, or a query of the cookbook.
 

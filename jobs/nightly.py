@@ -27,9 +27,10 @@ from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
 from jobs.site import file_site, site_of
 from queries import ModelError
-from queries.build import BuildInput, Settings, Total, build
+from queries.build import BuildInput, Settings, build
 from queries.catalog import code_fingerprint, models
 from queries.engines.duckdb import Limits
+from queries.ledgers import Total
 from queries.publish import collect, newest, newest_manifest, publish
 from queries.stage import DeliveryError
 from queries.totals import raw_totals
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Connector, Table
     from jobs.config import Config, Source
-    from jobs.ledger import Entry, State
+    from jobs.ledger import Entry, Outcome, State
     from jobs.progress import Progress
     from queries.build import Built
 
@@ -298,7 +299,7 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
                 error.add_note(f"in:  {config.state_dir}")
                 error.add_note("fix: make room there; the last good generation stays in force")
             raise
-        outcome = "published" if night.is_published else "unchanged"
+        outcome: Outcome = "published" if night.is_published else "unchanged"
         problems = [str(problem) for problem in night.problems]
         journal.end_night(run, outcome, _generation_of(night), problems)
 

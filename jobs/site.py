@@ -1,9 +1,9 @@
-"""Filing the site: which generation it shows, under which date, and whether it is there already."""
+"""Filing the site: which generation it shows, under which date, whether it is there already."""
 
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from queries.manifest import Manifest
@@ -12,10 +12,10 @@ from reports.base import Frame, Meta, Span
 from reports.site import site_reads, write_site
 
 if TYPE_CHECKING:
-    from datetime import date
     from pathlib import Path
 
     from jobs.config import Config
+    from queries.engines.duckdb import Connection
 
 _MARKER = "generation"
 
@@ -40,10 +40,9 @@ def file_site(config: Config, generation: Path, day: date | None) -> Path | None
         shutil.rmtree(half)
     manifest = Manifest.read(generation.with_suffix(".json"))
     with open_generation(generation) as con:
-        _, days = run_named(con, "covered_days", {})
-        if not days or days[0][0] is None:
+        span = _span(con)
+        if span is None:
             return None
-        span = Span(*days[0][:2])
         frames = {
             read.key: Frame(*run_named(con, read.query, read.params)) for read in site_reads(span)
         }
@@ -58,3 +57,13 @@ def file_site(config: Config, generation: Path, day: date | None) -> Path | None
     page = write_site(folder, frames, meta)
     (folder / _MARKER).write_text(f"{generation.stem}\n", encoding="ascii")
     return page
+
+
+def _span(con: Connection) -> Span | None:
+    """Return the days there is cost for, none where there is no cost."""
+    columns, rows = run_named(con, "covered_days", {})
+    days = [dict(zip(columns, row, strict=True)) for row in rows]
+    if not days or days[0]["first_day"] is None:
+        return None
+    first, newest = days[0]["first_day"], days[0]["newest_day"]
+    return Span(date.fromisoformat(str(first)), date.fromisoformat(str(newest)))

@@ -79,6 +79,4 @@ def print_sources(config: Config, out: TextIO) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         out.write("  ".join(cells).rstrip() + "\n")
-    for line in lines:
-        for reason in line.reasons():
-            out.write(f"left out: {reason}\n")
+    out.writelines(f"left out: {reason}\n" for line in lines for reason in line.reasons())

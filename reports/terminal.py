@@ -121,7 +121,7 @@ def plain_board(board: Board) -> str:
 
 def _cells(board: Board) -> list[tuple[str, ...]]:
     """Return the rows as texts, with the total at the end."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for number, row in enumerate(board.rows, 1):
         rows.append(
             (

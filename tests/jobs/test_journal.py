@@ -14,6 +14,7 @@ from jobs.journal import VERSION, Journal, JournalError
 from jobs.ledger import LedgerTotal, NewDelivery, Restatement, StoredFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 AT = datetime(2026, 11, 3, 4, 15, 0, 250)  # noqa: DTZ001  (UTC without a zone)
@@ -73,8 +74,8 @@ def test_what_is_entered_comes_back_exactly_after_reopening(tmp_path: Path) -> N
 
 
 def test_a_delivery_is_entered_with_its_totals_or_not_at_all(tmp_path: Path) -> None:
-    def totals_that_break() -> list[LedgerTotal]:
-        yield total("1")  # type: ignore[misc]
+    def totals_that_break() -> Iterator[LedgerTotal]:
+        yield total("1")
         raise RuntimeError
 
     with Journal(tmp_path / "journal.sqlite") as journal:
