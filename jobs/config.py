@@ -72,6 +72,8 @@ class Attribution(_Section):
     gpu_weight: _Weight = Decimal(9)
     cpu_weight: _Weight = Decimal("0.9")
     memory_weight: _Weight = Decimal("0.1")
+    shared_namespaces: _Texts = ("kube-system",)
+    inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
     team_tags: _Texts = ("team",)
     user_tags: _Texts = ("user", "owner")
     project_tags: _Texts = ("project",)

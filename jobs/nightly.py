@@ -13,35 +13,31 @@ import shutil
 import sqlite3
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from connectors import CONNECTORS
 from connectors.base import SourceError
 from jobs.duplicates import find_duplicates
 from jobs.errors import describe
 from jobs.fetching import RefusedDeliveryError
+from jobs.inputs import build_input, superseding_tables
 from jobs.journal import Journal
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
 from jobs.site import file_site, site_of
 from queries import ModelError
-from queries.build import BuildInput, Settings, build
-from queries.catalog import code_fingerprint, models
-from queries.engines.duckdb import Limits
-from queries.ledgers import Total
-from queries.publish import collect, newest, newest_manifest, publish
+from queries.build import build
+from queries.catalog import code_fingerprint
+from queries.publish import collect, newest, publish
 from queries.stage import DeliveryError
 from queries.totals import raw_totals
 from queries.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
 
-    from connectors.base import Connector, Table
     from jobs.config import Config, Source
     from jobs.ledger import Entry, Outcome, State
     from jobs.progress import Progress
@@ -117,7 +113,7 @@ class Night:
         while True:
             counted = self._judge()
             try:
-                return build(self._input(counted))
+                return build(build_input(self.config, self.store, counted))
             except DeliveryError as error:
                 self._refuse(error)
 
@@ -173,39 +169,6 @@ class Night:
             raise error.error
         self.journal.judge(verdicts)
         self.complain(error.error)
-
-    def _input(self, counted: list[Entry]) -> BuildInput:
-        config = self.config
-        totals = self.journal.totals()
-        return BuildInput(
-            tables=declared_tables(),
-            landed=[self.store.landed(entry) for entry in counted],
-            totals=[
-                Total(
-                    source=entry.source,
-                    provider=total.provider,
-                    billing_account_id=total.billing_account_id,
-                    billing_period=total.billing_period,
-                    charge_month=total.charge_month,
-                    billing_currency=total.billing_currency,
-                    measure=total.measure,
-                    rows=total.rows,
-                    amount=total.amount,
-                    beyond=total.beyond,
-                )
-                for entry in counted
-                for total in totals.get(entry.id, ())
-            ],
-            settings=settings_of(config),
-            limits=Limits(
-                memory=config.engine.memory_limit,
-                threads=config.engine.threads,
-                spill=config.state_dir / "tmp" / "spill",
-            ),
-            lake=self.lake,
-            previous=newest_manifest(self.generations),
-            progress=self.progress.say,
-        )
 
     def publish(self, built: Built) -> None:
         """Publish a checked build, then delete what nothing needs any more."""
@@ -319,50 +282,3 @@ def _check_space(night: Night) -> None:
             errno.ENOSPC,
             f"a night needs {size_text(needed)} of free disk, there are {size_text(free)}",
         )
-
-
-def settings_of(config: Config) -> Settings:
-    """Return what the config file says of attribution, as the models take it."""
-    attribution = config.attribution
-    return Settings(
-        params={
-            "idle_policy": attribution.idle_policy,
-            "gpu_weight": float(attribution.gpu_weight),
-            "cpu_weight": float(attribution.cpu_weight),
-            "memory_weight": float(attribution.memory_weight),
-        },
-        tag_keys={
-            "team": list(attribution.team_tags),
-            "user": list(attribution.user_tags),
-            "project": list(attribution.project_tags),
-        },
-    )
-
-
-def declared_tables() -> Mapping[str, Mapping[str, Table]]:
-    """Return connector -> table -> what it declares, for every connector there is."""
-    found: dict[str, Mapping[str, Table]] = {}
-    for kind, target in CONNECTORS.items():
-        module, _, name = target.partition(":")
-        connector: type[Connector] = getattr(import_module(module), name)
-        found[kind] = {table.name: table for table in connector.tables}
-    return found
-
-
-def superseding_tables() -> frozenset[tuple[str, str]]:
-    """Return the (connector, table) pairs of which the newest version of each unit counts alone.
-
-    Those are the tables that nothing but day-wise staging reads; rows of any other are told apart
-    by key, so that every version ever landed is read.
-    """
-    kinds: dict[str, set[str]] = {}
-    for model in models():
-        for table in model.reads:
-            if model.layer == "staging" and table.startswith("raw."):
-                kinds.setdefault(table.removeprefix("raw."), set()).add(model.kind)
-    return frozenset(
-        (connector, table)
-        for raw_name, kind in kinds.items()
-        if kind == {"partition"}
-        for connector, _, table in [raw_name.partition("__")]
-    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.config import Config, ConfigError, read_config
+from connectors import CONNECTORS
+from jobs.config import Attribution, Config, ConfigError, example_keys, read_config
 from jobs.errors import describe
+from jobs.inputs import settings_of
+from queries.catalog import models
 from tests.jobs.folder_source import FolderSource
 
 if TYPE_CHECKING:
@@ -153,3 +159,48 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
 def test_a_retired_source_says_so(tmp_path: Path) -> None:
     config = read(tmp_path, '[connectors.folder]\nroot = "/a"\nretired = true\n')
     assert config.sources[0].is_retired
+
+
+EXAMPLE = (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+def uncommented() -> str:
+    """Return the example with every key switched on."""
+    return re.sub(r"^#(?=[\w\[])", "", EXAMPLE, flags=re.MULTILINE)
+
+
+def test_the_example_names_every_key_and_no_other() -> None:
+    table = tomllib.loads(uncommented())
+    named = {f"connectors.{kind}": set(keys) for kind, keys in table.pop("connectors").items()}
+    named |= {name: set(keys) for name, keys in table.items() if isinstance(keys, dict)}
+    named[""] = {name for name, value in table.items() if not isinstance(value, dict)}
+    assert named == example_keys(CONNECTORS)
+
+
+def test_the_example_with_every_key_switched_on_is_without_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "mlspend.toml"
+    path.write_text(uncommented(), encoding="utf-8")
+    config = read_config(path)
+    assert {source.kind for source in config.sources} == set(CONNECTORS)
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mlspend.toml"
+    path.write_text(uncommented(), encoding="utf-8")
+    shown = read_config(path)
+    default = read(tmp_path, '[connectors.folder]\nroot = "/a"\n')
+    assert shown.attribution == default.attribution
+    assert (shown.engine, shown.report, shown.keep) == (
+        default.engine,
+        default.report,
+        default.keep,
+    )
+    for source in shown.sources:
+        for field in fields(source.connector):  # type: ignore[arg-type]
+            if field.default is not MISSING:
+                assert getattr(source.connector, field.name) == field.default, source.kind
+
+
+def test_every_parameter_of_the_models_can_be_set() -> None:
+    params = {param.name for model in models() for param in model.params}
+    assert params == set(settings_of(Attribution()).params)
