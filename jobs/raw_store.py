@@ -156,8 +156,9 @@ class RawStore:
         self, new: NewDelivery, where: str, *, is_bill: bool, stated_rows: int | None
     ) -> None:
         versions = self.journal.versions(new.source, new.table, new.unit)
-        same = [entry for entry in versions if entry.version == new.version]
-        if any(entry.content == new.content and not entry.is_collected for entry in same):
+        if any(_is_entered(new, entry) for entry in versions) or (
+            versions and _is_same(new, max(versions, key=lambda entry: entry.order))
+        ):
             return
         totals = self._totals(new, versions) if is_bill else []
         rows = rows_of(totals)
@@ -267,7 +268,11 @@ class RawStore:
 
 @dataclass(frozen=True, slots=True)
 class KnownDeliveries:
-    """What one source has landed: what its connector asks before it fetches."""
+    """What one source has landed: what its connector asks before it fetches.
+
+    A version counts as known while it is its unit's newest, or the last that came. One that others
+    have followed since is wanted again: a folder may be put back to what it was.
+    """
 
     versions: Mapping[tuple[str, str, str], Entry]
     """Table, unit, version -> the delivery."""
@@ -275,7 +280,7 @@ class KnownDeliveries:
     raw: Path
 
     def has(self, table: str, unit: str, version: str) -> bool:
-        """Tell whether this version lies in the raw store, or lay there till newer ones came."""
+        """Tell whether this version of this unit lies in the raw store, and needs no fetching."""
         entry = self.versions.get((table, unit, version))
         if entry is None:
             return False
@@ -289,11 +294,23 @@ class KnownDeliveries:
 def known_deliveries(source: str, entries: Sequence[Entry], raw: Path) -> KnownDeliveries:
     """Gather what `source` has landed in the raw folder."""
     own = sorted((entry for entry in entries if entry.source == source), key=lambda row: row.order)
+    newest = {entry.unit_key: entry for entry in own}
+    last = {entry.unit_key: entry for entry in sorted(own, key=lambda entry: entry.id)}
+    current = [*last.values(), *newest.values()]
     return KnownDeliveries(
-        versions={(entry.table, entry.unit, entry.version): entry for entry in own},
+        versions={(entry.table, entry.unit, entry.version): entry for entry in current},
         cursors={entry.table: entry.cursor for entry in own if entry.cursor is not None},
         raw=raw,
     )
+
+
+def _is_same(new: NewDelivery, entry: Entry) -> bool:
+    """Tell whether a delivery is the very version that an entry is of."""
+    return entry.version == new.version and entry.content == new.content and not entry.is_collected
+
+
+def _is_entered(new: NewDelivery, entry: Entry) -> bool:
+    return entry.version_at == new.version_at and _is_same(new, entry)
 
 
 def _first_like_last(versions: Sequence[Entry]) -> Entry:

@@ -155,6 +155,32 @@ def test_an_older_version_that_arrives_late_is_recorded_but_does_not_count(
     assert store.journal.restatements() == []
 
 
+def test_a_folder_put_back_to_what_it_was_counts_as_it_was(store: RawStore, tmp_path: Path) -> None:
+    folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
+    other = write_version(tmp_path / "c", "2026-10", "2026-10-06", f"{OCTOBER}2")
+    for day, version, path in ((5, "a", folder), (6, "b", other), (7, "a", folder)):
+        known = known_deliveries("folder", store.journal.deliveries(), store.raw)
+        assert not known.has("lines", "2026-10", version)
+        delivery = delivery_of(path, "lines", "2026-10", f"2026-10-0{day}")
+        store.land("folder", "folder", LINES, replace(delivery, version=version))
+    assert [entry.version_at.day for entry in counted(store)] == [7]
+    known = known_deliveries("folder", store.journal.deliveries(), store.raw)
+    assert known.has("lines", "2026-10", "a")
+    assert not known.has("lines", "2026-10", "b")
+
+
+def test_an_older_version_that_came_last_is_not_fetched_every_night(
+    store: RawStore, tmp_path: Path
+) -> None:
+    write_version(tmp_path / "b", "2026-10", "2026-11-03", f"{OCTOBER}2")
+    land_all(store, tmp_path / "b")
+    write_version(tmp_path / "b", "2026-10", "2026-11-01", f"{OCTOBER}1")
+    land_all(store, tmp_path / "b")
+    known = known_deliveries("folder", store.journal.deliveries(), store.raw)
+    assert known.has("lines", "2026-10", "2026-11-01")
+    assert known.has("lines", "2026-10", "2026-11-03")
+
+
 def test_every_version_of_keyed_rows_counts(store: RawStore, tmp_path: Path) -> None:
     for version in ("2026-10-05T01", "2026-10-05T02"):
         folder = tmp_path / "b" / "runs" / "2026-10-05" / version
@@ -338,8 +364,6 @@ def test_old_versions_of_an_open_month_go_and_final_ones_stay(
     kept = [entry for entry in store.journal.deliveries() if not entry.is_collected]
     assert [entry.version for entry in kept] == ["2026-10-05", *final]
     assert set(files_in(store)) == {entry.files[0].path for entry in kept}
-    known = known_deliveries("folder", store.journal.deliveries(), store.raw)
-    assert known.has("lines", "2026-10", "2026-10-06")
     assert [entry.version for entry in counted(store)] == ["2026-11-15"]
 
 
