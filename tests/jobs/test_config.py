@@ -65,7 +65,7 @@ def root_of(connector: Connector) -> str:
 def test_a_connector_takes_texts_numbers_flags_and_lists(tmp_path: Path) -> None:
     text = '[connectors.folder]\nroot = "/b"\ntoken_env = "T"\ntags = ["a", "b"]\ndays = 3\n'
     config = read(tmp_path, text + "is_strict = true\n")
-    wanted = FolderSource("/b", token_env="T", tags=("a", "b"), days=3, is_strict=True)
+    wanted = FolderSource("/b", "T", ("a", "b"), 3, is_strict=True)
     assert config.sources[0].connector == wanted
 
 
