@@ -10,9 +10,11 @@ from queries.catalog import models
 from queries.engines.duckdb import Limits
 from queries.ledgers import Total
 from queries.publish import newest_manifest
+from queries.raw import Landed, LandedFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from connectors.base import Table
     from jobs.config import Attribution, Config
@@ -25,7 +27,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
     totals = store.journal.totals()
     return BuildInput(
         tables=declared_tables(),
-        landed=[store.landed(entry) for entry in counted],
+        landed=[_landed(entry, store.raw) for entry in counted],
         totals=[
             Total(
                 source=entry.source,
@@ -51,6 +53,21 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         lake=config.state_dir / "lake",
         previous=newest_manifest(config.state_dir / "generations"),
         progress=store.progress.say,
+    )
+
+
+def _landed(entry: Entry, raw: Path) -> Landed:
+    return Landed(
+        source=entry.source,
+        connector=entry.connector,
+        table=entry.table,
+        unit=entry.unit,
+        version=entry.version,
+        version_at=entry.version_at,
+        files=tuple(
+            LandedFile(raw / file.path, file.name, file.format, file.sha256) for file in entry.files
+        ),
+        landed_at=entry.landed_at,
     )
 
 

@@ -35,6 +35,7 @@ create table night_runs (
     ended_at text,                  -- null: it runs, or was killed
     outcome text,                   -- published, unchanged, stopped
     generation text,                -- in force when it ended
+    inputs text not null default '',  -- digest of what that generation was built from
     problems text not null default ''
 );
 create table deliveries (
@@ -170,14 +171,26 @@ class Journal:
         return int(row[0])
 
     def end_night(
-        self, run: int, outcome: Outcome, generation: str | None, problems: Sequence[str] = ()
+        self,
+        run: int,
+        outcome: Outcome,
+        generation: str | None,
+        problems: Sequence[str] = (),
+        inputs: str = "",
     ) -> None:
-        """Enter how a command ended."""
+        """Enter how a command ended, and what the generation in force was built from."""
         self._con.execute(
-            "update night_runs set ended_at = ?, outcome = ?, generation = ?, problems = ? "
-            "where id = ?",
-            (_text(_now()), outcome, generation, "\n".join(problems), run),
+            "update night_runs set ended_at = ?, outcome = ?, generation = ?, problems = ?, "
+            "inputs = ? where id = ?",
+            (_text(_now()), outcome, generation, "\n".join(problems), inputs, run),
         )
+
+    def last_inputs(self) -> tuple[str, str | None] | None:
+        """Return what the last build to end well was built from, and its generation."""
+        row = self._con.execute(
+            "select inputs, generation from night_runs where inputs <> '' order by id desc limit 1"
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def nights(self) -> list[NightRun]:
         """Return every run, oldest first."""

@@ -16,33 +16,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from connectors.base import SourceError
-from jobs.duplicates import find_duplicates
 from jobs.errors import describe
 from jobs.fetching import RefusedDeliveryError
-from jobs.inputs import build_input, superseding_tables
 from jobs.journal import Journal
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
-from jobs.site import file_site, site_of
+from jobs.unchanged import digest_of_inputs
 from queries import ModelError
-from queries.build import build
-from queries.catalog import code_fingerprint
-from queries.publish import collect, newest, publish
-from queries.stage import DeliveryError
-from queries.totals import raw_totals
-from queries.verify import verify
+from queries.generation import newest_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
     from jobs.config import Config, Source
-    from jobs.ledger import Entry, Outcome, State
+    from jobs.ledger import Entry, Outcome
     from jobs.progress import Progress
-    from queries.build import Built
+    from jobs.raw_store import RawTotal
 
+SITE_MARKER = "generation"
+"""The file of a site that names the generation it shows; it is written last."""
 _SPARE = 100_000_000
 _GENERATIONS_OF_SPACE = 3
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -59,6 +54,20 @@ class Night:
     problems: list[BaseException] = field(default_factory=list)
     """What went wrong without stopping the night."""
     is_published: bool = False
+    inputs: str = ""
+    """Digest of all that the generation in force was built from; empty where nobody looked."""
+
+    @property
+    def database(self) -> Path | None:
+        """The newest generation's file, none before the first."""
+        pointer = self.generations / "current"
+        return newest_generation(self.config.state_dir) if pointer.exists() else None
+
+    @property
+    def generation(self) -> str | None:
+        """The newest generation's number, none before the first."""
+        database = self.database
+        return None if database is None else database.stem
 
     @property
     def generations(self) -> Path:
@@ -105,41 +114,10 @@ class Night:
                 if delivery.cursor is not None:
                     return  # a later delivery's cursor would leap over this one for good
 
-    def build(self) -> Built | None:
-        """Bring the warehouse up to date and check it; none where nothing changed.
-
-        Raises: ModelError for a check that fails: nothing may be published then.
-        """
-        while True:
-            counted = self._judge()
-            try:
-                return build(build_input(self.config, self.store, counted))
-            except DeliveryError as error:
-                self._refuse(error)
-
-    def _judge(self) -> list[Entry]:
-        """Decide which deliveries count, enter what changed in that, and return them."""
+    def complain_of_quarantine(self) -> None:
+        """Complain of every unit whose newest version does not count."""
         names = {source.name for source in self.config.sources}
         entries = [entry for entry in self.journal.deliveries() if entry.source in names]
-        code = code_fingerprint()
-        unreadable = {
-            entry.id for entry in entries if entry.refused_by and entry.refused_by == code
-        }
-        readable = [entry for entry in entries if entry.id not in unreadable]
-        duplicates = find_duplicates(readable, self.journal.totals())
-        verdicts: list[tuple[int, State, str, str]] = []
-        for entry in readable:
-            state: State = "quarantined" if entry.id in duplicates else "landed"
-            reason = duplicates.get(entry.id, "")
-            if (entry.state, entry.reason) != (state, reason):
-                verdicts.append((entry.id, state, reason, ""))
-        self.journal.judge(verdicts)
-        entries = [entry for entry in self.journal.deliveries() if entry.source in names]
-        self._complain_of_quarantine(entries)
-        return self.store.counted(names, superseding_tables())
-
-    def _complain_of_quarantine(self, entries: list[Entry]) -> None:
-        """Complain of every unit whose newest version does not count."""
         newest_of: dict[tuple[str, str, str], Entry] = {}
         for entry in entries:
             best = newest_of.get(entry.unit_key)
@@ -156,39 +134,18 @@ class Night:
                     )
                 )
 
-    def _refuse(self, error: DeliveryError) -> None:
-        """Quarantine a delivery that cannot be read, and every version with the same bytes."""
-        bad = error.delivery
-        digests = tuple(sorted(file.sha256 for file in bad.files))
-        verdicts: list[tuple[int, State, str, str]] = [
-            (entry.id, "quarantined", str(error), code_fingerprint())
-            for entry in self.journal.versions(bad.source, bad.table, bad.unit)
-            if entry.content == digests and entry.state == "landed"
-        ]
-        if not verdicts:
-            raise error.error
-        self.journal.judge(verdicts)
-        self.complain(error.error)
-
-    def publish(self, built: Built) -> None:
-        """Publish a checked build, then delete what nothing needs any more."""
-        try:
-            self.progress.say("publish")
-            target = publish(built, self.generations)
-        finally:
-            built.con.close()
-        self.is_published = True
-        self.progress.say(f"  generation {target.stem}, {size_text(target.stat().st_size)}")
-        needed = collect(self.generations, self.lake, keep=self.config.keep.generations)
-        self.store.collect(superseding_tables(), needed, keep=self.config.keep.open_versions)
-
     def build_and_publish(self) -> None:
         """Build, check and publish, where anything changed."""
-        built = self.build()
-        if built is None:
-            self.progress.say("nothing changed: nothing built, nothing published")
+        inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        if self.journal.last_inputs() == (inputs, self.generation):
+            self.complain_of_quarantine()
         else:
-            self.publish(built)
+            from jobs.building import build_and_publish  # noqa: PLC0415  (slow to import)
+
+            self.is_published = build_and_publish(self)
+        self.inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        if not self.is_published:
+            self.progress.say("nothing changed: nothing built, nothing published")
 
     def check(self) -> None:
         """Compare every raw file that counts with its digest, and the generation with its manifest.
@@ -202,19 +159,23 @@ class Night:
             problem = _check_raw(self.store.raw / path, digest)
             if problem is not None:
                 self.complain(problem)
-        database = newest(self.generations)
+        database = self.database
         if database is not None:
+            from queries.verify import verify  # noqa: PLC0415  (slow to import)
+
             self.progress.say(f"check generation {database.stem}")
             verify(database)
 
     def report(self, day: date | None, *, again: bool = False) -> Path | None:
         """Write the site of the newest generation, unless there is one; return its first page."""
-        generation = newest(self.generations)
+        generation = self.database
         if generation is None:
             return None
-        there = site_of(self.config.state_dir / "reports", generation)
+        there = _site_of(self.config.state_dir / "reports", generation)
         if there is not None and not again:
             return there
+        from jobs.site import file_site  # noqa: PLC0415  (slow to import)
+
         self.progress.say("report")
         return file_site(self.config, generation, day)
 
@@ -248,33 +209,43 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
     """
     with locked(config.state_dir), Journal(config.state_dir / "journal.sqlite") as journal:
         shutil.rmtree(config.state_dir / "tmp", ignore_errors=True)
-        store = RawStore(config.state_dir, journal, raw_totals, progress)
+        store = RawStore(config.state_dir, journal, _sum_bill, progress)
         night = Night(config, journal, store, progress)
         run = journal.begin_night(command)
         try:
             _check_space(night)
             yield night
         except BaseException as error:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, ModelError):
                 told = [str(each) for each in (*night.problems, error)]
-                journal.end_night(run, "stopped", _generation_of(night), told)
+                journal.end_night(run, "stopped", night.generation, told)
             if isinstance(error, OSError) and error.errno in _FULL:
                 error.add_note(f"in:  {config.state_dir}")
                 error.add_note("fix: make room there; the last good generation stays in force")
             raise
         outcome: Outcome = "published" if night.is_published else "unchanged"
         problems = [str(problem) for problem in night.problems]
-        journal.end_night(run, outcome, _generation_of(night), problems)
+        journal.end_night(run, outcome, night.generation, problems, night.inputs)
 
 
-def _generation_of(night: Night) -> str | None:
-    database = newest(night.generations)
-    return None if database is None else database.stem
+def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[RawTotal]:
+    """Sum a bill by the code that shares nothing with the models."""
+    from queries.totals import raw_totals  # noqa: PLC0415  (slow to import; most nights land little)
+
+    return raw_totals(raw_name, paths)
+
+
+def _site_of(reports: Path, generation: Path) -> Path | None:
+    """Return the first page of the newest site that shows a generation, none where none does."""
+    for marker in sorted(reports.glob(f"[0-9]*/{SITE_MARKER}"), reverse=True):
+        if marker.read_text(encoding="ascii").strip() == generation.stem:
+            return marker.with_name("index.html")
+    return None
 
 
 def _check_space(night: Night) -> None:
-    database = newest(night.generations)
-    size = database.stat().st_size if database is not None and database.exists() else 0
+    database = night.database
+    size = database.stat().st_size if database is not None else 0
     needed = _SPARE + _GENERATIONS_OF_SPACE * size
     free = shutil.disk_usage(night.config.state_dir).free
     if free < needed:

@@ -20,7 +20,6 @@ from jobs.ledger import LedgerTotal, NewDelivery, StoredFile
 from jobs.progress import size_text
 from jobs.restatements import restate, rows_of
 from jobs.retention import find_outdated
-from queries.raw import Landed, LandedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -222,22 +221,6 @@ class RawStore:
             else:
                 chosen += versions
         return sorted(chosen, key=lambda entry: entry.id)
-
-    def landed(self, entry: Entry) -> Landed:
-        """Return an entry as the warehouse reads it."""
-        return Landed(
-            source=entry.source,
-            connector=entry.connector,
-            table=entry.table,
-            unit=entry.unit,
-            version=entry.version,
-            version_at=entry.version_at,
-            files=tuple(
-                LandedFile(self.raw / file.path, file.name, file.format, file.sha256)
-                for file in entry.files
-            ),
-            landed_at=entry.landed_at,
-        )
 
     def collect(
         self, superseding: Collection[tuple[str, str]], needed: Collection[str], *, keep: int

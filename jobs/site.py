@@ -1,4 +1,4 @@
-"""Filing the site: which generation it shows, under which date, whether it is there already."""
+"""Filing the site of a generation under a date."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from jobs.nightly import SITE_MARKER
 from queries.manifest import Manifest
 from queries.read import open_generation, run_named
 from reports.base import Frame, Meta, Span
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
 
     from jobs.config import Config
     from queries.engines.duckdb import Connection
-
-_MARKER = "generation"
-
-
-def site_of(reports: Path, generation: Path) -> Path | None:
-    """Return the first page of the newest site that shows a generation, none where none does."""
-    for marker in sorted(reports.glob(f"[0-9]*/{_MARKER}"), reverse=True):
-        if marker.read_text(encoding="ascii").strip() == generation.stem:
-            return marker.with_name("index.html")
-    return None
 
 
 def file_site(config: Config, generation: Path, day: date | None) -> Path | None:
@@ -55,7 +46,7 @@ def file_site(config: Config, generation: Path, day: date | None) -> Path | None
     )
     folder = reports / (day or datetime.now(UTC).date()).isoformat()
     page = write_site(folder, frames, meta)
-    (folder / _MARKER).write_text(f"{generation.stem}\n", encoding="ascii")
+    (folder / SITE_MARKER).write_text(f"{generation.stem}\n", encoding="ascii")
     return page
 
 

@@ -27,8 +27,7 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
         columns, rows = run_named(con, "books_proof", {})
         proof = proof_lines([dict(zip(columns, row, strict=True)) for row in rows])
     out.write("\nThe books:\n")
-    for line in proof:
-        out.write(f"  {line}\n")
+    out.writelines(f"  {line}\n" for line in proof)
     out.write(f"\nDatabase: {generation}\n")
     if site is not None:
         out.write(f"Site:     {site}\n")

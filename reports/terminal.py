@@ -194,9 +194,11 @@ def proof_lines(records: Sequence[Mapping[str, object]]) -> list[str]:
         sums_of = sums.setdefault(str(record["billing_currency"]), {})
         for column in ("billed", "attributed", "idle", "shared", "unattributed", "difference"):
             sums_of[column] = sums_of.get(column, Decimal(0)) + _decimal(record[column])
-    return [
-        f"{currency}: billed {exact(row['billed'])} = attributed {exact(row['attributed'])}"
-        f" + idle {exact(row['idle'])} + shared {exact(row['shared'])}"
-        f" + unattributed {exact(row['unattributed'])}, difference {row['difference'].normalize():f}"
-        for currency, row in sorted(sums.items())
-    ]
+    return [_proof(currency, row) for currency, row in sorted(sums.items())]
+
+
+def _proof(currency: str, sums: Mapping[str, Decimal]) -> str:
+    parts = ("attributed", "idle", "shared", "unattributed")
+    equation = " + ".join(f"{part} {exact(sums[part])}" for part in parts)
+    difference = f"{sums['difference'].normalize():f}"
+    return f"{currency}: billed {exact(sums['billed'])} = {equation}, difference {difference}"

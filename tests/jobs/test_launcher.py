@@ -133,7 +133,9 @@ def test_the_locks_hold_every_declared_dependency_in_one_version() -> None:
 
 
 def _versions(lock: Path) -> dict[str, str]:
-    pinned = re.findall(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = re.findall(
+        r"^([\w.-]+)(?:\[.*?\])?==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE
+    )
     return dict(pinned)
 
 
