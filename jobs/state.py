@@ -11,8 +11,8 @@ DEFAULT_STATE = "state"
 
 
 def place(value: str, folder: Path) -> str:
-    """Take a relative path as one below `folder`; leave URLs alone."""
-    if "://" in value:
+    """Take a relative path as one below `folder`; leave URLs, and what is not given, alone."""
+    if not value or "://" in value:
         return value
     return os.path.normpath(folder / Path(value).expanduser())
 

@@ -62,6 +62,11 @@ def root_of(connector: Connector) -> str:
     return connector.root
 
 
+def test_a_place_that_is_not_given_stays_so(tmp_path: Path) -> None:
+    config = read(tmp_path, '[connectors.folder]\nroot = ""\n')
+    assert root_of(config.sources[0].connector) == ""
+
+
 def test_a_connector_takes_texts_numbers_flags_and_lists(tmp_path: Path) -> None:
     text = '[connectors.folder]\nroot = "/b"\ntoken_env = "T"\ntags = ["a", "b"]\ndays = 3\n'
     config = read(tmp_path, text + "is_strict = true\n")

@@ -70,8 +70,10 @@ def test_the_proof_adds_up_per_currency_to_the_last_digit() -> None:
         for billed in ("1000.5", "2")
     ]
     assert proof_lines(rows) == [
-        "USD: billed 1,002.50 = attributed 1,002.499999999998 + idle 0.000000000002"
-        " + shared 0.00 + unattributed 0.00, difference 0"
+        (
+            "USD: billed 1,002.50 = attributed 1,002.499999999998 + idle 0.000000000002"
+            " + shared 0.00 + unattributed 0.00, difference 0"
+        )
     ]
 
 
