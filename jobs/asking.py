@@ -1,0 +1,48 @@
+"""`mlspend sql`: an analyst's question, or one of the cookbook's, to the newest generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from queries.generation import newest_generation
+from queries.named import cookbook, named_query
+from queries.sandbox import run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from queries.sandbox import Format
+
+
+def ask(
+    state_dir: Path, query: str | None, named: str | None, given: Sequence[str], style: Format
+) -> int:
+    """Answer on standard output; return the exit code.
+
+    Raises: ModelError where nothing is published, or the cookbook lacks the name or a parameter.
+    """
+    params = dict(_param(text) for text in given)
+    if named is None:
+        return run_sql(newest_generation(state_dir), query or "", format=style, params=params)
+    question = named_query(named)
+    values = question.bind(params)
+    return run_sql(newest_generation(state_dir), question.sql, format=style, params=values)
+
+
+def _param(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise click.UsageError(f'"{text}" is not NAME=VALUE')
+    return name, value
+
+
+def list_cookbook(out: TextIO) -> None:
+    """Write the name, title and parameters of every named query."""
+    for query in cookbook().values():
+        out.write(f"{query.name}\n    {query.title}\n")
+        for param in query.params:
+            default = "null" if param.default is None else param.default
+            out.write(f"      --param {param.name}={default}  {param.meaning}\n")

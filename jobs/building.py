@@ -1,0 +1,82 @@
+"""Deliveries that count -> a published generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.duplicates import find_duplicates
+from jobs.inputs import build_input, superseding_tables
+from jobs.progress import size_text
+from queries.build import build
+from queries.catalog import code_fingerprint
+from queries.publish import collect, publish
+from queries.stage import DeliveryError
+
+if TYPE_CHECKING:
+    from jobs.ledger import Entry, State
+    from jobs.nightly import Night
+    from queries.build import Built
+
+
+def build_and_publish(night: Night) -> bool:
+    """Build, check and publish, where anything changed; tell whether it did.
+
+    Raises: ModelError for a check that fails: nothing is published then.
+    """
+    built = _build(night)
+    if built is None:
+        return False
+    try:
+        night.progress.say("publish")
+        target = publish(built, night.generations)
+    finally:
+        built.con.close()
+    night.progress.say(f"  generation {target.stem}, {size_text(target.stat().st_size)}")
+    keep = night.config.keep
+    needed = collect(night.generations, night.lake, keep=keep.generations)
+    night.store.collect(superseding_tables(), needed, keep=keep.open_versions)
+    return True
+
+
+def _build(night: Night) -> Built | None:
+    """Build what changed, without the deliveries that turn out not to be readable."""
+    while True:
+        counted = _judge(night)
+        try:
+            return build(build_input(night.config, night.store, counted))
+        except DeliveryError as error:
+            _refuse(night, error)
+
+
+def _judge(night: Night) -> list[Entry]:
+    """Decide which deliveries count, enter what changed in that, and return them."""
+    names = {source.name for source in night.config.sources}
+    entries = [entry for entry in night.journal.deliveries() if entry.source in names]
+    code = code_fingerprint()
+    unreadable = {entry.id for entry in entries if entry.refused_by and entry.refused_by == code}
+    readable = [entry for entry in entries if entry.id not in unreadable]
+    duplicates = find_duplicates(readable, night.journal.totals())
+    verdicts: list[tuple[int, State, str, str]] = []
+    for entry in readable:
+        state: State = "quarantined" if entry.id in duplicates else "landed"
+        reason = duplicates.get(entry.id, "")
+        if (entry.state, entry.reason) != (state, reason):
+            verdicts.append((entry.id, state, reason, ""))
+    night.journal.judge(verdicts)
+    night.complain_of_quarantine()
+    return night.store.counted(names, superseding_tables())
+
+
+def _refuse(night: Night, error: DeliveryError) -> None:
+    """Quarantine a delivery that cannot be read, and every version with the same bytes."""
+    bad = error.delivery
+    digests = tuple(sorted(file.sha256 for file in bad.files))
+    verdicts: list[tuple[int, State, str, str]] = [
+        (entry.id, "quarantined", str(error), code_fingerprint())
+        for entry in night.journal.versions(bad.source, bad.table, bad.unit)
+        if entry.content == digests and entry.state == "landed"
+    ]
+    if not verdicts:
+        raise error.error
+    night.journal.judge(verdicts)
+    night.complain(error.error)

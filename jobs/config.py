@@ -1,0 +1,366 @@
+"""The config file: read once, checked whole, every mistake listed before anything runs.
+
+A connector's fields are its table in the file, so a connector that gains a field needs no line
+here. Secrets never stand in the file: a key ending in `_env` names the variable that holds one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from connectors.base import SourceError
+from jobs.state import DEFAULT_STATE, place
+from jobs.toml_lines import line_of, shown
+
+if TYPE_CHECKING:
+    from connectors.base import Connector
+    from jobs.toml_lines import KeyPath
+
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PLACES = ("root", "path")
+_SECRETS = re.compile(r"token|password|secret|credential")
+
+
+class Mistake(Exception):  # noqa: N818  (a ConfigError is made of these)
+    """One mistake in the config file."""
+
+    def __init__(self, what: str, *, where: str, fix: str, line: int = 0) -> None:
+        """Say what is wrong in one line, `where` it is, and the `fix`."""
+        super().__init__(what)
+        self.line = line
+        self.add_note(f"in:  {where}:{line}" if line else f"in:  {where}")
+        self.add_note(f"fix: {fix}")
+
+
+class ConfigError(Exception):
+    """The config file cannot be used; `mistakes` are all that was found in it."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        """Hold the mistakes, sorted as they stand in the file."""
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+
+
+def _as_decimal(value: object) -> object:
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Weight = Annotated[Decimal, BeforeValidator(_as_decimal), Field(ge=0, le=1_000_000)]
+_Texts = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Attribution(_Section):
+    """How cost is shared out."""
+
+    idle_policy: Literal["separate", "by_node", "by_cluster"] = "separate"
+    gpu_weight: _Weight = Decimal(9)
+    cpu_weight: _Weight = Decimal("0.9")
+    memory_weight: _Weight = Decimal("0.1")
+    shared_namespaces: _Texts = ("kube-system",)
+    inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
+    lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
+    team_tags: _Texts = ("team",)
+    user_tags: _Texts = ("user", "owner")
+    project_tags: _Texts = ("project",)
+
+
+class Engine(_Section):
+    """What a night may use of the machine."""
+
+    memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]*(MB|GB|MiB|GiB)$")] = "1500MB"
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+
+
+class Report(_Section):
+    """What the site and the leaderboards show."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "What machine learning costs"
+    top: Annotated[int, Field(ge=1, le=1000)] = 10
+    is_demo: bool = False
+
+
+class Keep(_Section):
+    """How much of the past stays on the disk."""
+
+    generations: Annotated[int, Field(ge=2, le=10_000)] = 7
+    open_versions: Annotated[int, Field(ge=1, le=10_000)] = 3
+
+
+class _File(_Section):
+    state_dir: str = DEFAULT_STATE
+    connectors: dict[str, Any] = {}
+    attribution: Attribution = Attribution()
+    engine: Engine = Engine()
+    report: Report = Report()
+    keep: Keep = Keep()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured source."""
+
+    name: str
+    kind: str
+    connector: Connector
+    is_retired: bool = False
+    """Its landed data count, but nothing more is fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A config file without mistakes; every path in it is absolute."""
+
+    path: Path
+    state_dir: Path
+    sources: tuple[Source, ...]
+    attribution: Attribution
+    engine: Engine
+    report: Report
+    keep: Keep
+
+
+def read_config(path: Path, registry: Mapping[str, str] | None = None) -> Config:
+    """Read a config file; `registry` is connector kind -> `module:Class`, by default all of ours.
+
+    Raises: ConfigError with every mistake in the file.
+    """
+    if registry is None:
+        from connectors import CONNECTORS  # noqa: PLC0415  (tests bring their own)
+
+        registry = CONNECTORS
+    path = path.absolute()
+    reader = _Reader(path, _text_of(path), registry)
+    return reader.read()
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise _only(
+            "there is no config file", str(path), "copy config.example.toml there, or give --config"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _only(
+            f"the config file cannot be read: {error}", str(path), "make it a readable UTF-8 file"
+        ) from error
+
+
+def _only(what: str, where: str, fix: str) -> ConfigError:
+    return ConfigError([Mistake(what, where=where, fix=fix)])
+
+
+class _Reader:
+    """Reads one file and gathers its mistakes."""
+
+    def __init__(self, path: Path, text: str, registry: Mapping[str, str]) -> None:
+        self.path = path
+        self.text = text
+        self.registry = registry
+        self.mistakes: list[Mistake] = []
+
+    def read(self) -> Config:
+        try:
+            table = tomllib.loads(self.text, parse_float=Decimal)
+        except tomllib.TOMLDecodeError as error:
+            raise _only(
+                f"the config file is not TOML: {error}",
+                str(self.path),
+                "mend that line; texts stand in double quotes",
+            ) from error
+        try:
+            file = _File.model_validate(table)
+        except ValidationError as error:
+            self._note_all(error, _File, ())
+            file = _File()
+        found = table.get("connectors", {})
+        sources = self._sources(found) if isinstance(found, dict) else []
+        if found == {}:
+            self._note(
+                "the file configures no source",
+                (),
+                "add a table such as [connectors.focus]; config.example.toml shows them all",
+            )
+        if self.mistakes:
+            raise ConfigError(self.mistakes)
+        return Config(
+            path=self.path,
+            state_dir=Path(place(file.state_dir, self.path.parent)),
+            sources=tuple(sources),
+            attribution=file.attribution,
+            engine=file.engine,
+            report=file.report,
+            keep=file.keep,
+        )
+
+    def _sources(self, tables: Mapping[str, object]) -> list[Source]:
+        sources: list[Source] = []
+        named: dict[str, KeyPath] = {}
+        for kind, value in tables.items():
+            if kind not in self.registry:
+                self._unknown_kind(kind)
+                continue
+            many = value if isinstance(value, list) else [value]
+            for position, table in enumerate(many):
+                where: KeyPath = ("connectors", kind)
+                where = (*where, position) if isinstance(value, list) else where
+                source = self._source(kind, table, where)
+                if source is None:
+                    continue
+                if source.name in named:
+                    self._note(
+                        f'two sources are called "{source.name}"',
+                        where,
+                        'give each a name of its own, such as source = "aws-research"',
+                    )
+                named[source.name] = where
+                sources.append(source)
+        return sources
+
+    def _source(self, kind: str, table: object, where: KeyPath) -> Source | None:
+        if not isinstance(table, dict):
+            self._note(f"connectors.{kind} is not a table", where, f"write [connectors.{kind}]")
+            return None
+        cls = _class_of(self.registry[kind])
+        model = _model_of(kind, cls)
+        try:
+            values = model.model_validate(table)
+        except ValidationError as error:
+            self._note_all(error, model, where)
+            return None
+        settings = {field.name: getattr(values, field.name) for field in fields(cls)}
+        settings = {key: self._settled(key, value) for key, value in settings.items()}
+        name = values.source or kind  # type: ignore[attr-defined]
+        try:
+            connector = cls(**settings)
+        except SourceError as error:
+            self.mistakes.append(_mistake_of(error, kind))
+            return None
+        return Source(name, kind, connector, values.retired)  # type: ignore[attr-defined]
+
+    def _settled(self, key: str, value: object) -> object:
+        is_place = key in _PLACES or key.endswith(tuple(f"_{place}" for place in _PLACES))
+        return place(value, self.path.parent) if is_place and isinstance(value, str) else value
+
+    def _unknown_kind(self, kind: str) -> None:
+        near = get_close_matches(kind, self.registry, 1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        self._note(
+            f'there is no connector "{kind}"{hint}',
+            ("connectors", kind),
+            f"choose one of {', '.join(sorted(self.registry))}",
+        )
+
+    def _note_all(self, error: ValidationError, model: type[BaseModel], at: KeyPath) -> None:
+        for found in error.errors():
+            self._note_one(found, model, at)
+
+    def _note_one(self, found: Mapping[str, Any], model: type[BaseModel], at: KeyPath) -> None:
+        where = (*at, *found["loc"])
+        section, key = shown(where[:-1]), str(where[-1])
+        if found["type"] == "extra_forbidden":
+            allowed = list(_section_of(model, found["loc"][:-1]).model_fields)
+            near = get_close_matches(key, allowed, 1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            self._note(
+                f'{section} has no key "{key}"{hint}',
+                where,
+                f"its keys are {', '.join(sorted(allowed))}",
+            )
+        elif found["type"] == "missing":
+            self._note(f'{section} lacks the key "{key}"', where[:-1], f"add {key} = ...")
+        else:
+            value = "a secret" if _SECRETS.search(key.lower()) else _as_written(found["input"])
+            expected = found["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            self._note(
+                f"{section} {key} is {value}, which is not {expected}",
+                where,
+                f"config.example.toml says what {key} means",
+            )
+
+    def _note(self, what: str, where: KeyPath, fix: str) -> None:
+        line = line_of(self.text, where) or 0
+        self.mistakes.append(Mistake(what, where=str(self.path), fix=fix, line=line))
+
+
+def _as_written(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _mistake_of(error: SourceError, kind: str) -> Mistake:
+    mistake = Mistake(f"[connectors.{kind}] {error}", where="", fix="")
+    mistake.__notes__ = list(error.__notes__)
+    return mistake
+
+
+def _section_of(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
+    """Follow a pydantic location to the section whose key is wrong."""
+    for part in loc:
+        annotation = model.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return model
+
+
+def _class_of(target: str) -> type[Any]:
+    module, _, name = target.partition(":")
+    found: type[Any] = getattr(import_module(module), name)
+    return found
+
+
+def _model_of(kind: str, cls: type[Any]) -> type[_Section]:
+    """Make a section of a connector's fields, and of the keys every source has."""
+    names = {"Mapping": Mapping, "Sequence": Sequence, "Path": Path, "date": date}
+    written = SimpleNamespace(__annotations__={field.name: field.type for field in fields(cls)})
+    module = vars(import_module(cls.__module__))
+    kinds = get_type_hints(written, globalns=module, localns=names)
+    keys: dict[str, Any] = {
+        field.name: (_lenient(kinds[field.name]), _default_of(field)) for field in fields(cls)
+    }
+    keys["source"] = (Annotated[str | None, Field(pattern=f"^{_SOURCE_NAME.pattern}$")], None)
+    keys["retired"] = (bool, False)
+    model: type[_Section] = create_model(kind, __base__=_Section, **keys)
+    return model
+
+
+def _lenient(kind: Any) -> Any:
+    """Let a TOML list fill a tuple; what is in it stays strict."""
+    return Annotated[kind, Field(strict=False)] if "tuple" in str(kind) else kind
+
+
+def _default_of(field: Any) -> Any:
+    if field.default_factory is not MISSING:
+        return Field(default_factory=field.default_factory)
+    return ... if field.default is MISSING else field.default
+
+
+def example_keys(registry: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return every section of the config file -> its keys."""
+    sections = {"": {"state_dir"}}
+    for name, info in _File.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            sections[name] = set(info.annotation.model_fields)
+    for kind, target in registry.items():
+        sections[f"connectors.{kind}"] = set(_model_of(kind, _class_of(target)).model_fields)
+    return sections

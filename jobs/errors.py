@@ -1,0 +1,44 @@
+"""How a command tells what went wrong: what it is, where, how to put it right; no traceback."""
+
+from __future__ import annotations
+
+from jobs.config import ConfigError
+from jobs.fetching import RefusedDeliveryError
+from jobs.journal import JournalError
+from jobs.lock import BusyError
+
+DONE, WRONG, MISUSE, BUSY = 0, 1, 2, 75
+"""Exit codes: done; the data or the machine is wrong; the command was misused; try later."""
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as the terminal shows it; a ConfigError's mistakes one below the other."""
+    if isinstance(error, ConfigError):
+        return "\n".join(describe(mistake) for mistake in error.mistakes)
+    lines = [f"error: {error}", *getattr(error, "__notes__", ())]
+    return "\n".join([lines[0], *(f"  {line}" for line in lines[1:])])
+
+
+def is_expected(error: BaseException) -> bool:
+    """Tell whether an error explains itself; any other is a fault of mlspend, and shows itself."""
+    from connectors.base import SourceError  # noqa: PLC0415  (the other rooms' errors, when asked)
+    from queries import ModelError  # noqa: PLC0415
+    from reports.base import ReportError  # noqa: PLC0415
+
+    return isinstance(
+        error,
+        ConfigError
+        | RefusedDeliveryError
+        | JournalError
+        | BusyError
+        | SourceError
+        | ModelError
+        | ReportError,
+    ) or (isinstance(error, OSError) and bool(getattr(error, "__notes__", None)))
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code an error ends a command with."""
+    if isinstance(error, BusyError):
+        return BUSY
+    return MISUSE if isinstance(error, ConfigError) else WRONG

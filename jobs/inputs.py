@@ -1,0 +1,118 @@
+"""What the warehouse is told: deliveries, totals, settings and limits, in its own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors import CONNECTORS, connector_class
+from queries.build import BuildInput, Settings
+from queries.catalog import models
+from queries.engines.duckdb import Limits
+from queries.ledgers import Total
+from queries.publish import newest_manifest
+from queries.raw import Landed, LandedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from connectors.base import Table
+    from jobs.config import Attribution, Config
+    from jobs.ledger import Entry
+    from jobs.raw_store import RawStore
+
+
+def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> BuildInput:
+    """Return what a build reads of the deliveries that count."""
+    totals = store.journal.totals()
+    return BuildInput(
+        tables=declared_tables(),
+        landed=[_landed(entry, store.raw) for entry in counted],
+        totals=[
+            Total(
+                source=entry.source,
+                provider=total.provider,
+                billing_account_id=total.billing_account_id,
+                billing_period=total.billing_period,
+                charge_month=total.charge_month,
+                billing_currency=total.billing_currency,
+                measure=total.measure,
+                rows=total.rows,
+                amount=total.amount,
+                beyond=total.beyond,
+            )
+            for entry in counted
+            for total in totals.get(entry.id, ())
+        ],
+        settings=settings_of(config.attribution),
+        limits=Limits(
+            memory=config.engine.memory_limit,
+            threads=config.engine.threads,
+            spill=config.state_dir / "tmp" / "spill",
+        ),
+        lake=config.state_dir / "lake",
+        previous=newest_manifest(config.state_dir / "generations"),
+        progress=store.progress.say,
+    )
+
+
+def _landed(entry: Entry, raw: Path) -> Landed:
+    return Landed(
+        source=entry.source,
+        connector=entry.connector,
+        table=entry.table,
+        unit=entry.unit,
+        version=entry.version,
+        version_at=entry.version_at,
+        files=tuple(
+            LandedFile(raw / file.path, file.name, file.format, file.sha256) for file in entry.files
+        ),
+        landed_at=entry.landed_at,
+    )
+
+
+def settings_of(attribution: Attribution) -> Settings:
+    """Return what the config file says of attribution, as the models take it."""
+    return Settings(
+        params={
+            "idle_policy": attribution.idle_policy,
+            "gpu_weight": float(attribution.gpu_weight),
+            "cpu_weight": float(attribution.cpu_weight),
+            "memory_weight": float(attribution.memory_weight),
+            "inventory_days": attribution.inventory_days,
+            "lost_after_hours": attribution.lost_after_hours,
+            "stale_hours": attribution.stale_hours,
+            "shared_namespaces": ",".join(attribution.shared_namespaces),
+        },
+        tag_keys={
+            "team": list(attribution.team_tags),
+            "user": list(attribution.user_tags),
+            "project": list(attribution.project_tags),
+        },
+    )
+
+
+def declared_tables() -> Mapping[str, Mapping[str, Table]]:
+    """Return connector -> table -> what it declares, for every connector there is."""
+    return {
+        kind: {table.name: table for table in connector_class(kind).tables} for kind in CONNECTORS
+    }
+
+
+def superseding_tables() -> frozenset[tuple[str, str]]:
+    """Return the (connector, table) pairs of which the newest version of each unit counts alone.
+
+    Those are the tables that nothing but day-wise staging reads; rows of any other are told apart
+    by key, so that every version ever landed is read.
+    """
+    kinds: dict[str, set[str]] = {}
+    for model in models():
+        for table in model.reads:
+            if model.layer == "staging" and table.startswith("raw."):
+                kinds.setdefault(table.removeprefix("raw."), set()).add(model.kind)
+    return frozenset(
+        (connector, table)
+        for raw_name, kind in kinds.items()
+        if kind == {"partition"}
+        for connector, _, table in [raw_name.partition("__")]
+    )

@@ -1,0 +1,255 @@
+"""One night: extract, build, check, publish, report, each of which may be done again.
+
+Whatever stage a night is killed in, the next one ends in the same state: a delivery has its row
+or counts as absent, a generation has its name or is swept away, a report names the generation it
+was made from. A night in which nothing changed builds, publishes and reports nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import sqlite3
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from connectors.base import SourceError
+from jobs.errors import describe
+from jobs.fetching import RefusedDeliveryError
+from jobs.journal import Journal
+from jobs.lock import locked
+from jobs.progress import size_text
+from jobs.raw_store import RawStore, known_deliveries
+from jobs.unchanged import digest_of_inputs
+from queries import ModelError
+from queries.generation import newest_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from jobs.config import Config, Source
+    from jobs.ledger import Entry, Outcome
+    from jobs.progress import Progress
+    from jobs.raw_store import RawTotal
+
+SITE_MARKER = "generation"
+"""The file of a site that names the generation it shows; it is written last."""
+_SPARE = 100_000_000
+_GENERATIONS_OF_SPACE = 3
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(slots=True)
+class Night:
+    """A night under way; the state folder is locked."""
+
+    config: Config
+    journal: Journal
+    store: RawStore
+    progress: Progress
+    problems: list[BaseException] = field(default_factory=list)
+    """What went wrong without stopping the night."""
+    is_published: bool = False
+    inputs: str = ""
+    """Digest of all that the generation in force was built from; empty where nobody looked."""
+
+    @property
+    def database(self) -> Path | None:
+        """The newest generation's file, none before the first."""
+        pointer = self.generations / "current"
+        return newest_generation(self.config.state_dir) if pointer.exists() else None
+
+    @property
+    def generation(self) -> str | None:
+        """The newest generation's number, none before the first."""
+        database = self.database
+        return None if database is None else database.stem
+
+    @property
+    def generations(self) -> Path:
+        """Where generations lie."""
+        return self.config.state_dir / "generations"
+
+    @property
+    def lake(self) -> Path:
+        """Where staged and attributed rows lie."""
+        return self.config.state_dir / "lake"
+
+    def complain(self, problem: BaseException) -> None:
+        """Tell a problem at once, and keep it for the exit code."""
+        self.problems.append(problem)
+        self.progress.say(describe(problem))
+
+    def extract(self) -> None:
+        """Land what is new of every source; what is wrong with one stops that one alone."""
+        entries = self.journal.deliveries()
+        for source in self.config.sources:
+            if source.is_retired:
+                continue
+            self.progress.say(f"extract {source.name}")
+            try:
+                self._extract_source(source, entries)
+            except SourceError as error:
+                self.complain(error)
+        configured = {source.name for source in self.config.sources}
+        for name in sorted({entry.source for entry in entries} - configured):
+            self.progress.say(
+                f'note: source "{name}" has landed data but is not in the config file: it is left '
+                "out (to count it and fetch no more, configure it with retired = true)"
+            )
+
+    def _extract_source(self, source: Source, entries: list[Entry]) -> None:
+        tables = {table.name: table for table in source.connector.tables}
+        known = known_deliveries(source.name, entries, self.store.raw)
+        for delivery in source.connector.deliveries(known):
+            table = tables[delivery.table]
+            try:
+                self.store.land(source.name, source.kind, table, delivery)
+            except (RefusedDeliveryError, ModelError) as error:
+                self.complain(error)
+                if delivery.cursor is not None:
+                    return  # a later delivery's cursor would leap over this one for good
+
+    def complain_of_quarantine(self) -> None:
+        """Complain of every unit whose newest version does not count."""
+        names = {source.name for source in self.config.sources}
+        entries = [entry for entry in self.journal.deliveries() if entry.source in names]
+        newest_of: dict[tuple[str, str, str], Entry] = {}
+        for entry in entries:
+            best = newest_of.get(entry.unit_key)
+            if best is None or best.order < entry.order:
+                newest_of[entry.unit_key] = entry
+        told = {str(problem) for problem in self.problems}
+        for entry in newest_of.values():
+            if entry.state == "quarantined" and entry.reason not in told:
+                self.complain(
+                    RefusedDeliveryError(
+                        entry.reason,
+                        where=f"source {entry.source}, {entry.table} {entry.unit}",
+                        fix=_FIX_UNREADABLE if entry.refused_by else _FIX_DUPLICATE,
+                    )
+                )
+
+    def build_and_publish(self) -> None:
+        """Build, check and publish, where anything changed."""
+        inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        if self.journal.last_inputs() == (inputs, self.generation):
+            self.complain_of_quarantine()
+        else:
+            from jobs.building import build_and_publish  # noqa: PLC0415  (slow to import)
+
+            self.is_published = build_and_publish(self)
+        self.inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        if not self.is_published:
+            self.progress.say("nothing changed: nothing built, nothing published")
+
+    def check(self) -> None:
+        """Compare every raw file that counts with its digest, and the generation with its manifest.
+
+        Raises: ModelError where the published generation is not what was built.
+        """
+        entries = [entry for entry in self.journal.deliveries() if not entry.is_collected]
+        files = {file.path: file.sha256 for entry in entries for file in entry.files}
+        self.progress.say(f"check {len(files)} raw files")
+        for path, digest in sorted(files.items()):
+            problem = _check_raw(self.store.raw / path, digest)
+            if problem is not None:
+                self.complain(problem)
+        database = self.database
+        if database is not None:
+            from queries.verify import verify  # noqa: PLC0415  (slow to import)
+
+            self.progress.say(f"check generation {database.stem}")
+            verify(database)
+
+    def report(self, day: date | None, *, again: bool = False) -> Path | None:
+        """Write the site of the newest generation, unless there is one; return its first page."""
+        generation = self.database
+        if generation is None:
+            return None
+        there = _site_of(self.config.state_dir / "reports", generation)
+        if there is not None and not again:
+            return there
+        from jobs.site import file_site  # noqa: PLC0415  (slow to import)
+
+        self.progress.say("report")
+        return file_site(self.config, generation, day)
+
+
+def _check_raw(path: Path, digest: str) -> RefusedDeliveryError | None:
+    if not path.exists():
+        what = "a raw file has gone"
+    else:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == digest:
+                return None
+        what = "a raw file is not what was landed"
+    return RefusedDeliveryError(
+        what,
+        where=str(path),
+        fix="delete it if it is there: the next extract fetches it again, if the source has it",
+    )
+
+
+_FIX_DUPLICATE = (
+    "take one of the two exports out of the config file; they may hand over at a month's edge"
+)
+_FIX_UNREADABLE = "have the source write it again; the last good delivery stays in force"
+
+
+@contextmanager
+def open_night(config: Config, progress: Progress, command: str) -> Iterator[Night]:
+    """Lock the state folder, see that a night fits on the disk, and enter how it ends.
+
+    Raises: BusyError where another one is at work.
+    """
+    with locked(config.state_dir), Journal(config.state_dir / "journal.sqlite") as journal:
+        shutil.rmtree(config.state_dir / "tmp", ignore_errors=True)
+        store = RawStore(config.state_dir, journal, _sum_bill, progress)
+        night = Night(config, journal, store, progress)
+        run = journal.begin_night(command)
+        try:
+            _check_space(night)
+            yield night
+        except BaseException as error:
+            with suppress(sqlite3.Error, ModelError):
+                told = [str(each) for each in (*night.problems, error)]
+                journal.end_night(run, "stopped", night.generation, told)
+            if isinstance(error, OSError) and error.errno in _FULL:
+                error.add_note(f"in:  {config.state_dir}")
+                error.add_note("fix: make room there; the last good generation stays in force")
+            raise
+        outcome: Outcome = "published" if night.is_published else "unchanged"
+        problems = [str(problem) for problem in night.problems]
+        journal.end_night(run, outcome, night.generation, problems, night.inputs)
+
+
+def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[RawTotal]:
+    """Sum a bill by the code that shares nothing with the models."""
+    from queries.totals import raw_totals  # noqa: PLC0415  (slow to import; most nights land little)
+
+    return raw_totals(raw_name, paths)
+
+
+def _site_of(reports: Path, generation: Path) -> Path | None:
+    """Return the first page of the newest site that shows a generation, none where none does."""
+    for marker in sorted(reports.glob(f"[0-9]*/{SITE_MARKER}"), reverse=True):
+        if marker.read_text(encoding="ascii").strip() == generation.stem:
+            return marker.with_name("index.html")
+    return None
+
+
+def _check_space(night: Night) -> None:
+    database = night.database
+    size = database.stat().st_size if database is not None else 0
+    needed = _SPARE + _GENERATIONS_OF_SPACE * size
+    free = shutil.disk_usage(night.config.state_dir).free
+    if free < needed:
+        raise OSError(
+            errno.ENOSPC,
+            f"a night needs {size_text(needed)} of free disk, there are {size_text(free)}",
+        )

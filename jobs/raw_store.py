@@ -1,0 +1,355 @@
+"""The raw store: files as delivered, named by their content, and a journal row for each delivery.
+
+A delivery is complete or absent. Its files are checked while they stream in, put onto the disk,
+renamed into place, and only then entered; what a killed night leaves behind has no row, and is
+swept away. So an earlier good version always stays in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from jobs.fetching import RefusedDeliveryError, copy_file
+from jobs.ledger import LedgerTotal, NewDelivery, StoredFile
+from jobs.progress import size_text
+from jobs.restatements import restate, rows_of
+from jobs.retention import find_outdated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from decimal import Decimal
+    from pathlib import Path
+
+    from connectors.base import Delivery, SourceFile, Table
+    from jobs.journal import Journal
+    from jobs.ledger import Entry, Restatement
+    from jobs.progress import Progress
+
+_LONGEST_NAME = 200
+
+
+class RawTotal(Protocol):
+    """What one delivery bills under one key, as `queries.totals` sums it."""
+
+    @property
+    def provider(self) -> str:
+        """Who sends the invoice."""
+        ...
+
+    @property
+    def billing_account_id(self) -> str:
+        """Whom it is sent to."""
+        ...
+
+    @property
+    def billing_period(self) -> str:
+        """YYYY-MM."""
+        ...
+
+    @property
+    def charge_month(self) -> str:
+        """YYYY-MM."""
+        ...
+
+    @property
+    def billing_currency(self) -> str:
+        """ISO 4217."""
+        ...
+
+    @property
+    def measure(self) -> str:
+        """effective_cost or billed_cost."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """Lines summed."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """The sum at 12 places."""
+        ...
+
+    @property
+    def beyond(self) -> Decimal:
+        """What the lines hold beyond 12 places."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawStore:
+    """The raw folder of one state folder, with its journal."""
+
+    state_dir: Path
+    journal: Journal
+    sum_bill: Callable[[str, Sequence[Path]], Iterable[RawTotal]]
+    """(`<connector>__<table>`, files) -> what a bill's files add up to."""
+    progress: Progress
+
+    @property
+    def raw(self) -> Path:
+        """Where the files lie."""
+        return self.state_dir / "raw"
+
+    @property
+    def tmp(self) -> Path:
+        """Where files lie that are not checked yet."""
+        return self.state_dir / "tmp"
+
+    def land(self, source: str, connector: str, table: Table, delivery: Delivery) -> NewDelivery:
+        """Fetch, check, store and enter one delivery.
+
+        Raises: RefusedDeliveryError for bytes that are not what the source says they are;
+            SourceError where the source cannot be read.
+        """
+        where = f"{source} {delivery.table} {delivery.unit}"
+        _check_names(delivery, where)
+        folder = self.raw / _safe(source) / _safe(delivery.table) / _safe(delivery.unit)
+        stored: list[StoredFile] = []
+        copies: Counter[str] = Counter()
+        for file in delivery.files:
+            half, digest, size = self._fetch(file, where)
+            copies[digest] += 1
+            place = folder / _file_name(digest, copies[digest], file.format)
+            _move(half, place, self.raw)
+            path = str(place.relative_to(self.raw))
+            stored.append(StoredFile(digest, size, file.name, file.format, path))
+        if folder.exists():
+            _sync(folder)
+        new = NewDelivery(
+            source=source,
+            connector=connector,
+            table=delivery.table,
+            unit=delivery.unit,
+            version=delivery.version,
+            version_at=_naive(delivery.version_at),
+            cursor=delivery.cursor,
+            files=tuple(stored),
+            row_count=delivery.stated_rows,
+        )
+        self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+        size = sum(file.size for file in stored)
+        self.progress.say(f"  {where}: {len(stored)} files, {size_text(size)}")
+        return new
+
+    def _fetch(self, file: SourceFile, where: str) -> tuple[Path, str, int]:
+        """Copy one file to tmp, checked and on the disk; return it, its sha256 and its size."""
+        self.tmp.mkdir(parents=True, exist_ok=True)
+        half = self.tmp / f"{os.getpid()}.part"
+        try:
+            digest, size = copy_file(file, half, f"{where} {file.name}", self.progress)
+        except BaseException:
+            half.unlink(missing_ok=True)
+            raise
+        return half, digest, size
+
+    def _enter(
+        self, new: NewDelivery, where: str, *, is_bill: bool, stated_rows: int | None
+    ) -> None:
+        versions = self.journal.versions(new.source, new.table, new.unit)
+        if any(_is_entered(new, entry) for entry in versions) or (
+            versions and _is_same(new, max(versions, key=lambda entry: entry.order))
+        ):
+            return
+        totals = self._totals(new, versions) if is_bill else []
+        rows = rows_of(totals)
+        if is_bill and stated_rows is not None and rows != stated_rows:
+            raise RefusedDeliveryError(
+                f"the bill has {rows} lines, its manifest states {stated_rows}",
+                where=where,
+                fix="have the source write it again; the last good delivery stays in force",
+            )
+        older = [entry for entry in versions if entry.version_at <= new.version_at]
+        before = max(older, key=lambda entry: entry.order, default=None)
+        is_newest = len(older) == len(versions)
+        changes: list[Restatement] = []
+        if is_bill and before is not None and is_newest:
+            changes = restate(new, totals, before, self.journal.totals_of(before.id))
+        self.journal.enter(new, totals, changes)
+        for change in changes:
+            if not change.was_open:
+                self.progress.say(f"  {where} restated: {change.why}")
+
+    def _totals(self, new: NewDelivery, versions: Sequence[Entry]) -> list[LedgerTotal]:
+        """Sum a bill, unless an earlier version had the very same bytes."""
+        for entry in versions:
+            if entry.content == new.content:
+                return self.journal.totals_of(entry.id)
+        paths = [self.raw / file.path for file in new.files]
+        return [
+            LedgerTotal(
+                provider=total.provider,
+                billing_account_id=total.billing_account_id,
+                billing_period=total.billing_period,
+                charge_month=total.charge_month,
+                billing_currency=total.billing_currency,
+                measure=total.measure,
+                rows=total.rows,
+                amount=total.amount,
+                beyond=total.beyond,
+            )
+            for total in self.sum_bill(f"{new.connector}__{new.table}", paths)
+        ]
+
+    def counted(
+        self, sources: Collection[str], superseding: Collection[tuple[str, str]]
+    ) -> list[Entry]:
+        """Return the deliveries that count, of `sources` alone, in the order of landing.
+
+        Of a (connector, table) in `superseding` that is the newest version of each unit; of any
+        other table, whose rows are told apart by key, every version there is. A version with the
+        bytes of the one before it counts as that one: nothing has changed.
+        """
+        units: dict[tuple[str, str, str], list[Entry]] = {}
+        for entry in self.journal.deliveries():
+            counts = entry.state == "landed" and not entry.is_collected
+            if counts and entry.source in sources:
+                units.setdefault(entry.unit_key, []).append(entry)
+        chosen: list[Entry] = []
+        for versions in units.values():
+            versions.sort(key=lambda entry: entry.order)
+            if (versions[0].connector, versions[0].table) in superseding:
+                chosen.append(_first_like_last(versions))
+            else:
+                chosen += versions
+        return sorted(chosen, key=lambda entry: entry.id)
+
+    def collect(
+        self, superseding: Collection[tuple[str, str]], needed: Collection[str], *, keep: int
+    ) -> int:
+        """Delete the files of outdated versions, and what killed nights left; return how many.
+
+        Kept are: versions made when the unit had been over for ten days, the newest `keep` of
+        every other unit, whatever a digest in `needed` names, and every version of a table that
+        is not in `superseding`.
+        """
+        outdated = find_outdated(self.journal.deliveries(), superseding, needed, keep)
+        self.journal.mark_collected(outdated)
+        wanted = {
+            file.path
+            for entry in self.journal.deliveries()
+            if not entry.is_collected
+            for file in entry.files
+        }
+        count = 0
+        for folder in (self.raw, self.tmp):
+            for path in list(folder.rglob("*")):
+                is_wanted = folder == self.raw and str(path.relative_to(folder)) in wanted
+                if path.is_file() and not is_wanted:
+                    path.unlink()
+                    count += 1
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDeliveries:
+    """What one source has landed: what its connector asks before it fetches.
+
+    A version counts as known while it is its unit's newest, or the last that came. One that others
+    have followed since is wanted again: a folder may be put back to what it was.
+    """
+
+    versions: Mapping[tuple[str, str, str], Entry]
+    """Table, unit, version -> the delivery."""
+    cursors: Mapping[str, str]
+    raw: Path
+
+    def has(self, table: str, unit: str, version: str) -> bool:
+        """Tell whether this version of this unit lies in the raw store, and needs no fetching."""
+        entry = self.versions.get((table, unit, version))
+        if entry is None:
+            return False
+        return entry.is_collected or all((self.raw / file.path).exists() for file in entry.files)
+
+    def cursor(self, table: str) -> str | None:
+        """Return the cursor of the newest delivery of `table`, none on the first night."""
+        return self.cursors.get(table)
+
+
+def known_deliveries(source: str, entries: Sequence[Entry], raw: Path) -> KnownDeliveries:
+    """Gather what `source` has landed in the raw folder."""
+    own = sorted((entry for entry in entries if entry.source == source), key=lambda row: row.order)
+    newest = {entry.unit_key: entry for entry in own}
+    last = {entry.unit_key: entry for entry in sorted(own, key=lambda entry: entry.id)}
+    current = [*last.values(), *newest.values()]
+    return KnownDeliveries(
+        versions={(entry.table, entry.unit, entry.version): entry for entry in current},
+        cursors={entry.table: entry.cursor for entry in own if entry.cursor is not None},
+        raw=raw,
+    )
+
+
+def _is_same(new: NewDelivery, entry: Entry) -> bool:
+    """Tell whether a delivery is the very version that an entry is of."""
+    return entry.version == new.version and entry.content == new.content and not entry.is_collected
+
+
+def _is_entered(new: NewDelivery, entry: Entry) -> bool:
+    return entry.version_at == new.version_at and _is_same(new, entry)
+
+
+def _first_like_last(versions: Sequence[Entry]) -> Entry:
+    chosen = versions[-1]
+    for entry in reversed(versions):
+        if entry.content != chosen.content:
+            break
+        chosen = entry
+    return chosen
+
+
+def _check_names(delivery: Delivery, where: str) -> None:
+    names = Counter(file.name for file in delivery.files)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice or not names:
+        what = f"a delivery names {twice[0]} twice" if twice else "a delivery has no files"
+        raise RefusedDeliveryError(
+            what, where=where, fix="have the source write it again; the last good one stays"
+        )
+
+
+def _move(half: Path, place: Path, top: Path) -> None:
+    """Give a checked file its name; one that lies there already has the same bytes."""
+    made = []
+    folder = place.parent
+    while not folder.exists() and folder != top.parent:
+        made.append(folder)
+        folder = folder.parent
+    place.parent.mkdir(parents=True, exist_ok=True)
+    half.replace(place)
+    for new in made:
+        _sync(new.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _file_name(digest: str, copy: int, format_: str) -> str:
+    """Name a file by its content; the second of two equal ones in a delivery says so."""
+    return f"{digest}.{format_}" if copy == 1 else f"{digest}-{copy}.{format_}"
+
+
+def _safe(text: str) -> str:
+    """Return a name that is one folder on any file system, different for different texts."""
+    name = quote(text, safe="-_=+,@").replace("~", "%7E")
+    name = "%2E" + name[1:] if name.startswith(".") else name
+    if len(name) > _LONGEST_NAME:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        name = f"{name[: _LONGEST_NAME - 33]}-{digest[:32]}"
+    return name
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

@@ -1,0 +1,43 @@
+"""Which raw files may go: the old versions of units that a source restates as a whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from jobs.restatements import is_open
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from jobs.ledger import Entry
+
+_FINAL_AFTER = timedelta(days=10)  # AWS adds support fees up to the 7th, Azure restates to the 5th
+
+
+def find_outdated(
+    entries: Iterable[Entry],
+    superseding: Collection[tuple[str, str]],
+    needed: Collection[str],
+    keep: int,
+) -> list[int]:
+    """Return the ids of the deliveries whose files are needed no more.
+
+    Kept are the newest `keep` versions of a unit and the one in force; versions made when the unit
+    had been over for ten days; what holds a digest in `needed`; and every version of a (connector,
+    table) that is not in `superseding`, because its rows are told apart by key.
+    """
+    units: dict[tuple[str, str, str], list[Entry]] = {}
+    for entry in entries:
+        if (entry.connector, entry.table) in superseding and not entry.is_collected:
+            units.setdefault(entry.unit_key, []).append(entry)
+    outdated: list[int] = []
+    for versions in units.values():
+        versions.sort(key=lambda entry: entry.order)
+        in_force = [entry for entry in versions if entry.state == "landed"][-1:]
+        for entry in versions[:-keep]:
+            is_needed = any(file.sha256 in needed for file in entry.files)
+            is_final = not is_open(entry.unit, entry.version_at - _FINAL_AFTER)
+            if entry not in in_force and not is_needed and not is_final:
+                outdated.append(entry.id)
+    return outdated

@@ -1,0 +1,26 @@
+"""Where the state lies, read without the rest of the config file: readers must start fast."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+DEFAULT_CONFIG = "mlspend.toml"
+DEFAULT_STATE = "state"
+
+
+def place(value: str, folder: Path) -> str:
+    """Take a relative path as one below `folder`; leave URLs, and what is not given, alone."""
+    if not value or "://" in value:
+        return value
+    return os.path.normpath(folder / Path(value).expanduser())
+
+
+def state_dir_of(config: Path) -> Path | None:
+    """Return the state folder that a config file names; none where it cannot be told."""
+    try:
+        named = tomllib.loads(config.read_text(encoding="utf-8")).get("state_dir", DEFAULT_STATE)
+    except (OSError, ValueError):
+        return None
+    return Path(place(named, config.absolute().parent)) if isinstance(named, str) else None

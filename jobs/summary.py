@@ -1,0 +1,33 @@
+"""What a person sees when a night has ended: leaderboards, the proof, and where all of it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from queries.generation import newest_generation
+from queries.read import open_generation, run_named
+from reports.terminal import boards_of, proof_lines, write_boards
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobs.config import Config
+
+_BOARDS = {"user": "Users", "team": "Teams", "model": "Models"}
+
+
+def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
+    """Write the newest month's leaderboards and the proof line of every currency."""
+    generation = newest_generation(config.state_dir)
+    with open_generation(generation) as con:
+        for dimension, title in _BOARDS.items():
+            columns, rows = run_named(con, "leaderboard", {"dimension": dimension})
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            write_boards(boards_of(title, records, config.report.top), out)
+        columns, rows = run_named(con, "books_proof", {})
+        proof = proof_lines([dict(zip(columns, row, strict=True)) for row in rows])
+    out.write("\nThe books:\n")
+    out.writelines(f"  {line}\n" for line in proof)
+    out.write(f"\nDatabase: {generation}\n")
+    if site is not None:
+        out.write(f"Site:     {site}\n")

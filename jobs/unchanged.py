@@ -1,0 +1,33 @@
+"""Whether a night has anything to build, told without loading the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jobs.config import Config
+    from jobs.ledger import Entry
+
+_CODE = ("connectors", "queries")
+_ENDINGS = (".py", ".sql", ".csv")
+
+
+def digest_of_inputs(config: Config, entries: Iterable[Entry]) -> str:
+    """Return a digest of all that a build reads: deliveries, settings and code."""
+    total = hashlib.sha256()
+    names = {source.name for source in config.sources}
+    for entry in entries:
+        if entry.source in names:
+            total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
+    total.update(f"{sorted(names)} {config.attribution!r}\n".encode())
+    for package in _CODE:
+        home = Path(str(files(package)))
+        for path in sorted(home.rglob("*")):
+            if path.suffix in _ENDINGS:
+                total.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
+    return total.hexdigest()

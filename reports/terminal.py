@@ -1,0 +1,204 @@
+"""Leaderboards as text: tables with colour on a terminal, columns of a fixed width elsewhere.
+
+Names come from bills and trackers, so characters that do not print are written out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_CENT = Decimal("0.01")
+_HEADS = ("", "name", "cost", "share", "before", "GPU hours")
+_BAR = 12
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One member of a leaderboard, or several taken together."""
+
+    name: str
+    cost: Decimal
+    gpu_hours: Decimal
+    previous_cost: Decimal | None
+    """Of as many days just before; none: there was no cost."""
+    is_person_or_thing: bool = True
+    """False for what is nobody's, and for the rest taken together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A leaderboard in one currency: its rows add up to the currency's bill."""
+
+    title: str
+    billing_currency: str
+    rows: Sequence[BoardRow]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of all rows."""
+        return sum((row.cost for row in self.rows), Decimal(0))
+
+
+def boards_of(title: str, records: Sequence[Mapping[str, object]], top: int) -> list[Board]:
+    """Return a board for each currency of the rows of the cookbook's `leaderboard`.
+
+    Shown are the `top` dearest members; the others are one row, and what is nobody's follows.
+    """
+    by_currency: dict[str, list[BoardRow]] = {}
+    for record in records:
+        row = _row_of(record)
+        by_currency.setdefault(str(record["billing_currency"]), []).append(row)
+    boards = []
+    for currency, rows in by_currency.items():
+        members = [row for row in rows if row.is_person_or_thing]
+        nobodys = [row for row in rows if not row.is_person_or_thing]
+        rest = [_together(members[top:])] if members[top:] else []
+        boards.append(Board(title, currency, [*members[:top], *rest, *nobodys]))
+    return boards
+
+
+def _row_of(record: Mapping[str, object]) -> BoardRow:
+    member = str(record["member"])
+    name = str(record.get("member_name") or member)
+    previous = record.get("previous_cost")
+    is_nobodys = member.startswith(("(", "not a ")) or member == "unattributed"
+    return BoardRow(
+        name=_visible(name),
+        cost=_decimal(record["effective_cost"]),
+        gpu_hours=_decimal(record["gpu_hours"]),
+        previous_cost=None if previous is None else _decimal(previous),
+        is_person_or_thing=not is_nobodys,
+    )
+
+
+def _decimal(value: object) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value or 0))
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _together(rows: Sequence[BoardRow]) -> BoardRow:
+    return BoardRow(
+        name=f"{len(rows)} others",
+        cost=sum((row.cost for row in rows), Decimal(0)),
+        gpu_hours=sum((row.gpu_hours for row in rows), Decimal(0)),
+        previous_cost=sum((row.previous_cost or Decimal(0) for row in rows), Decimal(0)),
+        is_person_or_thing=False,
+    )
+
+
+def write_boards(boards: Sequence[Board], out: TextIO) -> None:
+    """Write leaderboards to a stream, with colour where it is a terminal."""
+    for board in boards:
+        if out.isatty():
+            _write_rich(board, out)
+        else:
+            out.write("\n" + plain_board(board) + "\n")
+
+
+def plain_board(board: Board) -> str:
+    """Return a leaderboard in columns of a fixed width."""
+    cells = [_HEADS, *_cells(board)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(_HEADS))]
+    lines = [f"{board.title}, {board.billing_currency}"]
+    for row in cells:
+        padded = [
+            cell.ljust(width) if place == 1 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _cells(board: Board) -> list[tuple[str, ...]]:
+    """Return the rows as texts, with the total at the end."""
+    rows: list[tuple[str, ...]] = []
+    for number, row in enumerate(board.rows, 1):
+        rows.append(
+            (
+                str(number) if row.is_person_or_thing else "",
+                row.name,
+                money(row.cost),
+                _share(row.cost, board.total),
+                _change(row),
+                f"{row.gpu_hours:,.0f}" if row.gpu_hours else "",
+            )
+        )
+    rows.append(("", "total", money(board.total), "", "", ""))
+    return rows
+
+
+def _write_rich(board: Board, out: TextIO) -> None:
+    from rich.console import Console  # noqa: PLC0415  (slow to import; pipes never need it)
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(
+        title=Text(f"{board.title}, {board.billing_currency}", style="bold"),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for head in (*_HEADS, ""):
+        table.add_column(head, justify="left" if head == "name" else "right")
+    cells = _cells(board)
+    for row, texts in zip(board.rows, cells, strict=False):
+        bar = "█" * _bar_length(row.cost, board)
+        style = "" if row.is_person_or_thing else "dim"
+        table.add_row(*(Text(text) for text in texts), Text(bar.ljust(_BAR), "cyan"), style=style)
+    table.add_row(*(Text(text) for text in cells[-1]), style="bold")
+    console = Console(file=out)
+    console.print()
+    console.print(table)
+
+
+def _bar_length(cost: Decimal, board: Board) -> int:
+    most = max((row.cost for row in board.rows), default=Decimal(0))
+    return int(_BAR * cost / most) if most > 0 and cost > 0 else 0
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount with two places, for reading; sums are made before."""
+    return f"{amount.quantize(_CENT):,f}"
+
+
+def exact(amount: Decimal) -> str:
+    """Return an amount with all its digits, two places at least."""
+    whole, _, part = f"{amount:,f}".partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
+def _share(cost: Decimal, total: Decimal) -> str:
+    return f"{100 * cost / total:.1f}%" if total else ""
+
+
+def _change(row: BoardRow) -> str:
+    if not row.previous_cost:
+        return ""
+    return f"{100 * (row.cost - row.previous_cost) / row.previous_cost:+.0f}%"
+
+
+def proof_lines(records: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the proof that the books close, a line per currency, from rows of `books_proof`."""
+    sums: dict[str, dict[str, Decimal]] = {}
+    for record in records:
+        sums_of = sums.setdefault(str(record["billing_currency"]), {})
+        for column in ("billed", "attributed", "idle", "shared", "unattributed", "difference"):
+            sums_of[column] = sums_of.get(column, Decimal(0)) + _decimal(record[column])
+    return [_proof(currency, row) for currency, row in sorted(sums.items())]
+
+
+def _proof(currency: str, sums: Mapping[str, Decimal]) -> str:
+    parts = ("attributed", "idle", "shared", "unattributed")
+    equation = " + ".join(f"{part} {exact(sums[part])}" for part in parts)
+    difference = f"{sums['difference'].normalize():f}"
+    return f"{currency}: billed {exact(sums['billed'])} = {equation}, difference {difference}"

@@ -1,0 +1,103 @@
+"""The command line: help that starts fast and cannot drift, errors that explain themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import jobs.cli
+from jobs.commands import HELP_WIDTH, mlspend
+
+ROOT = Path(jobs.cli.__file__).parents[1]
+HELP = ROOT / "jobs" / "help.txt"
+
+
+def run(*args: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_the_help_that_starts_fast_is_the_commands_own() -> None:
+    answer = CliRunner().invoke(mlspend, ["--help"], prog_name="mlspend", terminal_width=HELP_WIDTH)
+    assert HELP.read_text(encoding="utf-8") == answer.output
+    assert run("--help").stdout == run("-h").stdout == answer.output
+
+
+def test_help_takes_at_most_three_times_as_long_as_python_alone() -> None:
+    def fastest(*args: str) -> float:
+        times = []
+        for _ in range(15):
+            start = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-P", *args],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert fastest("-m", "jobs.cli", "--help") <= 3 * fastest("-c", "pass")
+
+
+@pytest.mark.parametrize("command", sorted(mlspend.commands))
+def test_every_command_says_what_it_does(command: str) -> None:
+    answer = CliRunner().invoke(mlspend, [command, "--help"], prog_name="mlspend")
+    assert answer.exit_code == 0
+    assert answer.output.splitlines()[2].strip().endswith((".", ":"))
+
+
+def test_a_misspelt_command_is_misuse(tmp_path: Path) -> None:
+    done = run("nigthly", folder=tmp_path)
+    assert done.returncode == 2
+    assert "No such command 'nigthly'" in done.stderr
+
+
+def test_every_mistake_of_the_config_is_told_without_a_traceback(tmp_path: Path) -> None:
+    config = tmp_path / "mlspend.toml"
+    config.write_text("[connectors.nothing_like_it]\n[engine]\nthreads = 0\n", encoding="utf-8")
+    done = run("nightly", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 2
+    assert f"  in:  {config}:1\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
+    done = run("--debug", "nightly", folder=tmp_path)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_a_question_before_the_first_night_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "mlspend.toml").write_text('state_dir = "here"\n', encoding="utf-8")
+    done = run("sql", "select 1", folder=tmp_path)
+    assert done.returncode == 1
+    assert "run `mlspend nightly` once" in done.stderr
+    assert str(tmp_path / "here") in done.stderr
+
+
+def test_a_question_and_a_named_one_together_are_misuse(tmp_path: Path) -> None:
+    assert run("sql", "select 1", "--named", "books", folder=tmp_path).returncode == 2
+    assert run("sql", folder=tmp_path).returncode == 2
+
+
+def test_the_cookbook_lists_every_query_with_its_parameters() -> None:
+    listed = run("sql", "--list").stdout
+    for path in (ROOT / "queries" / "cookbook").glob("*.sql"):
+        assert f"{path.stem}\n" in listed
+    assert "--param dimension=user" in listed

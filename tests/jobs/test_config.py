@@ -1,0 +1,214 @@
+"""The config file: every mistake at once, each with its line; the example is complete."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import MISSING, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from connectors import CONNECTORS
+from jobs.config import Attribution, Config, ConfigError, example_keys, read_config
+from jobs.errors import describe
+from jobs.inputs import settings_of
+from queries.catalog import models
+from tests.jobs.folder_source import FolderSource
+
+if TYPE_CHECKING:
+    from connectors.base import Connector
+
+FOLDER = {"folder": "tests.jobs.folder_source:FolderSource"}
+
+
+def read(tmp_path: Path, text: str) -> Config:
+    """Read a config file with this text."""
+    path = tmp_path / "mlspend.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path, FOLDER)
+
+
+def mistakes_in(tmp_path: Path, text: str) -> list[str]:
+    """Return what is told of each mistake, one text each."""
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    return [describe(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_short_file_is_enough(tmp_path: Path) -> None:
+    config = read(tmp_path, '[connectors.folder]\nroot = "bills"\n')
+    assert config.state_dir == tmp_path / "state"
+    assert [(source.name, source.kind) for source in config.sources] == [("folder", "folder")]
+    assert config.attribution.idle_policy == "separate"
+    assert config.attribution.cpu_weight == Decimal("0.9")
+    assert (config.keep.generations, config.keep.open_versions) == (7, 3)
+
+
+def test_places_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    text = 'state_dir = "var/../here"\n[[connectors.folder]]\nroot = "bills"\n'
+    text += '[[connectors.folder]]\nsource = "far"\nroot = "s3://acme/bills"\n'
+    config = read(tmp_path, text)
+    roots = [root_of(source.connector) for source in config.sources]
+    assert roots == [str(tmp_path / "bills"), "s3://acme/bills"]
+    assert config.state_dir == tmp_path / "here"
+
+
+def root_of(connector: Connector) -> str:
+    """Return the root of a folder source."""
+    assert isinstance(connector, FolderSource)
+    return connector.root
+
+
+def test_a_place_that_is_not_given_stays_so(tmp_path: Path) -> None:
+    config = read(tmp_path, '[connectors.folder]\nroot = ""\n')
+    assert root_of(config.sources[0].connector) == ""
+
+
+def test_a_connector_takes_texts_numbers_flags_and_lists(tmp_path: Path) -> None:
+    text = '[connectors.folder]\nroot = "/b"\ntoken_env = "T"\ntags = ["a", "b"]\ndays = 3\n'
+    config = read(tmp_path, text + "is_strict = true\n")
+    wanted = FolderSource("/b", "T", ("a", "b"), 3, is_strict=True)
+    assert config.sources[0].connector == wanted
+
+
+def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    text = """state_dir = 3
+colour = "red"
+
+[attribution]
+idle_polcy = "separate"
+gpu_weight = -1
+
+[connectors.folder]
+rot = "/bills"
+days = "many"
+
+[connectors.foldr]
+root = "/x"
+"""
+    told = mistakes_in(tmp_path, text)
+    path = tmp_path / "mlspend.toml"
+    assert [line.splitlines()[:2] for line in told] == [
+        ["error: the file state_dir is 3, which is not a valid string", f"  in:  {path}:1"],
+        ['error: the file has no key "colour"', f"  in:  {path}:2"],
+        [
+            'error: [attribution] has no key "idle_polcy"; did you mean "idle_policy"?',
+            f"  in:  {path}:5",
+        ],
+        [
+            "error: [attribution] gpu_weight is -1, which is not greater than or equal to 0",
+            f"  in:  {path}:6",
+        ],
+        ['error: [connectors.folder] lacks the key "root"', f"  in:  {path}:8"],
+        ['error: [connectors.folder] has no key "rot"; did you mean "root"?', f"  in:  {path}:9"],
+        [
+            'error: [connectors.folder] days is "many", which is not a valid integer',
+            f"  in:  {path}:10",
+        ],
+        ['error: there is no connector "foldr"; did you mean "folder"?', f"  in:  {path}:12"],
+    ]
+    assert all("\n  fix: " in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", "the file configures no source"),
+        ("[connectors]\n", "the file configures no source"),
+        ("[connectors\n", "the config file is not TOML"),
+        ("[connectors]\nfolder = 3\n", "connectors.folder is not a table"),
+        ("connectors = 3\n", "the file connectors is 3"),
+        ("[connectors.folder]\nroot = 1\n", "root is 1, which is not a valid string"),
+        ('[connectors.folder]\nroot = "/a"\ntags = "a"\n', "tags is"),
+        ('[connectors.folder]\nroot = "/a"\ntags = [1]\n', "1, which is not a valid string"),
+        ('[connectors.folder]\nroot = "/a"\ndays = true\n', "days is true"),
+        ('[connectors.folder]\nroot = "/a"\ndays = 1.5\n', "days is 1.5"),
+        ('[connectors.folder]\nroot = "/a"\nsource = "../up"\n', 'source is "../up"'),
+        ('[connectors.folder]\nroot = "/a"\n[engine]\nthreads = 0\n', "threads is 0"),
+        ('[connectors.folder]\nroot = "/a"\n[engine]\nmemory_limit = "much"\n', "memory_limit is"),
+        ('[connectors.folder]\nroot = "/a"\n[keep]\ngenerations = 1\n', "generations is 1"),
+        (
+            '[connectors.folder]\nroot = "/a"\n[attribution]\ngpu_weight = nan\n',
+            "gpu_weight is NaN",
+        ),
+        ('[connectors.folder]\nroot = "/a"\n[attribution]\ngpu_weight = true\n', "gpu_weight is"),
+        (
+            '[[connectors.folder]]\nroot = "/a"\n[[connectors.folder]]\nroot = "/b"\n',
+            'two sources are called "folder"',
+        ),
+    ],
+)
+def test_a_mistake_is_told(tmp_path: Path, text: str, wanted: str) -> None:
+    told = mistakes_in(tmp_path, text)
+    assert len(told) == 1
+    assert wanted in told[0]
+
+
+def test_a_secret_written_by_mistake_is_not_repeated(tmp_path: Path) -> None:
+    text = '[connectors.folder]\nroot = "/a"\ntoken_env = ["hunter2"]\n'
+    text += '[[connectors.foldr]]\ntoken = "hunter3"\n'
+    told = "\n".join(mistakes_in(tmp_path, text))
+    assert "token_env is a secret" in told
+    assert "hunter" not in told
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(tmp_path / "none.toml", FOLDER)
+    assert "config.example.toml" in describe(caught.value)
+
+
+def test_a_retired_source_says_so(tmp_path: Path) -> None:
+    config = read(tmp_path, '[connectors.folder]\nroot = "/a"\nretired = true\n')
+    assert config.sources[0].is_retired
+
+
+EXAMPLE = (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+def uncommented() -> str:
+    """Return the example with every key switched on."""
+    return re.sub(r"^#(?=[\w\[])", "", EXAMPLE, flags=re.MULTILINE)
+
+
+def test_the_example_names_every_key_and_no_other() -> None:
+    table = tomllib.loads(uncommented())
+    named = {f"connectors.{kind}": set(keys) for kind, keys in table.pop("connectors").items()}
+    named |= {name: set(keys) for name, keys in table.items() if isinstance(keys, dict)}
+    named[""] = {name for name, value in table.items() if not isinstance(value, dict)}
+    assert named == example_keys(CONNECTORS)
+
+
+def test_the_example_with_every_key_switched_on_is_without_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "mlspend.toml"
+    path.write_text(uncommented(), encoding="utf-8")
+    config = read_config(path)
+    assert {source.kind for source in config.sources} == set(CONNECTORS)
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mlspend.toml"
+    path.write_text(uncommented(), encoding="utf-8")
+    shown = read_config(path)
+    default = read(tmp_path, '[connectors.folder]\nroot = "/a"\n')
+    assert shown.attribution == default.attribution
+    assert (shown.engine, shown.report, shown.keep) == (
+        default.engine,
+        default.report,
+        default.keep,
+    )
+    for source in shown.sources:
+        for field in fields(source.connector):  # type: ignore[arg-type]
+            if field.default is not MISSING:
+                assert getattr(source.connector, field.name) == field.default, source.kind
+
+
+def test_every_parameter_of_the_models_can_be_set_and_has_one_default() -> None:
+    defaults = {param.name: param.default for model in models() for param in model.params}
+    settings = settings_of(Attribution()).params
+    assert defaults.keys() == settings.keys()
+    for name, value in settings.items():
+        assert type(value)(defaults[name].strip("'")) == value, name

@@ -1,0 +1,291 @@
+"""A night: what is wrong with one source stops that one, and a killed night done again is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.journal import Journal
+from jobs.lock import locked
+from queries.generation import newest_generation
+from queries.read import open_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+HEADER = (
+    "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingCurrency,BillingAccountId,"
+    "BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,"
+    "ChargeFrequency,ServiceName,ServiceCategory,ProviderName,ResourceId,Tags\n"
+)
+
+
+def write_bill(folder: Path, costs: Mapping[int, str], *, account: str = "111") -> None:
+    """Write October's FOCUS bill: a line per day, each tagged with the team vision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"{cost},{cost},{cost},{cost},USD,{account},2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,"
+        f"2026-10-{day:02}T00:00:00Z,2026-10-{day + 1:02}T00:00:00Z,Usage,Usage-Based,"
+        'Object Storage,Storage,AWS,bucket-1,"{""team"": ""vision""}"\n'
+        for day, cost in costs.items()
+    ]
+    (folder / "2026-10.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a folder with a config file and a bill of 3.75."""
+    write_bill(tmp_path / "bills", {1: "1.25", 2: "2.5"})
+    configure(tmp_path, '[connectors.focus]\nroot = "bills"\n')
+    return tmp_path
+
+
+def configure(home: Path, text: str) -> None:
+    """Write the config file."""
+    (home / "mlspend.toml").write_text(text, encoding="utf-8")
+
+
+def run(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", *(args or ("nightly",))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def billed(home: Path) -> Decimal:
+    """Return what the newest generation says was billed."""
+    with open_generation(newest_generation(home / "state")) as con:
+        row = con.execute(
+            "select sum(billed) from marts.books "
+            "where measure = 'billed_cost' and dimension = 'user'"
+        ).fetchone()
+    assert row is not None
+    return Decimal(row[0] or 0)
+
+
+def contents(home: Path) -> dict[str, str]:
+    """Return what a reader can come upon: figures by table, and raw and report files by digest."""
+    state = home / "state"
+    found = {}
+    for folder in ("raw", "reports"):
+        for path in sorted((state / folder).rglob("*")):
+            if path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[str(path.relative_to(state))] = digest if folder == "raw" else ""
+    with open_generation(newest_generation(state)) as con:
+        for (table,) in con.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+        ).fetchall():
+            if table != "freshness":  # tells when things were delivered
+                rows = con.execute(f"select * from marts.{table} order by all").fetchall()
+                found[table] = hashlib.sha256(repr(rows).encode()).hexdigest()
+    return found
+
+
+def test_the_first_night_publishes_and_reports(home: Path) -> None:
+    done = run(home, "nightly", "--date", "2026-10-03")
+    assert (done.returncode, done.stderr.count("error")) == (0, 0), done.stderr
+    assert billed(home) == Decimal("3.75")
+    assert (home / "state" / "reports" / "2026-10-03" / "index.html").exists()
+    assert "USD: billed 3.75 = attributed" in done.stdout
+    assert "difference 0" in done.stdout
+    with Journal(home / "state" / "journal.sqlite") as journal:
+        (night,) = journal.nights()
+        assert (night.outcome, night.generation, night.problems) == ("published", "000001", "")
+
+
+def test_a_night_in_which_nothing_changed_does_nothing_and_is_quick(home: Path) -> None:
+    run(home)
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (home / "state").rglob("*")
+        if path.is_file() and "journal" not in path.name and path.name != "lock"
+    }
+    start = time.perf_counter()
+    done = run(home)
+    seconds = time.perf_counter() - start
+    after = {
+        path: path.stat().st_mtime_ns
+        for path in (home / "state").rglob("*")
+        if path.is_file() and "journal" not in path.name and path.name != "lock"
+    }
+    assert done.returncode == 0
+    assert "nothing changed" in done.stderr
+    assert after == before
+    assert seconds < 4  # a second on a machine that does nothing else
+    with Journal(home / "state" / "journal.sqlite") as journal:
+        assert [night.outcome for night in journal.nights()] == ["published", "unchanged"]
+
+
+def test_a_restated_bill_is_published_and_in_the_ledger(home: Path) -> None:
+    run(home)
+    write_bill(home / "bills", {1: "1.25", 2: "2.5", 3: "100.000000000001"})
+    assert run(home).returncode == 0
+    assert billed(home) == Decimal("103.750000000001")
+    with Journal(home / "state" / "journal.sqlite") as journal:
+        assert {(row.before, row.after) for row in journal.restatements()} == {
+            (Decimal("3.75"), Decimal("103.750000000001"))
+        }
+
+
+def test_a_source_that_cannot_be_read_stops_alone(home: Path) -> None:
+    configure(
+        home,
+        '[connectors.focus]\nroot = "bills"\n[connectors.aws_cur]\nroot = "not there"\n',
+    )
+    done = run(home)
+    assert done.returncode == 1
+    assert "error: the folder is not there" in done.stderr
+    assert str(home / "not there") in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
+def test_a_broken_restatement_leaves_the_last_good_bill_in_force(home: Path) -> None:
+    run(home)
+    write_bill(home / "bills", {1: "1.25", 2: "two and a half"})
+    done = run(home)
+    assert done.returncode == 1
+    assert "two and a half" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert billed(home) == Decimal("3.75")
+    write_bill(home / "bills", {1: "1.25", 2: "2.75"})
+    assert run(home).returncode == 0
+    assert billed(home) == 4
+
+
+def test_the_same_bill_from_two_sources_counts_once_and_both_are_named(home: Path) -> None:
+    run(home)
+    write_bill(home / "copy", {1: "1.25", 2: "2.5"})
+    both = '[[connectors.focus]]\nroot = "bills"\n[[connectors.focus]]\nsource = "copy"\n'
+    configure(home, both + 'root = "copy"\n')
+    for _ in range(2):  # as long as it lasts
+        done = run(home)
+        assert done.returncode == 1
+        assert 'sources "focus" and "copy" both deliver the AWS bill of account 111' in done.stderr
+        assert "fix: take one of the two exports out" in done.stderr
+        assert billed(home) == Decimal("3.75")
+    configure(home, '[[connectors.focus]]\nsource = "copy"\nroot = "copy"\n')
+    done = run(home)
+    assert done.returncode == 0
+    assert 'note: source "focus" has landed data but is not in the config file' in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
+def test_two_accounts_are_two_bills(home: Path) -> None:
+    write_bill(home / "other", {1: "10"}, account="222")
+    both = '[[connectors.focus]]\nroot = "bills"\n[[connectors.focus]]\nsource = "other"\n'
+    configure(home, both + 'root = "other"\n')
+    assert run(home).returncode == 0
+    assert billed(home) == Decimal("13.75")
+
+
+def test_a_retired_source_counts_without_being_there(home: Path) -> None:
+    run(home)
+    (home / "bills").rename(home / "gone")
+    configure(home, '[connectors.focus]\nroot = "bills"\nretired = true\n')
+    assert run(home).returncode == 0
+    assert billed(home) == Decimal("3.75")
+
+
+def test_the_steps_done_singly_end_where_a_night_ends(home: Path) -> None:
+    assert run(home, "extract").returncode == 0
+    assert not (home / "state" / "generations").exists()
+    assert run(home, "build").returncode == 0
+    assert run(home, "check").returncode == 0
+    done = run(home, "report", "--date", "2026-10-03")
+    assert done.stdout.strip() == str(home / "state" / "reports" / "2026-10-03" / "index.html")
+    assert billed(home) == Decimal("3.75")
+
+
+def test_check_finds_a_raw_file_that_rotted(home: Path) -> None:
+    run(home)
+    (raw,) = (home / "state" / "raw").rglob("*.csv")
+    raw.write_bytes(raw.read_bytes().replace(b"2.5", b"9.5"))
+    done = run(home, "check")
+    assert done.returncode == 1
+    assert f"in:  {raw}" in done.stderr
+
+
+def test_a_second_night_at_once_steps_back(home: Path) -> None:
+    with locked(home / "state"):
+        done = run(home)
+    assert done.returncode == 75
+    assert "another mlspend is at work" in done.stderr
+    assert not (home / "state" / "journal.sqlite").exists()
+
+
+def test_a_question_is_answered_as_table_csv_and_json(home: Path) -> None:
+    run(home)
+    query = "select sum(billed_cost) as total from marts.spend_daily where dimension = 'team'"
+    assert run(home, "sql", query).stdout.split()[-1] == "3.75"
+    assert run(home, "sql", "--csv", query).stdout.split() == ["total", "3.750000000000"]
+    assert run(home, "sql", "--json", query).stdout.split() == [
+        "[",
+        '{"total":',
+        "3.750000000000}",
+        "]",
+    ]
+    named = run(home, "sql", "--named", "leaderboard", "--param", "dimension=team", "--csv")
+    assert "vision" in named.stdout
+    assert run(home, "sql", "--named", "leaderbord").returncode == 1
+
+
+def test_sources_shows_what_has_landed(home: Path) -> None:
+    run(home)
+    told = run(home, "sources").stdout
+    assert "focus" in told
+    assert "2026-10" in told
+    assert "good" in told
+
+
+def _kill_after(home: Path, lines: int) -> bool:
+    """Start a night, kill it when it has told `lines` lines; tell whether it was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--date", "2026-10-03"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for _ in range(lines):
+        process.stderr.readline()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.stderr.close()
+    return process.wait() == -signal.SIGKILL
+
+
+def test_a_night_killed_at_any_stage_and_done_again_ends_in_the_same_state(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = run(home, "nightly", "--date", "2026-10-03")
+    stages = len(whole.stderr.splitlines())
+    assert stages >= 6
+    wanted = contents(home)
+    killed = 0
+    for stage in range(stages + 1):
+        other = tmp_path_factory.mktemp("killed")
+        write_bill(other / "bills", {1: "1.25", 2: "2.5"})
+        configure(other, '[connectors.focus]\nroot = "bills"\n')
+        killed += _kill_after(other, stage)
+        done = run(other, "nightly", "--date", "2026-10-03")
+        assert done.returncode == 0, done.stderr
+        assert contents(other) == wanted, f"killed after {stage} lines"
+        assert run(other, "check").returncode == 0
+    assert killed >= 5
