@@ -1,0 +1,52 @@
+-- One row is about a dataset's or its reader's part of a storage or transfer line on a day.
+--
+-- Lines of a container are cut by `stored_shares`, transfers between regions by `read_shares`;
+-- what storage costs is the dataset owner's, what a transfer costs is the reading run's.
+--
+-- grain: one row per line group, dataset and run
+-- step:  charge_date
+-- owner: ml-platform
+
+with
+
+data_lines as (
+    select *
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
+    where line_methods.method in ('stored_bytes', 'reads')
+)
+
+select
+    data_lines.line_no,
+    null as run_no,
+    stored_shares.dataset,
+    stored_shares.owner_user,  -- of the registry
+    stored_shares.owner_team,
+    stored_shares.project as owner_project,
+    cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(data_lines.list_cost, share_from, share_to) as list_cost
+from data_lines
+inner join attribution.stored_shares using (charge_date, container)
+where data_lines.method = 'stored_bytes'
+union all
+select
+    data_lines.line_no,
+    day_runs.run_no,
+    read_shares.dataset,
+    null as owner_user,
+    null as owner_team,
+    null as owner_project,
+    cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(data_lines.list_cost, share_from, share_to) as list_cost
+from data_lines
+inner join attribution.read_shares
+    on
+        data_lines.charge_date = read_shares.charge_date
+        and data_lines.x_from_region = read_shares.from_region
+        and data_lines.x_to_region = read_shares.to_region
+        and data_lines.container = read_shares.scope
+inner join attribution.day_runs
+    on read_shares.charge_date = day_runs.charge_date and read_shares.run_id = day_runs.run_id
+where data_lines.method = 'reads'

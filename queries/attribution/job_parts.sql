@@ -1,0 +1,76 @@
+-- One row is about a run's part of the bill of a managed job on a day.
+--
+-- A job belongs to the run that names its id. Runs that name the same job share it by the time
+-- they ran that day, or equally where none has any: it is never paid twice.
+--
+-- grain: one row per line group and run
+-- step:  charge_date
+-- owner: ml-platform
+
+with
+
+weights as (
+    select
+        charge_date,
+        cloud_job_arn,
+        run_no,
+        cast(coalesce(gpu_count, 0) * run_us as bigint) as gpu_us,
+        case
+            when max(run_us) over (partition by charge_date, cloud_job_arn) > 0 then run_us
+            else 1
+        end as weight
+    from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
+    where cloud_job_arn is not null
+),
+
+running as (
+    select
+        *,
+        sum(weight) over up_to as upto_weight,
+        sum(weight) over (partition by charge_date, cloud_job_arn) as total_weight
+    from weights
+    window up_to as (
+        partition by charge_date, cloud_job_arn order by run_no
+        rows between unbounded preceding and current row
+    )
+),
+
+job_shares as (
+    select
+        charge_date,
+        cloud_job_arn,
+        run_no,
+        gpu_us,
+        share_of(upto_weight - weight, total_weight) as share_from,
+        share_of(upto_weight, total_weight) as share_to
+    from running
+),
+
+job_lines as (
+    select
+        *,
+        row_number() over (
+            partition by charge_date, resource_id
+            order by
+                effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
+                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project, tag_marks
+        ) = 1 as is_dearest
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
+    where line_methods.method = 'managed_job'
+)
+
+select
+    job_lines.line_no,
+    job_shares.run_no,
+    -- GPUs x microseconds, once per job
+    case when job_lines.is_dearest then job_shares.gpu_us end as gpu_us,
+    cut(job_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(job_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(job_lines.list_cost, share_from, share_to) as list_cost
+from job_lines
+inner join job_shares
+    on
+        job_lines.charge_date = job_shares.charge_date
+        and job_lines.resource_id = job_shares.cloud_job_arn
