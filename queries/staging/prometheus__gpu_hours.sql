@@ -15,13 +15,13 @@ with
 samples as (
     select
         query,
-        labels['cluster'] as cluster,
+        cluster,
         labels['Hostname'] as node,
         labels['UUID'] as gpu_uuid,
         nullif(labels['GPU_I_ID'], '') as gpu_instance_id,
         -- an exporter scraped without honor_labels keeps the workload in exported_*
-        coalesce(nullif(labels['exported_namespace'], ''), nullif(labels['namespace'], '')) as namespace,
-        coalesce(nullif(labels['exported_pod'], ''), nullif(labels['pod'], '')) as pod,
+        coalesce(nullif(labels['exported_namespace'], ''), nullif(namespace, '')) as namespace,
+        coalesce(nullif(labels['exported_pod'], ''), nullif(pod, '')) as pod,
         sampled_at - interval 1 hour as charge_hour,
         cast(value as double) as value,
         scrape_seconds

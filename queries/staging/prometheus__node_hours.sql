@@ -14,9 +14,9 @@ with
 samples as (
     select
         query,
-        labels['cluster'] as cluster,
-        labels['node'] as node,
-        labels['resource'] as resource,
+        cluster,
+        node,
+        resource,
         labels,
         sampled_at - interval 1 hour as charge_hour,
         value,

@@ -15,164 +15,110 @@
 
 with
 
-samples as (
+pods as (
     select
-        query,
-        labels['cluster'] as cluster,
-        labels['namespace'] as namespace,
-        labels['pod'] as pod,
-        coalesce(labels['uid'], labels['namespace'] || '/' || labels['pod']) as pod_uid,
-        labels['node'] as node,
-        labels['resource'] as resource,
-        labels,
-        sampled_at - interval 1 hour as charge_hour,
-        value,
-        scrape_seconds
-    from raw.prometheus__samples
-),
-
-running as (
-    select
-        charge_hour,
+        sampled_at,
         cluster,
         namespace,
         pod,
-        pod_uid,
-        cast(least(max(value) * max(scrape_seconds), 3600) as integer) as held_seconds
-    from samples
-    where query = 'pod_running' and value > 0
-    group by charge_hour, cluster, namespace, pod, pod_uid
-),
-
-nodes as (
-    select
-        charge_hour,
-        cluster,
-        node,
-        max(labels['label_nvidia_com_gpu_count']) as gpu_count,
-        max(labels['label_nvidia_com_gpu_memory']) as gpu_memory_mib
-    from samples
-    where query = 'node_labels'
-    group by charge_hour, cluster, node
-),
-
-capacities as (
-    select
-        charge_hour,
-        cluster,
-        node,
-        resource,
-        max(value) as units
-    from samples
-    where query = 'node_capacity' and starts_with(resource, 'nvidia_com_')
-    group by charge_hour, cluster, node, resource
-),
-
-requests as (
-    select
-        requested.charge_hour,
-        requested.cluster,
-        requested.pod_uid,
-        max(requested.node) as node,
-        max(requested.value) filter (where requested.resource = 'cpu') as cpu_cores,
-        max(requested.value) filter (where requested.resource = 'memory') as memory_bytes,
-        sum(
-            case
-                when starts_with(requested.resource, 'nvidia_com_mig_')
-                    then
-                        cast(requested.value as double) * greatest(
-                            cast(regexp_extract(requested.resource, 'mig_(\d+)g', 1) as double) / 7,
-                            coalesce(
-                                round(
-                                    cast(regexp_extract(requested.resource, '_(\d+)gb', 1) as double) * 8192
-                                    / nullif(try_cast(nodes.gpu_memory_mib as double), 0)
-                                ) / 8,
-                                0
-                            )
-                        )
-                when starts_with(requested.resource, 'nvidia_com_gpu')
-                    then
-                        cast(requested.value as double) * coalesce(
-                            try_cast(nodes.gpu_count as double) / nullif(cast(capacities.units as double), 0),
-                            1
-                        )
-            end
-        ) as gpu_units
-    from samples as requested
-    left join nodes using (charge_hour, cluster, node)
-    left join capacities using (charge_hour, cluster, node, resource)
-    where requested.query = 'pod_request'
-    group by requested.charge_hour, requested.cluster, requested.pod_uid
+        coalesce(uid, namespace || '/' || pod) as pod_uid,
+        max(node) as node,
+        max(case when query = 'pod_running' then least(value * scrape_seconds, 3600) end) as held_seconds,
+        max(case when resource = 'cpu' then value end) as cpu_cores,
+        max(case when resource = 'memory' then value end) as memory_bytes,
+        max(case when resource = 'nvidia_com_gpu' then value end) as gpus,
+        max(case when resource = 'nvidia_com_gpu_shared' then value end) as shared_gpus,
+        max(case when query = 'pod_labels' then labels end) as labels
+    from raw.prometheus__samples
+    where query in ('pod_running', 'pod_node', 'pod_request', 'pod_labels')
+    group by sampled_at, cluster, namespace, pod, coalesce(uid, namespace || '/' || pod)
 ),
 
 uses as (
     select
-        charge_hour,
+        sampled_at,
         cluster,
         namespace,
         pod,
-        max(value) filter (where query = 'pod_cpu_use') as cpu_cores,
-        max(value) filter (where query = 'pod_memory_use') as memory_bytes
-    from samples
+        max(case when query = 'pod_cpu_use' then value end) as cpu_cores,
+        max(case when query = 'pod_memory_use' then value end) as memory_bytes
+    from raw.prometheus__samples
     where query in ('pod_cpu_use', 'pod_memory_use')
-    group by charge_hour, cluster, namespace, pod
+    group by sampled_at, cluster, namespace, pod
 ),
 
-places as (
+nodes as (
     select
-        charge_hour,
+        sampled_at,
         cluster,
-        pod_uid,
-        max(node) as node
-    from samples
-    where query = 'pod_node'
-    group by charge_hour, cluster, pod_uid
+        node,
+        max(try_cast(labels['label_nvidia_com_gpu_count'] as double)) as gpu_count,
+        max(try_cast(labels['label_nvidia_com_gpu_memory'] as double)) as gpu_memory_mib,
+        max(case when resource = 'nvidia_com_gpu' then cast(value as double) end) as gpus_offered,
+        max(case when resource = 'nvidia_com_gpu_shared' then cast(value as double) end) as shared_gpus_offered
+    from raw.prometheus__samples
+    where query in ('node_labels', 'node_capacity')
+    group by sampled_at, cluster, node
 ),
 
-owners as (
+slices as (
     select
-        charge_hour,
-        cluster,
-        pod_uid,
-        max(nullif(labels['owner_run'], '')) as run_native_id,
-        max(nullif(labels['owner_user'], '')) as user_raw,
-        max(nullif(labels['owner_team'], '')) as team_raw,
-        max(nullif(labels['owner_project'], '')) as project_raw,
-        max(nullif(labels['owner_model'], '')) as model_raw
-    from samples
-    where query = 'pod_labels'
-    group by charge_hour, cluster, pod_uid
+        requests.sampled_at,
+        requests.cluster,
+        coalesce(requests.uid, requests.namespace || '/' || requests.pod) as pod_uid,
+        sum(
+            cast(requests.value as double) * greatest(
+                cast(regexp_extract(requests.resource, 'mig_(\d+)g', 1) as double) / 7,
+                coalesce(
+                    round(
+                        cast(regexp_extract(requests.resource, '_(\d+)gb', 1) as double) * 8192
+                        / nullif(nodes.gpu_memory_mib, 0)
+                    ) / 8,
+                    0
+                )
+            )
+        ) as gpus
+    from raw.prometheus__samples as requests
+    left join nodes using (sampled_at, cluster, node)
+    where requests.query = 'pod_request' and starts_with(requests.resource, 'nvidia_com_mig_')
+    group by requests.sampled_at, requests.cluster, coalesce(requests.uid, requests.namespace || '/' || requests.pod)
 )
 
 select
-    cast(charge_hour as date) as charge_date,
-    charge_hour,
+    cast(sampled_at - interval 1 hour as date) as charge_date,
+    sampled_at - interval 1 hour as charge_hour,
     cluster,
-    running.namespace,
-    running.pod,
+    pods.namespace,
+    pods.pod,
     pod_uid,
-    coalesce(places.node, requests.node) as node,
-    owners.run_native_id,
-    owners.user_raw,
-    owners.team_raw,
-    owners.project_raw,
-    owners.model_raw,
-    running.held_seconds,
-    cast(coalesce(requests.gpu_units, 0) as decimal(18, 6)) as gpu_units,
+    pods.node,
+    nullif(pods.labels['owner_run'], '') as run_native_id,
+    nullif(pods.labels['owner_user'], '') as user_raw,
+    nullif(pods.labels['owner_team'], '') as team_raw,
+    nullif(pods.labels['owner_project'], '') as project_raw,
+    nullif(pods.labels['owner_model'], '') as model_raw,
+    cast(pods.held_seconds as integer) as held_seconds,
+    cast(
+        coalesce(cast(pods.gpus as double) * coalesce(nodes.gpu_count / nullif(nodes.gpus_offered, 0), 1), 0)
+        + coalesce(
+            cast(pods.shared_gpus as double) * coalesce(nodes.gpu_count / nullif(nodes.shared_gpus_offered, 0), 1),
+            0
+        )
+        + coalesce(slices.gpus, 0) as decimal(18, 6)
+    ) as gpu_units,
     -- use is a mean over the hour, what is held a mean over the time the pod ran
     cast(
         greatest(
-            coalesce(requests.cpu_cores, 0),
-            coalesce(cast(uses.cpu_cores as double) * 3600 / running.held_seconds, 0)
+            coalesce(pods.cpu_cores, 0),
+            coalesce(cast(uses.cpu_cores as double) * 3600 / cast(pods.held_seconds as double), 0)
         ) as decimal(18, 6)
     ) as cpu_cores,
     cast(
-        cast(greatest(coalesce(requests.memory_bytes, 0), coalesce(uses.memory_bytes, 0)) as double)
+        cast(greatest(coalesce(pods.memory_bytes, 0), coalesce(uses.memory_bytes, 0)) as double)
         / 1073741824 as decimal(18, 6)
     ) as memory_gib
-from running
-left join requests using (charge_hour, cluster, pod_uid)
-left join places using (charge_hour, cluster, pod_uid)
-left join owners using (charge_hour, cluster, pod_uid)
-left join uses using (charge_hour, cluster, namespace, pod)
-where running.held_seconds > 0
+from pods
+left join nodes using (sampled_at, cluster, node)
+left join uses using (sampled_at, cluster, namespace, pod)
+left join slices using (sampled_at, cluster, pod_uid)
+where pods.held_seconds > 0

@@ -8,16 +8,19 @@ fees, tax and credits; a third of the resources carry no tags.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-NODES = 500
 HOURS = 744
+LINES_PER_NODE = 20_000
+PODS_PER_NODE_HOUR = 5
+RUN_HOURS = 7
+"""Hours that a pod lives, and its run with it."""
 _TEXTS: Mapping[str, str] = {
     "identity_line_item_id": "md5(i::varchar) || right(md5((i + 7)::varchar), 20)",
     "identity_time_interval": "strftime(used_at, '%xT%H/') || strftime(used_at, '%xT%H:59Z')",
@@ -95,6 +98,7 @@ def write_bill(
 
     `salt` changes the costs of one day, the 15th: the period as redelivered. Returns the rows.
     """
+    nodes = max(rows // LINES_PER_NODE, 1)
     data = folder / "data" / f"BILLING_PERIOD={month}"
     data.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as con:
@@ -108,14 +112,14 @@ def write_bill(
         for part, name in enumerate(names):
             start, stop = rows * part // parts, rows * (part + 1) // parts
             con.execute(
-                f"copy ({_lines(start, stop, month, salt)}) to '{folder / name}' "
+                f"copy ({_lines(start, stop, nodes, month, salt)}) to '{folder / name}' "
                 "(format parquet, compression snappy)"
             )
     _write_manifest(folder, month, names)
     return rows
 
 
-def _lines(start: int, stop: int, month: str, salt: int) -> str:
+def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
     texts = ", ".join(f"{expression} as {column}" for column, expression in _TEXTS.items())
     numbers = ", ".join(
         f"({expression})::double as {column}" for column, expression in _NUMBERS.items()
@@ -125,7 +129,7 @@ def _lines(start: int, stop: int, month: str, salt: int) -> str:
             select
                 i,
                 (hash(i) % 1000003)::bigint as h,
-                (hash(i * 31) % {NODES})::bigint as node,
+                (hash(i * 31) % {nodes})::bigint as node,
                 timestamp '{month}-01' + to_hours((hash(i * 17) % {HOURS})::int) as used_at,
                 case when i % 100 < 60 then 's3' when i % 100 < 68 then 'covered'
                     when i % 100 < 76 then 'negation' when i % 100 < 82 then 'demand'
@@ -170,7 +174,95 @@ def _write_manifest(folder: Path, month: str, names: list[str]) -> None:
     )
 
 
-def write_frame(path: Path, query: str) -> None:
-    """Write the rows of a query as one Parquet file."""
+def write_telemetry(path: Path, rows: int, month: str = "2026-10") -> int:
+    """Write a month of `prometheus.samples` for the nodes of a bill of `rows`; return pod-hours."""
+    nodes = max(rows // LINES_PER_NODE, 1)
+    query = f"""
+        with node_hours as (
+            select
+                node,
+                timestamp '{month}-01' + to_hours(hour::int) as began_at,
+                hour,
+                'node-' || node as node_name
+            from range({nodes}) as nodes (node)
+            cross join range({HOURS}) as hours (hour)
+        ), pod_hours as (
+            select
+                *,
+                slot,
+                node_name || '-' || slot || '-' || (hour // {RUN_HOURS}) as pod
+            from node_hours
+            cross join range({PODS_PER_NODE_HOUR}) as slots (slot)
+        ), pod_samples as (
+            select
+                unnest(['pod_running', 'pod_node', 'pod_labels', 'pod_request', 'pod_request',
+                    'pod_request']) as query,
+                unnest([null, null, null, 'cpu', 'memory', 'nvidia_com_gpu']) as resource,
+                unnest([60.0, 1.0, 1.0, 8.0, 34359738368.0, 1.0]) as value,
+                *
+            from pod_hours
+        )
+        select
+            query,
+            'main' as cluster,
+            'team-' || (node % 20) as namespace,
+            pod,
+            pod as uid,
+            node_name as node,
+            resource,
+            case when query = 'pod_labels' then map {{'owner_run': 'run-' || pod,
+                'owner_team': 'team-' || (node % 20)}} end as labels,
+            began_at + interval 1 hour as sampled_at,
+            value,
+            60::bigint as scrape_seconds
+        from pod_samples
+        union all
+        select
+            'node_up',
+            'main',
+            null,
+            null,
+            null,
+            node_name,
+            null,
+            map {{'provider_id': 'aws:///us-east-1a/i-' || md5('node' || node)[:17]}},
+            began_at + interval 1 hour,
+            60.0,
+            60
+        from node_hours
+    """
+    _write(path, query)
+    return nodes * HOURS * PODS_PER_NODE_HOUR
+
+
+def write_runs(path: Path, rows: int, month: str = "2026-10", salt: int = 0) -> int:
+    """Write the `mlflow.runs` that ran in those pods; `salt` renames the team of one day's runs."""
+    nodes = max(rows // LINES_PER_NODE, 1)
+    lives = -(-HOURS // RUN_HOURS)
+    query = f"""
+        select
+            'run-node-' || node || '-' || slot || '-' || life as run_id,
+            'train ' || life as run_name,
+            (node % 40)::varchar as experiment_id,
+            'user-' || (node * 7 + slot) % 400 as user_id,
+            case when life % 9 = 0 then 'FAILED' else 'FINISHED' end as status,
+            epoch_ms(timestamp '{month}-01') + life * {RUN_HOURS} * 3600000 as start_time,
+            epoch_ms(timestamp '{month}-01') + (life + 1) * {RUN_HOURS} * 3600000 as end_time,
+            'active' as lifecycle_stage,
+            null::bigint as last_metric_time,
+            map {{'team': 'team-' || (node % 20)
+                || case when {salt} > 0 and life = 50 then '-moved' else '' end,
+                'project': 'project-' || (slot * 12 + node % 12)}} as tags
+        from range({nodes}) as nodes (node)
+        cross join range({PODS_PER_NODE_HOUR}) as slots (slot)
+        cross join range({lives}) as lives (life)
+    """
+    _write(path, query)
+    return nodes * PODS_PER_NODE_HOUR * lives
+
+
+def _write(path: Path, query: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as con:
-        con.execute(f"copy ({query}) to '{Path(path)}' (format parquet, compression zstd)")
+        con.execute("set preserve_insertion_order = false; set enable_progress_bar = false")
+        con.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd)")

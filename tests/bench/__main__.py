@@ -1,0 +1,137 @@
+"""Prints mlspend's figures as ratios to bare work on the same rows, measured in the same run.
+
+`python -m tests.bench [--rows 1000000] [--rounds 3] [--keep FOLDER]`. Ratios carry over to another
+machine, seconds do not. Goals are those the project set itself; RESULTS.md has what was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import generate, stages
+from tests.bench.measure import Cost, interleaved, python, run
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure beside its goal."""
+
+    name: str
+    measured: float
+    goal: float
+    unit: str
+    told: str = ""
+
+    def line(self) -> str:
+        """Return the figure as a line of the table."""
+        mark = "ok  " if self.measured <= self.goal else "MISS"
+        return (
+            f"{mark} {self.name:<58} {self.measured:8.3f} {self.unit:<6} "
+            f"(goal {self.goal:g})  {self.told}"
+        )
+
+
+def stage(name: str, folder: Path) -> list[str]:
+    """Return the command of one stage."""
+    return [sys.executable, "-m", "tests.bench.stages", name, str(folder)]
+
+
+def _told(ours: Cost, theirs: Cost) -> str:
+    return (
+        f"{ours.cpu:.1f} cpu s, {ours.wall:.1f} s, {ours.peak} MB; "
+        f"theirs {theirs.cpu:.1f} cpu s, {theirs.wall:.1f} s, {theirs.peak} MB"
+    )
+
+
+def load_figures(folder: Path, rounds: int) -> list[Figure]:
+    """Measure loading against the bare engine's copy of the same columns."""
+    ours, theirs = interleaved(stage("load", folder), stage("bare-copy", folder), rounds=rounds)
+    proof = run(stage("prove", folder))
+    lake = sum(path.stat().st_size for path in (folder / "lake").rglob("*.parquet"))
+    raw = sum(path.stat().st_size for path in (folder / "bill").rglob("*.parquet"))
+    return [
+        Figure("G1 load / bare COPY of the needed columns, cpu", ours.cpu / theirs.cpu, 1.05, "x",
+               _told(ours, theirs)),
+        Figure("G9 load: peak memory", ours.peak, 1000, "MB"),
+        Figure("G18 lake bytes / source Parquet bytes", lake / raw, 0.5, "x"),
+        Figure("   proof: totals from raw bytes / load, cpu", proof.cpu / ours.cpu, 0.2, "x",
+               f"{proof.cpu:.1f} cpu s, {proof.peak} MB"),
+    ]  # fmt: skip
+
+
+def night_figures(folder: Path, rows: int, rounds: int) -> list[Figure]:
+    """Measure whole nights: the first, one with nothing new, one changed day, a late edit."""
+    for path in (folder / "lake", folder / "generations"):
+        shutil.rmtree(path, ignore_errors=True)
+    full = run(stage("rebuild", folder))
+    bare = run(stage("bare-table", folder))
+    attributed, scanned = interleaved(
+        stage("attribute", folder), stage("scan", folder), rounds=rounds
+    )
+    idle = run(stage("night", folder))
+    generate.write_bill(folder / "bill", rows, salt=1)
+    first_change = run(stage("night", folder))
+    generate.write_bill(folder / "bill", rows, salt=2)
+    change = run(stage("night", folder))
+    generate.write_runs(folder / "runs-2026-10.parquet", rows, salt=1)
+    edit = run(stage("night", folder))
+    year = 12 * full.wall
+    return [
+        Figure("G2 whole night of a new period / bare CREATE TABLE AS *, wall",
+               full.wall / bare.wall, 1.0, "x", _told(full, bare)),
+        Figure("G9 whole night: peak memory", full.peak, 2000, "MB"),
+        Figure("G6 attribution and marts / scan of the same columns, cpu",
+               attributed.cpu / scanned.cpu, 4.5, "x", _told(attributed, scanned)),
+        Figure("G3 unchanged night: build alone", idle.wall, 1.0, "s", f"{idle.peak} MB"),
+        Figure("G4 one changed day / full rebuild of 12 such months",
+               100 * change.wall / year, 2.5, "%", f"{change.wall:.1f} s of {year:.0f} s; the "
+               f"first time {first_change.wall:.1f} s"),
+        Figure("G5 a late edit of one day's runs / full rebuild of 12 such months",
+               100 * edit.wall / year, 1.0, "%", f"{edit.wall:.1f} s"),
+    ]  # fmt: skip
+
+
+def determinism_figure(folder: Path) -> Figure:
+    """Build with one thread and with two, and compare every published figure."""
+    found = {stages.fingerprint(folder, threads) for threads in (1, 2)}
+    return Figure("G8 same rows with 1 and 2 threads: kinds of result", len(found), 1, "")
+
+
+def start_figures(rounds: int) -> list[Figure]:
+    """Measure the start of a command against the start of Python."""
+    command = [sys.executable, "-m", "jobs.cli", "--help"]
+    ours, theirs = interleaved(command, python("pass"), rounds=max(rounds, 9))
+    return [
+        Figure("G15 mlspend --help / python -c pass, wall", ours.wall / theirs.wall, 3.0, "x",
+               f"{1000 * ours.wall:.0f} ms, {1000 * theirs.wall:.0f} ms"),
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Write a world, measure, print; exit 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="lines of the bill")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each pair; medians count")
+    parser.add_argument("--keep", type=Path, help="keep the world in this folder")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mlspend-bench-") as name:
+        folder = asked.keep or Path(name)
+        generate.write_bill(folder / "bill", asked.rows)
+        pods = generate.write_telemetry(folder / "samples-2026-10.parquet", asked.rows)
+        runs = generate.write_runs(folder / "runs-2026-10.parquet", asked.rows)
+        sys.stdout.write(f"{asked.rows:,} lines, {pods:,} pod-hours, {runs:,} runs\n")
+        figures = load_figures(folder, asked.rounds)
+        figures += night_figures(folder, asked.rows, asked.rounds)
+        figures.append(determinism_figure(folder))
+        figures += start_figures(asked.rounds)
+    sys.stdout.write("\n".join(figure.line() for figure in figures) + "\n")
+    return int(any(figure.measured > figure.goal for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
