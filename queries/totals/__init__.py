@@ -1,0 +1,66 @@
+"""What the raw files of a bill add up to, found without the models: the other side of the books.
+
+Nothing here speaks to DuckDB or reads staging SQL; files are opened by polars, headers and rules
+are written down a second time, and sums are whole numbers. So where the models lose or double a
+line, the two sides differ.
+
+A total has two parts. `amount` adds values as the raw reader rounds them, to 12 places, half away
+from zero: text by its digits; a double below 2048 as the IEEE product of it and 1e12, a larger one
+by its shortest text. `beyond` is what that rounding left out: the values as delivered (a double is
+delivered as the shortest text that reads back as it) less the rounded ones. Neither is a float.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from queries import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+    from pathlib import Path
+
+BILLS = ("aws_cur__line_items", "focus__cost_and_usage")
+"""Raw tables that are bills; each has a module here."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTotal:
+    """What a delivery bills under one key, for one measure."""
+
+    provider: str
+    """Who sends the invoice: AWS, Microsoft."""
+    billing_account_id: str
+    """Whom it is sent to; empty where the file does not say."""
+    billing_period: str
+    """YYYY-MM: the invoice."""
+    charge_month: str
+    """YYYY-MM, UTC: the use."""
+    billing_currency: str
+    """ISO 4217; XXX where the file does not say."""
+    measure: str
+    """billed_cost or effective_cost."""
+    rows: int
+    """Lines of the files."""
+    amount: Decimal
+    """The sum of the values at 12 places."""
+    beyond: Decimal
+    """The sum of what the values hold beyond 12 places."""
+
+
+def raw_totals(table: str, paths: Sequence[Path]) -> list[RawTotal]:
+    """Sum the files of one delivery of `<connector>__<table>`, in the order of keys.
+
+    Raises: ModelError for a table that is no bill, and for a file or value that cannot be read.
+    """
+    if table not in BILLS:
+        raise ModelError(
+            f"{table} is not a bill: nothing says how it adds up",
+            where="queries/totals",
+            fix=f"the bills are {', '.join(BILLS)}; add a module for another",
+        )
+    totals: list[RawTotal] = import_module(f"queries.totals.{table}").sum_files(paths)
+    return totals

@@ -1,0 +1,108 @@
+"""What an AWS bill adds up to: unblended as billed, and commitments amortised.
+
+Billed is the sum of every line's unblended cost, whatever the line is. Effective follows AWS's own
+guide to amortisation, line item type by line item type.
+
+Source: https://docs.aws.amazon.com/cur/latest/userguide/cur-data-view.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from queries.totals.batches import Layout, batches
+from queries.totals.exact import KEYS, Sums, month_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from queries.totals import RawTotal
+
+_COST = "line_item_unblended_cost"
+_RESERVED = "reservation_effective_cost"
+_UNUSED_UPFRONT = "reservation_unused_amortized_upfront_fee_for_billing_period"
+_UNUSED_RECURRING = "reservation_unused_recurring_fee"
+_COVERED = "savings_plan_savings_plan_effective_cost"
+_COMMITTED = "savings_plan_total_commitment_to_date"
+_USED = "savings_plan_used_commitment"
+_MONEY = (_COST, _RESERVED, _UNUSED_UPFRONT, _UNUSED_RECURRING, _COVERED, _COMMITTED, _USED)
+_KINDS = ("line_type", "is_of_commitment", "has_reserved", "has_unused", "has_committed")
+_WANTED = (
+    *_MONEY,
+    "bill_billing_period_start_date",
+    "bill_payer_account_id",
+    "line_item_currency_code",
+    "line_item_line_item_type",
+    "line_item_usage_start_date",
+    "reservation_reservation_a_r_n",
+    "savings_plan_savings_plan_a_r_n",
+)
+_BEFORE_CAPITAL = re.compile(r"(?<=[a-zA-Z])(?=[A-Z])")
+
+
+def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
+    """Sum the files of one delivery.
+
+    Raises: ModelError for a file or value that cannot be read.
+    """
+    sums = Sums(_MONEY, _KINDS, _weigh)
+    layout = Layout(_name_of, _WANTED, needed=(_COST,))
+    for path in paths:
+        sums.add_file(path, map(_keyed, batches(path, layout)))
+    return sums.totals()
+
+
+def _name_of(header: str) -> str:
+    """Return the name in CUR 2.0 of a header of either report."""
+    if "/" not in header:
+        return header.lower()
+    return "_".join(_BEFORE_CAPITAL.sub("_", part) for part in header.split("/", 1)).lower()
+
+
+def _keyed(lines: pl.DataFrame) -> pl.DataFrame:
+    """Add the keys that totals are by, and what decides how a line counts."""
+    use = month_of(lines["line_item_usage_start_date"])
+    invoice = month_of(lines["bill_billing_period_start_date"])
+    return lines.with_columns(
+        pl.lit("AWS").alias("provider"),
+        pl.col("bill_payer_account_id").cast(pl.String).fill_null("").alias("billing_account_id"),
+        invoice.fill_null(use).alias("billing_period"),
+        use.fill_null(invoice).alias("charge_month"),
+        pl.col("line_item_currency_code").cast(pl.String).fill_null("XXX").alias(KEYS[-1]),
+        pl.col("line_item_line_item_type").cast(pl.String).alias("line_type"),
+        (
+            _is_set("savings_plan_savings_plan_a_r_n") | _is_set("reservation_reservation_a_r_n")
+        ).alias("is_of_commitment"),
+        pl.col(_RESERVED).is_not_null().alias("has_reserved"),
+        (pl.col(_UNUSED_UPFRONT).is_not_null() | pl.col(_UNUSED_RECURRING).is_not_null()).alias(
+            "has_unused"
+        ),
+        pl.col(_COMMITTED).is_not_null().alias("has_committed"),
+    )
+
+
+def _weigh(kind: tuple[Any, ...]) -> dict[str, dict[str, int]]:
+    """Return how the money of a line counts, by its type and what else it says."""
+    line_type, is_of_commitment, has_reserved, has_unused, has_committed = kind
+    effective = {_COST: 1}
+    if line_type == "DiscountedUsage" and has_reserved:
+        effective = {_RESERVED: 1}
+    elif line_type == "RIFee" and has_unused:
+        effective = {_UNUSED_UPFRONT: 1, _UNUSED_RECURRING: 1}
+    elif line_type == "SavingsPlanCoveredUsage":
+        effective = {_COVERED: 1}
+    elif line_type == "SavingsPlanRecurringFee" and has_committed:
+        effective = {_COMMITTED: 1, _USED: -1}
+    elif line_type in ("SavingsPlanNegation", "SavingsPlanUpfrontFee") or (
+        line_type in ("Fee", "Refund") and is_of_commitment
+    ):
+        effective = {}
+    return {"billed_cost": {_COST: 1}, "effective_cost": effective}
+
+
+def _is_set(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).fill_null("") != ""

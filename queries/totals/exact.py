@@ -1,0 +1,281 @@
+"""Exact sums of money by key: whole numbers of 1e-12, and what lies beyond.
+
+A value is its digits, a whole number, times a power of ten. Sums of digits per power are exact and
+few, so what a million doubles of seventeen digits hold beyond twelve places is found without
+looking at any of them alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from queries import ModelError
+from queries.totals import RawTotal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+PLACES = 12
+KEYS = ("provider", "billing_account_id", "billing_period", "charge_month", "billing_currency")
+_LARGEST_FAST = 2048
+_DIGITS = 30
+_LARGEST = 1e24
+_WIDEST = 38
+"""Digits that a 128 bit number holds in any case."""
+_EXACT = Context(prec=400)
+Key = tuple[Any, ...]
+
+
+class BadFileError(ValueError):
+    """A file holds what cannot be summed."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    units: int = 0
+    """Of 1e-12."""
+    beyond_units: int = 0
+    """Of `units`, those of values that hold more than 12 places."""
+    digits: dict[int, int] = field(default_factory=dict)
+    """Of the same values: power of ten -> sum of digits."""
+
+    def beyond(self) -> Decimal:
+        total = Decimal(0)
+        for power, digits in self.digits.items():
+            total = _EXACT.add(total, _EXACT.scaleb(Decimal(digits), power))
+        return _EXACT.subtract(total, _EXACT.scaleb(Decimal(self.beyond_units), -PLACES))
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums of the measures by key, grown batch by batch."""
+
+    money: Sequence[str]
+    """The columns that hold money."""
+    kinds: Sequence[str]
+    """The columns that decide how a line's money counts."""
+    weigh: Callable[[Key], Mapping[str, Mapping[str, int]]]
+    """A line's kinds -> measure -> money column -> 1 or -1; a column left out counts nothing."""
+    rows: dict[Key, int] = field(default_factory=dict)
+    sums: dict[tuple[Key, str], _Sum] = field(default_factory=dict)
+
+    def add_file(self, path: Path, batches: Iterable[pl.DataFrame]) -> None:
+        """Add a file's lines: the KEYS (months as `month_of` gives them), the kinds, the money.
+
+        Raises: ModelError for a value that is not of its kind.
+        """
+        try:
+            for lines in batches:
+                self._add(lines)
+        except BadFileError as error:
+            raise ModelError(
+                str(error),
+                where=str(path),
+                fix="have the source write it again; the last good delivery stays in force",
+            ) from error
+
+    def _add(self, lines: pl.DataFrame) -> None:
+        if lines.is_empty():
+            return
+        present = [column for column in self.money if _counts(lines[column])]
+        frame = lines.with_columns(
+            series for column in present for series in _units(lines[column], column)
+        )
+        sums = [pl.col(f"{column}#").cast(pl.Int128).sum() for column in present]
+        for row in _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums]):
+            key, kind, (count, *units) = self._split(row)
+            self.rows[key] = self.rows.get(key, 0) + count
+            by_column = dict(zip(present, units, strict=True))
+            for measure, weights in self.weigh(kind).items():
+                total = self.sums.setdefault((key, measure), _Sum())
+                for column, weight in weights.items():
+                    total.units += weight * by_column.get(column, 0)
+        for column in present:
+            if frame[f"{column}?"].any():
+                self._add_beyond(frame.filter(pl.col(f"{column}?")), column)
+
+    def _split(self, row: tuple[Any, ...]) -> tuple[Key, Key, tuple[Any, ...]]:
+        keys, kinds = len(KEYS), len(self.kinds)
+        return row[:keys], row[keys : keys + kinds], row[keys + kinds :]
+
+    def _add_beyond(self, rest: pl.DataFrame, column: str) -> None:
+        """Add the values of one column that hold more than 12 places."""
+        parsed = rest.with_columns(_digits(rest[column]))
+        sums = [pl.col("digits").sum(), pl.col(f"{column}#").cast(pl.Int128).sum()]
+        for row in _grouped(parsed, (*KEYS, *self.kinds, "power"), sums):
+            key, kind, (power, digits, units) = self._split(row)
+            for measure, weights in self.weigh(kind).items():
+                weight = weights.get(column, 0)
+                total = self.sums.setdefault((key, measure), _Sum())
+                total.digits[power] = total.digits.get(power, 0) + weight * digits
+                total.beyond_units += weight * units
+
+    def totals(self) -> list[RawTotal]:
+        """Return the totals, in the order of their keys."""
+        found = [self._total(key, measure, total) for (key, measure), total in self.sums.items()]
+        return sorted(
+            found,
+            key=lambda total: tuple(getattr(total, name) for name in (*KEYS, "measure")),
+        )
+
+    def _total(self, key: Key, measure: str, total: _Sum) -> RawTotal:
+        provider, account, period, month, currency = key
+        return RawTotal(
+            provider=str(provider),
+            billing_account_id=str(account),
+            billing_period=_month_text(period),
+            charge_month=_month_text(month),
+            billing_currency=str(currency),
+            measure=measure,
+            rows=self.rows[key],
+            amount=_EXACT.scaleb(Decimal(total.units), -PLACES),
+            beyond=total.beyond(),
+        )
+
+
+def _grouped(
+    frame: pl.DataFrame, by: Sequence[str], sums: Sequence[pl.Expr]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield a row per group: the columns of `by`, then the sums.
+
+    Most of a bill's keys are the same on every line; hashing those would be most of the work.
+    """
+    constant = {name: frame[name][0] for name in by if _is_constant(frame[name])}
+    varying = [name for name in by if name not in constant]
+    grouped = frame.group_by(varying).agg(sums) if varying else frame.select(sums)
+    for row in grouped.iter_rows():
+        values = dict(zip(varying, row, strict=False)) | constant
+        yield (*(values[name] for name in by), *row[len(varying) :])
+
+
+def _is_constant(values: pl.Series) -> bool:
+    return bool(values.eq_missing(values[0]).all())
+
+
+def _counts(values: pl.Series) -> bool:
+    """Tell whether a column may hold anything but nulls and zeros."""
+    if values.dtype == pl.Float64:
+        return bool(((values != 0) | values.is_nan()).any())
+    return values.null_count() < values.len()
+
+
+def _units(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
+    """Return the values as whole numbers of 1e-12, and whether each holds more than that."""
+    if values.dtype == pl.Float64:
+        return _units_of_doubles(values, column)
+    parsed = _digits(values)
+    return (
+        _rounded(parsed).rename(f"{column}#"),
+        (parsed["power"] < -PLACES).fill_null(value=False).rename(f"{column}?"),
+    )
+
+
+def _units_of_doubles(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
+    if not values.is_finite().fill_null(value=True).all():
+        raise _not_a_number(values.filter(~values.is_finite())[0], column)
+    is_small = values.abs() < _LARGEST_FAST
+    frame = pl.select(
+        pl.when(is_small).then((values * 10.0**PLACES).round(0, "half_away_from_zero"))
+    )
+    whole = frame.to_series()
+    is_exact = (whole / 10.0**PLACES == values) & is_small
+    units = whole.cast(pl.Int64)
+    large = (~is_small).fill_null(value=False).arg_true()
+    if large.len():
+        by_text = _rounded(_digits(values.gather(large)))
+        units = units.cast(pl.Int128).scatter(large, by_text)
+    return units.rename(f"{column}#"), (~is_exact).fill_null(value=False).rename(f"{column}?")
+
+
+def _rounded(parsed: pl.DataFrame) -> pl.Series:
+    """Round digits times powers to whole numbers of 1e-12, half away from zero."""
+    powers = parsed["power"].drop_nulls().unique().to_list()
+    scale = pl.DataFrame(
+        {
+            "power": powers,
+            "up": [10 ** min(max(power + PLACES, 0), _WIDEST) for power in powers],
+            "down": [10 ** min(max(-PLACES - power, 0), _WIDEST) for power in powers],
+            "is_none": [-PLACES - power > _WIDEST for power in powers],
+        },
+        schema={"power": pl.Int32, "up": pl.Int128, "down": pl.Int128, "is_none": pl.Boolean},
+    )
+    digits, down = pl.col("digits"), pl.col("down")
+    size = digits.abs() * pl.col("up")
+    # Not (size + down / 2) / down: that sum may not fit.
+    whole = size // down + ((size % down) >= (down - size % down)).cast(pl.Int128)
+    joined = parsed.join(scale, on="power", how="left", maintain_order="left")
+    return joined.select(
+        pl.when("is_none").then(pl.lit(0, pl.Int128)).otherwise(whole * digits.sign())
+    ).to_series()
+
+
+def _digits(values: pl.Series) -> pl.DataFrame:
+    """Return each value as `digits`, a whole number, times ten to the `power`, by its text.
+
+    Raises: BadFileError for a text that is not a number, has more than 30 digits, or is past 1e24:
+        sums of a batch fit into 128 bits with room to spare.
+    """
+    text = values.cast(pl.String).str.strip_chars().str.to_lowercase()
+    parts = pl.DataFrame({"text": text}).select(
+        "text",
+        mantissa=pl.col("text").str.extract(r"^[+-]?([0-9]*\.?[0-9]*)(?:e[+-]?[0-9]+)?$"),
+        power=pl.col("text").str.extract(r"e([+-]?[0-9]+)$").cast(pl.Int32, strict=False),
+        sign=pl.when(pl.col("text").str.starts_with("-")).then(-1).otherwise(1).cast(pl.Int128),
+    )
+    places = pl.col("mantissa").str.len_bytes() - pl.col("mantissa").str.find(".", literal=True) - 1
+    whole = pl.col("mantissa").str.replace(".", "", literal=True).cast(pl.Int128, strict=False)
+    found = parts.select(
+        "text",
+        digits=whole * pl.col("sign"),
+        power=pl.col("power").fill_null(0) - places.cast(pl.Int32).fill_null(0),
+    )
+    fits = (pl.col("digits").abs() < 10**_DIGITS) & (
+        pl.col("text").cast(pl.Float64, strict=False).abs() < _LARGEST
+    )
+    bad = found.filter(pl.col("text").is_not_null() & ~fits.fill_null(value=False))
+    if bad.height:
+        raise _not_a_number(bad["text"][0], values.name)
+    return found.select(
+        "digits", pl.when(pl.col("digits").is_not_null()).then("power").alias("power")
+    )
+
+
+def _not_a_number(value: object, column: str) -> BadFileError:
+    return BadFileError(
+        f"column {column} holds {value!r}, which is not a number of at most {_DIGITS} digits"
+    )
+
+
+def month_of(times: pl.Series) -> pl.Series:
+    """Return each time's month in UTC, counted from year 0; text is read by its offset.
+
+    Raises: BadFileError for a text that is not a time.
+    """
+    if times.dtype == pl.String:
+        known = {text: _month_number(text) for text in times.unique().drop_nulls()}
+        return times.replace_strict(known, return_dtype=pl.Int32)
+    if times.dtype == pl.Null:
+        return times.cast(pl.Int32)
+    if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None:
+        times = times.dt.convert_time_zone("UTC")
+    return times.dt.year() * 12 + times.dt.month().cast(pl.Int32) - 1
+
+
+def _month_number(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
+    except ValueError as error:
+        raise BadFileError(f"{text!r} is not a time as ISO 8601 writes it") from error
+    utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return utc.year * 12 + utc.month - 1
+
+
+def _month_text(month: object) -> str:
+    number = int(str(month))
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
