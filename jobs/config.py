@@ -73,6 +73,7 @@ class Attribution(_Section):
     cpu_weight: _Weight = Decimal("0.9")
     memory_weight: _Weight = Decimal("0.1")
     shared_namespaces: _Texts = ("kube-system",)
+    shared_users: _Texts = ("root", "ubuntu", "ec2-user", "jovyan", "airflow", "nobody")
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
     lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36

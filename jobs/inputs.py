@@ -83,6 +83,7 @@ def settings_of(attribution: Attribution) -> Settings:
             "lost_after_hours": attribution.lost_after_hours,
             "stale_hours": attribution.stale_hours,
             "shared_namespaces": ",".join(attribution.shared_namespaces),
+            "shared_users": ",".join(attribution.shared_users),
         },
         tag_keys={
             "team": list(attribution.team_tags),

@@ -141,7 +141,7 @@ class _Tracker:
         return tables | self._inputs() | self._models()
 
     def _run(self, run: Run) -> Row:
-        start, end = run.start * 1000 + self.rng.randrange(1000), run.end * 1000
+        start, end = run.start * 1000, run.end * 1000
         if run.ends_early:
             end = start - _CLOCK_ERROR * 1000
         number = self.experiments[run.experiment]

@@ -298,6 +298,16 @@ select
             then replace(coalesce(instance_type, nullif(product_instance_type, '')), 'ml.', '')
     end as x_instance_type,
     case
+        when x_line_class = 'instance' then try_cast(product['gpu'] as decimal(18, 6))
+    end as x_gpu_count,
+    case
+        when x_line_class = 'instance' then try_cast(product['vcpu'] as decimal(18, 6))
+    end as x_cpu_count,
+    case
+        when x_line_class = 'instance'
+            then try_cast(split_part(product['memory'], ' ', 1) as decimal(18, 6))
+    end as x_memory_gib,
+    case
         when x_line_class = 'transfer' then coalesce(nullif(product_from_region_code, ''), from_region)
     end as x_from_region,
     case

@@ -45,6 +45,9 @@ create table cost_lines (
     -- load_balancer, control_plane, commitment_unused, purchase, support, tax, credit, saas, other
     x_line_class varchar,  -- what kind of thing the line pays for, a closed list
     x_instance_type varchar,  -- p4d.24xlarge; null where the line is not a machine's
+    x_gpu_count decimal(18, 6),  -- what the bill says that the machine has; null where it does not
+    x_cpu_count decimal(18, 6),  -- virtual CPUs
+    x_memory_gib decimal(18, 6),
     x_from_region varchar,  -- transfers: where the bytes came from
     x_to_region varchar  -- transfers: a region, 'internet', or null
 );

@@ -262,6 +262,15 @@ select
             )
     end as x_instance_type,
     case
+        when line_class = 'instance' then try_cast(sku_price_details['GpuCount'] as decimal(18, 6))
+    end as x_gpu_count,
+    case
+        when line_class = 'instance' then try_cast(sku_price_details['CoreCount'] as decimal(18, 6))
+    end as x_cpu_count,
+    case
+        when line_class = 'instance' then try_cast(sku_price_details['MemorySize'] as decimal(18, 6))
+    end as x_memory_gib,
+    case
         when line_class = 'transfer' then coalesce(from_region, region_id)
     end as x_from_region,
     case
