@@ -1,0 +1,19 @@
+-- How often training jobs fail, and what the failed runs cost.
+--
+-- grain: one row per billing currency, experiment, project and team
+-- key:   billing_currency, experiment, project, team
+-- param: min_runs = 3  -- fewer runs say nothing about a rate
+
+select
+    billing_currency,
+    experiment,
+    project,
+    team,
+    run_count,
+    failed_count,
+    failure_rate,  -- 0 to 1
+    failed_cost,
+    effective_cost
+from marts.training_jobs
+where run_count >= $min_runs
+order by billing_currency asc, failed_cost desc, experiment asc, project asc, team asc

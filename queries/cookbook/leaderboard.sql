@@ -1,0 +1,51 @@
+-- Who spent what: the members of one dimension, dearest first, in each billing currency.
+--
+-- What is nobody's (idle, shared, tax, unattributed) has rows of its own, so that the rows of a
+-- currency add up to its bill. `previous_cost` is that of as many days just before.
+--
+-- grain: one row per billing currency and member
+-- key:   billing_currency, member
+-- param: dimension = 'user'  -- user, team, project, model, dataset or service
+-- param: from_date = null  -- first day; null: the first day of the newest month
+-- param: to_date = null    -- last day, inclusive; null: the newest day
+
+with
+
+days as (
+    select
+        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($to_date as date), max(charge_date)) as to_date
+    from marts.spend_daily
+),
+
+spent as (
+    select * from marts.leaderboard(
+        $dimension,
+        (select from_date from days),
+        (select to_date from days)
+    )
+),
+
+spent_before as (
+    select * from marts.leaderboard(
+        $dimension,
+        (select cast(from_date - (to_date - from_date + 1) as date) from days),
+        (select cast(from_date - 1 as date) from days)
+    )
+)
+
+select
+    spent.billing_currency,
+    spent.member,
+    coalesce(members.member_name, spent.member) as member_name,
+    members.team,
+    spent.effective_cost,
+    spent.billed_cost,
+    spent.gpu_hours,
+    spent.cost_share,  -- of all cost in this currency, 0 to 1
+    spent_before.effective_cost as previous_cost  -- as many days just before; null: none
+from spent
+left join spent_before using (billing_currency, member)
+left join marts.members
+    on spent.member = members.member and members.dimension = $dimension
+order by spent.billing_currency asc, spent.effective_cost desc, spent.member asc

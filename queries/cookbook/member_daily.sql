@@ -1,0 +1,34 @@
+-- Cost by day and service of each member of one dimension.
+--
+-- grain: one row per member, day, billing currency and service
+-- key:   member, charge_date, billing_currency, service_name
+-- param: dimension = 'user'  -- user, team, project, model, dataset or service
+-- param: member = null     -- one member alone; null: all
+-- param: from_date = null  -- first day; null: the first day of the newest month
+-- param: to_date = null    -- last day, inclusive; null: the newest day
+
+with
+
+days as (
+    select
+        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($to_date as date), max(charge_date)) as to_date
+    from marts.spend_daily
+)
+
+select
+    spend_daily.member,
+    spend_daily.charge_date,
+    spend_daily.billing_currency,
+    spend_daily.service_name,
+    sum(spend_daily.effective_cost) as effective_cost,
+    sum(spend_daily.billed_cost) as billed_cost,
+    sum(spend_daily.gpu_hours) as gpu_hours
+from marts.spend_daily
+cross join days
+where
+    spend_daily.dimension = $dimension
+    and spend_daily.charge_date between days.from_date and days.to_date
+    and (cast($member as varchar) is null or spend_daily.member = cast($member as varchar))
+group by all
+order by all

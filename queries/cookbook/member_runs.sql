@@ -1,0 +1,57 @@
+-- The dearest runs of each member of one dimension, in each billing currency.
+--
+-- A run counts whole, whenever it was billed. Datasets and services have no runs of their own.
+--
+-- grain: one row per member, billing currency and run
+-- key:   member, billing_currency, run_id
+-- param: dimension = 'user'  -- user, team, project or model
+-- param: member = null     -- one member alone; null: all
+-- param: top = 20          -- how many runs of each member
+-- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
+-- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+
+with
+
+days as (
+    select
+        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($to_date as date), max(charge_date)) as to_date
+    from marts.spend_daily
+),
+
+member_runs as (
+    select
+        case $dimension
+            when 'user' then user_id
+            when 'team' then team
+            when 'project' then project
+            when 'model' then model
+        end as member,
+        runs.*
+    from marts.runs
+    cross join days
+    where cast(runs.started_at as date) between days.from_date and days.to_date
+)
+
+select
+    member,
+    billing_currency,
+    run_id,
+    run_name,
+    experiment,
+    user_name,
+    team,
+    project,
+    model,
+    status,
+    started_at,
+    duration_hours,
+    gpu_hours,
+    effective_cost,
+    is_provisional  -- the month is open: the figure may still change
+from member_runs
+where
+    member is not null
+    and (cast($member as varchar) is null or member = cast($member as varchar))
+qualify row_number() over (partition by member, billing_currency order by effective_cost desc, run_id asc) <= $top
+order by member asc, billing_currency asc, effective_cost desc, run_id asc

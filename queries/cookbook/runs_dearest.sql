@@ -1,0 +1,40 @@
+-- The dearest runs of all, in each billing currency.
+--
+-- grain: one row per run and billing currency
+-- key:   run_id, billing_currency
+-- param: top = 50          -- how many runs of each currency
+-- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
+-- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+
+with
+
+days as (
+    select
+        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($to_date as date), max(charge_date)) as to_date
+    from marts.spend_daily
+)
+
+select
+    runs.billing_currency,
+    runs.run_id,
+    runs.run_name,
+    runs.experiment,
+    runs.user_name,
+    runs.team,
+    runs.project,
+    runs.model,
+    runs.status,
+    runs.started_at,
+    runs.duration_hours,
+    runs.gpu_hours,
+    runs.effective_cost,
+    runs.is_provisional
+from marts.runs
+cross join days
+where cast(runs.started_at as date) between days.from_date and days.to_date
+qualify
+    row_number() over (
+        partition by runs.billing_currency order by runs.effective_cost desc, runs.run_id asc
+    ) <= $top
+order by runs.billing_currency asc, runs.effective_cost desc, runs.run_id asc

@@ -1,0 +1,32 @@
+-- What each user spent on each model, through the runs that trained or served it.
+--
+-- A run counts whole, whenever it was billed; runs of no model are under `not a model's`. Storage
+-- and other cost without a run is not in it, so this does not add up to the bill: the leaderboard does.
+--
+-- grain: one row per billing currency, user and model
+-- key:   billing_currency, user_id, model_name
+-- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
+-- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+
+with
+
+days as (
+    select
+        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($to_date as date), max(charge_date)) as to_date
+    from marts.spend_daily
+)
+
+select
+    runs.billing_currency,
+    coalesce(runs.user_id, 'unattributed') as user_id,
+    coalesce(any_value(runs.user_name), 'unattributed') as user_name,
+    coalesce(runs.model, 'not a model''s') as model_name,
+    count(*) as run_count,
+    sum(runs.gpu_hours) as gpu_hours,
+    sum(runs.effective_cost) as effective_cost
+from marts.runs
+cross join days
+where cast(runs.started_at as date) between days.from_date and days.to_date
+group by runs.billing_currency, runs.user_id, runs.model
+order by runs.billing_currency asc, effective_cost desc, user_id asc, model_name asc
