@@ -11,7 +11,7 @@ with
 
 days as (
     select
-        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($from_date as date), cast(date_trunc('month', max(charge_date)) as date)) as from_date,
         coalesce(cast($to_date as date), max(charge_date)) as to_date
     from marts.spend_daily
 )

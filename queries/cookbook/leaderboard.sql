@@ -13,7 +13,7 @@ with
 
 days as (
     select
-        coalesce(cast($from_date as date), date_trunc('month', max(charge_date))) as from_date,
+        coalesce(cast($from_date as date), cast(date_trunc('month', max(charge_date)) as date)) as from_date,
         coalesce(cast($to_date as date), max(charge_date)) as to_date
     from marts.spend_daily
 ),
@@ -29,8 +29,8 @@ spent as (
 spent_before as (
     select * from marts.leaderboard(
         $dimension,
-        (select cast(from_date - (to_date - from_date + 1) as date) from days),
-        (select cast(from_date - 1 as date) from days)
+        (select from_date - cast(to_date - from_date + 1 as integer) from days),
+        (select from_date - 1 from days)
     )
 )
 
