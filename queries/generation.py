@@ -24,7 +24,7 @@ def newest_generation(state_dir: Path) -> Path:
             where=str(pointer),
             fix="run `mlspend nightly` once",
         ) from missing
-    path = pointer.with_name(f"{number}.duckdb")
+    path = pointer.parent / f"{number}.duckdb"
     if not number.isdecimal() or not path.is_file():
         raise ModelError(
             f"the pointer names the generation {number!r}, which is not there",

@@ -30,21 +30,15 @@ NOBODYS = {
     "tax": "(tax)",
     "commitment_unused": "(unused commitment)",
 }
+COLUMN_OF: dict[object, str] = {"idle": "idle", "direct": "attributed", "credit": "attributed"}
 NONE_OF = {"model": "not a model's", "dataset": "not a dataset's"}
 
 TEAMS = ("vision", "language", "search", "recommendations", "speech", "platform", "robotics")
-FIRST = (
-    "Ada Alan Barbara Claude Dorothy Edsger Fatima Grace Hedy Ines Jürgen Katherine Leslie Margaret "
-    "Noor Olga Pradeep Quentin Radia Shafi Tomás Ursula Vint Wei Ximena Yukihiro Zeynep Aiko"
-).split()
-LAST = (
-    "Okafor Lindqvist Haddad Moreau Nakamura Silva Petrov O'Neill Schröder Iyer Castillo Novak "
-    "Mbeki Fontaine Ivanova Tanaka Weiss Rossi Larsen Kaya Duarte Chen Abebe Horvat Bianchi"
-).split()
-MODELS = (
-    "atlas-7b atlas-70b lens-detect lens-segment whisper-asr parrot-tts rank-two-tower "
-    "rank-gbdt query-rewrite grasp-policy safety-filter"
-).split()
+FIRST = ("Ada", "Claude", "Edsger", "Fatima", "Hedy", "Jürgen", "Noor", "Pradeep", "Tomás", "Wei")
+LAST = ("Okafor", "Haddad", "Nakamura", "O'Neill", "Schröder", "Iyer", "Ivanova", "Kaya", "Chen")
+LANGUAGE = ("atlas-7b", "atlas-70b", "query-rewrite", "safety-filter")
+MODELS = (*LANGUAGE, "lens-detect", "lens-segment", "whisper-asr", "rank-two-tower", "grasp-policy")
+BUCKETS = ("laion-5b", "common-crawl", "librispeech", "clicks-2026", "web-images", "logs", "grasps")
 SERVICES = {"gpu": "Amazon Elastic Compute Cloud", "job": "Amazon SageMaker", "store": "Amazon S3"}
 TABLES = {
     "spend_daily": (
@@ -61,14 +55,16 @@ TABLES = {
     "runs": (
         "run_id varchar, run_name varchar, experiment varchar, source varchar, user_id varchar, "
         "user_name varchar, team varchar, project varchar, model varchar, status varchar, "
-        "started_at timestamp, ended_at timestamp, duration_hours double, gpu_hours decimal(38, 6), "
+        "started_at timestamp, ended_at timestamp, duration_hours double, "
+        "gpu_hours decimal(38, 6), "
         "effective_cost decimal(38, 12), billed_cost decimal(38, 12), billing_currency varchar, "
         "is_provisional boolean"
     ),
     "training_jobs": (
         "experiment varchar, project varchar, team varchar, billing_currency varchar, "
-        "run_count bigint, failed_count bigint, failure_rate double, effective_cost decimal(38, 12), "
-        "failed_cost decimal(38, 12), longest_hours double, mean_hours double, "
+        "run_count bigint, failed_count bigint, failure_rate double, "
+        "effective_cost decimal(38, 12), failed_cost decimal(38, 12), "
+        "longest_hours double, mean_hours double, "
         "dearest_run_id varchar, dearest_run_cost decimal(38, 12)"
     ),
     "coverage": (
@@ -328,10 +324,7 @@ def _machines(acme: Acme, drawn: random.Random, held: dict[tuple[date, str], int
 
 def _storage_and_the_rest(acme: Acme, drawn: random.Random) -> None:
     """Add buckets, transfers, support, tax, a credit and what has no owner."""
-    buckets = [
-        (f"{name}", drawn.choice(TEAMS), drawn.randint(2, 90))
-        for name in "laion-5b common-crawl librispeech clicks-2026 web-images logs grasps".split()
-    ]
+    buckets = [(name, drawn.choice(TEAMS), drawn.randint(2, 90)) for name in BUCKETS]
     for day in days():
         for name, team, size in buckets:
             cost = size * drawn.randint(990_000, 1_010_000)
@@ -343,7 +336,12 @@ def _storage_and_the_rest(acme: Acme, drawn: random.Random) -> None:
         if day.day == 1:
             acme.post(day, "aws_cur", "Tax", Owner(), 1_904_117_003, kind="tax")
             acme.post(
-                day, "aws_cur", "ComputeSavingsPlans", Owner(), 812_000_017, kind="commitment_unused"
+                day,
+                "aws_cur",
+                "ComputeSavingsPlans",
+                Owner(),
+                812_000_017,
+                kind="commitment_unused",
             )
             owner = Owner(None, "platform", "platform-core")
             acme.post(day, "aws_cur", "AWS Credits", owner, -750 * MILLION, kind="credit")
@@ -363,9 +361,16 @@ def _sum_up(acme: Acme, people: list[Person]) -> None:
             if member == "unattributed":
                 line["unattributed"] += cost
             else:
-                line[{"idle": "idle", "direct": "attributed", "credit": "attributed"}.get(str(kind), "shared")] += cost
+                line[
+                    {"idle": "idle", "direct": "attributed", "credit": "attributed"}.get(
+                        str(kind), "shared"
+                    )
+                ] += cost
     for key, line in books.items():
-        amounts = [_millionths(line[column]) for column in ("billed", "attributed", "idle", "shared", "unattributed")]
+        amounts = [
+            _millionths(line[column])
+            for column in ("billed", "attributed", "idle", "shared", "unattributed")
+        ]
         acme.rows["books"].append((*key, *amounts, Decimal(0), "0.000000000000471"))
     _labels(acme, people)
 
@@ -399,7 +404,10 @@ def _write(acme: Acme, path: Path) -> None:
         with rows.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(acme.rows[table])
         con.execute(f"create table marts.{table} ({columns})")
-        con.execute(f"insert into marts.{table} from read_csv(?, header = false, all_varchar = true)", [str(rows)])
+        con.execute(
+            f"insert into marts.{table} from read_csv(?, header = false, all_varchar = true)",
+            [str(rows)],
+        )
         rows.unlink()
     con.execute(LEADERBOARD)
     con.close()
