@@ -1,0 +1,19 @@
+"""What people read: frames become a static site. Knows no database and runs no query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.books import BOOKS_REPORT
+from reports.machines import MACHINES
+from reports.members import DIMENSIONS
+from reports.overview import OVERVIEW
+from reports.training import TRAINING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.base import Report
+
+REPORTS: Sequence[Report] = (OVERVIEW, *DIMENSIONS, TRAINING, MACHINES, BOOKS_REPORT)
+"""Every report, in the order of the navigation."""

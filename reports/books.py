@@ -1,0 +1,146 @@
+"""The books: the proof by month, every source's lines, which rule attributed what, freshness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.base import Page, Read
+from reports.board import ZERO
+from reports.figures import bar, exact, member_name, moment, money, percent, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reports.base import Frames, Meta, Span
+
+COLUMNS = ("billed", "attributed", "idle", "shared", "unattributed")
+PROOFS = {
+    measure: Read("books_proof", {"measure": measure, "dimension": "user"})
+    for measure in ("effective_cost", "billed_cost")
+}
+BOOKS = Read("books", {"dimension": "user"})
+COVERED = ("user", "team", "project", "model", "dataset")
+FRESHNESS = Read("freshness")
+MEASURES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
+
+
+def coverage_read(dimension: str) -> Read:
+    """Return the read of which rule attributed what."""
+    return Read("coverage", {"dimension": dimension})
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The report on the books."""
+
+    name: str = "books"
+    title: str = "Books"
+
+    def reads(self, span: Span) -> Sequence[Read]:  # noqa: ARG002 - books are whole months
+        """Return every query the page needs."""
+        return [*PROOFS.values(), BOOKS, *(coverage_read(name) for name in COVERED), FRESHNESS]
+
+    def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:  # noqa: ARG002 - as above
+        """Yield the one page."""
+        lines = frames.records(BOOKS)
+        yield Page(
+            path="books.html",
+            title=self.title,
+            template="books.html",
+            context={
+                "closes": not any(line["difference"] for line in lines),
+                "line_count": len(lines),
+                "proofs": [
+                    {
+                        "measure": MEASURES[measure],
+                        "rows": [_line(record) for record in frames.records(read)],
+                        "read": read,
+                    }
+                    for measure, read in PROOFS.items()
+                ],
+                "lines": [_line(record) for record in lines],
+                "books_read": BOOKS,
+                "coverages": [
+                    {
+                        "dimension": name,
+                        "currencies": coverage_rows(frames.records(coverage_read(name))),
+                        "read": coverage_read(name),
+                    }
+                    for name in COVERED
+                ],
+                "freshness": freshness_rows(frames.records(FRESHNESS)),
+                "freshness_read": FRESHNESS,
+            },
+        )
+
+
+BOOKS_REPORT = Books()
+
+
+def _line(record: dict[str, Any]) -> dict[str, Any]:
+    currency = record["billing_currency"]
+    line: dict[str, Any] = {
+        "month": f"{record['charge_month']:%b %Y}",
+        "month_value": record["charge_month"].isoformat(),
+        "currency": visible(currency),
+        "amounts": [
+            {
+                "cost": money(record[column], currency),
+                "exact": exact(record[column], currency),
+                "value": record[column],
+            }
+            for column in COLUMNS
+        ],
+        "difference": f"{record['difference']:.12f}",
+        "closes": not record["difference"],
+    }
+    if "source" in record:
+        line["source"] = visible(record["source"])
+        line["period"] = f"{record['billing_period']:%b %Y}"
+        line["measure"] = MEASURES.get(record["measure"], visible(record["measure"]))
+        line["beyond"] = visible(record["beyond_12_places"] or "0")
+    return line
+
+
+def coverage_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return, for each currency, the rules by what they attributed."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        tables.setdefault(record["billing_currency"], []).append(record)
+    return [
+        {"currency": visible(currency), "rows": _rules(rows, currency)}
+        for currency, rows in tables.items()
+    ]
+
+
+def _rules(records: Sequence[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    total = sum((record["effective_cost"] for record in records), ZERO)
+    most = max(record["effective_cost"] for record in records)
+    return [
+        {
+            "rule": member_name(record["rule_id"] or "unattributed"),
+            "kind": "unattributed" if record["rule_id"] in (None, "unattributed") else "member",
+            "cost": money(record["effective_cost"], currency),
+            "exact": exact(record["effective_cost"], currency),
+            "value": record["effective_cost"],
+            "share": percent(record["effective_cost"], total),
+            "bar": bar(record["effective_cost"], most),
+        }
+        for record in records
+    ]
+
+
+def freshness_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sources as a table shows them, in the order given."""
+    return [
+        {
+            "source": visible(record["source"]),
+            "table": visible(record["table_name"]),
+            "newest": moment(record["newest_data_at"]) if record["newest_data_at"] else "never",
+            "delivered": moment(record["delivered_at"]) if record["delivered_at"] else "never",
+            "is_stale": bool(record["is_stale"]),
+            "note": visible(record["note"] or ""),
+        }
+        for record in records
+    ]

@@ -1,0 +1,136 @@
+"""Figures and names as people read them.
+
+Money is shown with the places of its currency and never without it; every digit stays within reach
+(`exact`). Names come from whoever could name a run, so what does not print is written out.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+PLACES = {
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(
+        ("CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "XAF"), 0
+    ),
+    **dict.fromkeys(("VUV", "XOF", "XPF"), 0),
+}
+"""Minor units of ISO 4217 where they are not two."""
+
+LONGEST_NAME = 160
+MINUS = "\u2212"
+NOBODYS = {
+    "(idle)": "Idle",
+    "(shared)": "Shared",
+    "(tax)": "Tax",
+    "(unused commitment)": "Unused commitment",
+    "(credit)": "Credit",
+    "(others)": "Others",
+    "unattributed": "Unattributed",
+    "not a model's": "Not a model's",
+    "not a dataset's": "Not a dataset's",
+}
+"""Members that are nobody -> what a reader sees."""
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount rounded to its currency's places: `1,204.18`."""
+    places = PLACES.get(currency, 2)
+    unit = Decimal(1).scaleb(-places)
+    rounded = amount.quantize(unit, ROUND_HALF_EVEN)
+    if amount and not rounded:
+        return f"{MINUS if amount < 0 else ''}<{unit}"
+    return _signed(rounded, f"{abs(rounded):,.{places}f}")
+
+
+def exact(amount: Decimal, currency: str) -> str:
+    """Return an amount with every digit it has, and its currency: `1,204.184502 USD`."""
+    whole, _, part = f"{abs(amount):,f}".partition(".")
+    part = part.rstrip("0").ljust(PLACES.get(currency, 2), "0")
+    return _signed(amount, f"{whole}.{part}" if part else whole) + f" {currency}"
+
+
+def whole_money(amount: Decimal, currency: str) -> str:
+    """Return a large amount without its cents, for headlines: `41,204`; small ones keep them."""
+    if abs(amount) < 1000:  # noqa: PLR2004 - below it cents are news
+        return money(amount, currency)
+    rounded = amount.quantize(Decimal(1), ROUND_HALF_EVEN)
+    return _signed(rounded, f"{abs(rounded):,.0f}")
+
+
+def _signed(amount: Decimal, text: str) -> str:
+    return f"{MINUS}{text}" if amount < 0 else text
+
+
+def percent(part: Decimal, whole: Decimal) -> str:
+    """Return a share as a person reads it; a dash where there is no whole."""
+    if not whole:
+        return "–"
+    share = float(part) / float(whole) * 100
+    if 0 < abs(share) < 0.1:  # noqa: PLR2004 - one decimal would say nothing
+        return "<0.1%"
+    return f"{share:.1f}%".replace("-", MINUS) if abs(share) < 10 else f"{share:.0f}%".replace("-", MINUS)  # noqa: PLR2004
+
+
+def bar(part: Decimal, whole: Decimal) -> float:
+    """Return how much of a bar to fill, 0 to 100."""
+    if whole <= 0 or part <= 0:
+        return 0.0
+    return round(min(float(part) / float(whole), 1.0) * 100, 2)
+
+
+def change(now: Decimal, before: Decimal | None) -> str:
+    """Return the change since the days before: `+12%`; `new` where there was nothing."""
+    if before is None or not before:
+        return "new"
+    moved = (float(now) - float(before)) / abs(float(before)) * 100
+    if abs(moved) < 0.5:  # noqa: PLR2004 - rounds to nothing
+        return "±0%"
+    if abs(moved) >= 1000:  # noqa: PLR2004 - a factor reads better
+        return f"×{float(now) / float(before):,.0f}" if moved > 0 else f"{moved:+,.0f}%"
+    return f"{moved:+.0f}%".replace("-", MINUS)
+
+
+def hours(value: Decimal | float | None) -> str:
+    """Return hours: `1,204` or, below a hundred, `12.4`."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"  # noqa: PLR2004
+
+
+def day(value: date) -> str:
+    """Return a day: `19 Nov 2026`."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def moment(value: datetime) -> str:
+    """Return a moment in UTC to the minute: `19 Nov 2026, 02:14`."""
+    return f"{day(value)}, {value:%H:%M}"
+
+
+def visible(text: object) -> str:
+    """Return a name with every character that does not print written out, and not too long.
+
+    Direction marks, zero-width characters and control characters could make a name read as
+    another one.
+    """
+    name = str(text)
+    if not name.isprintable():
+        name = "".join(
+            char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in name
+        )
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def member_name(name: str) -> str:
+    """Return a member as a reader sees it."""
+    return NOBODYS.get(name, visible(name))
+
+
+def is_nobodys(member: str) -> bool:
+    """Tell whether a member stands for cost that belongs to nobody."""
+    return member in NOBODYS

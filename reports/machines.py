@@ -1,0 +1,131 @@
+"""Machines: what their idle hours cost, machine by machine and day by day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.base import Page, Read
+from reports.board import ZERO
+from reports.charts import stacked_days
+from reports.figures import bar, exact, hours, money, percent, visible
+from reports.views import Choice, currencies_by_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from reports.base import Frames, Meta, Range, Span
+    from reports.charts import Chart
+
+TREND_DAYS = 92
+MOST_ROWS = 500
+
+
+def idle_read(days: Range) -> Read:
+    """Return the read of the machines' idle cost."""
+    return Read("idle_machines", days.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """The report on machines."""
+
+    name: str = "machines"
+    title: str = "Machines"
+
+    def daily(self, span: Span) -> Read:
+        """Return the read of the machines' days."""
+        return Read("idle_daily", span.recent(TREND_DAYS).params)
+
+    def reads(self, span: Span) -> Sequence[Read]:
+        """Return every query the page needs."""
+        return [*(idle_read(days) for days in span.ranges()), self.daily(span)]
+
+    def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
+        """Yield the one page."""
+        span = meta.span
+        ranges = span.ranges()
+        records = {days.key: frames.records(idle_read(days)) for days in ranges}
+        choice = Choice(ranges, currencies_by_cost(records[ranges[-1].key]))
+        views = [
+            choice.view(days, currency, _content(rows, currency, idle_read(days)))
+            for days in ranges
+            for currency in choice.currencies
+            if (rows := [r for r in records[days.key] if r["billing_currency"] == currency])
+        ]
+        yield Page(
+            path="machines.html",
+            title=self.title,
+            template="machines.html",
+            context={
+                "choice": choice,
+                "views": views,
+                "charts": _charts(frames.records(self.daily(span)), choice),
+                "daily_read": self.daily(span),
+                "trend_days": span.recent(TREND_DAYS),
+            },
+        )
+
+
+MACHINES = Machines()
+
+
+def _content(records: Sequence[dict[str, Any]], currency: str, read: Read) -> dict[str, Any]:
+    cost = sum((record["effective_cost"] for record in records), ZERO)
+    idle = sum((record["idle_cost"] for record in records), ZERO)
+    return {
+        "read": read,
+        "rows": machine_rows(records)[:MOST_ROWS],
+        "count": len(records),
+        "cost": money(cost, currency),
+        "cost_exact": exact(cost, currency),
+        "idle": money(idle, currency),
+        "idle_exact": exact(idle, currency),
+        "idle_share": percent(idle, cost),
+    }
+
+
+def machine_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return machines as a table shows them, in the order given."""
+    most = max((record["idle_cost"] for record in records), default=ZERO)
+    return [_machine(record, most) for record in records]
+
+
+def _machine(record: dict[str, Any], most: Decimal) -> dict[str, Any]:
+    currency = record["billing_currency"]
+    up, held = float(record["gpu_hours_up"] or 0), float(record["gpu_hours_held"] or 0)
+    return {
+        "instance": visible(record["instance_id"]),
+        "type": visible(record["instance_type"] or "–"),
+        "region": visible(record["region_id"] or "–"),
+        "gpus": f"{float(record['gpu_count'] or 0):g}",
+        "up": hours(record["up_hours"]),
+        "up_value": record["up_hours"],
+        "held": f"{held / up * 100:.0f}%" if up else "–",
+        "held_value": held / up if up else -1,
+        "cost": money(record["effective_cost"], currency),
+        "exact": exact(record["effective_cost"], currency),
+        "value": record["effective_cost"],
+        "idle": money(record["idle_cost"], currency),
+        "idle_exact": exact(record["idle_cost"], currency),
+        "idle_value": record["idle_cost"],
+        "idle_share": percent(record["idle_cost"], record["effective_cost"]),
+        "bar": bar(record["idle_cost"], most),
+    }
+
+
+def _charts(records: Sequence[dict[str, Any]], choice: Choice) -> list[tuple[int, str, Chart]]:
+    charts = []
+    for number, currency in enumerate(choice.currencies):
+        used: dict[date, Decimal] = {}
+        idle: dict[date, Decimal] = {}
+        for record in records:
+            if record["billing_currency"] == currency:
+                used[record["charge_date"]] = record["effective_cost"] - record["idle_cost"]
+                idle[record["charge_date"]] = record["idle_cost"]
+        summary = f"What the machines cost in {currency} by day: held by runs, and idle."
+        chart = stacked_days({"Held": used, "(idle)": idle}, currency, summary=summary)
+        charts.append((number, currency, chart))
+    return charts

@@ -1,0 +1,133 @@
+"""Training jobs: which cost most, how long they take, how often they fail; the dearest runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.base import Page, Read
+from reports.board import ZERO
+from reports.figures import bar, exact, hours, member_name, money, percent, visible
+from reports.members import run_row
+from reports.views import Choice, currencies_by_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from reports.base import Frames, Meta, Range, Span
+
+DEAREST = Read("training_jobs_dearest", {"top": 25})
+LONGEST = Read("training_jobs_longest", {"top": 25})
+FAILING = Read("failure_rates", {"min_runs": 3})
+ROWS = 25
+
+
+def runs_read(days: Range) -> Read:
+    """Return the read of the dearest runs."""
+    return Read("runs_dearest", {"top": ROWS, **days.params})
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The report on training jobs."""
+
+    name: str = "training"
+    title: str = "Training jobs"
+
+    def reads(self, span: Span) -> Sequence[Read]:
+        """Return every query the page needs."""
+        return [DEAREST, LONGEST, FAILING, *(runs_read(days) for days in span.ranges())]
+
+    def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
+        """Yield the one page."""
+        ranges = meta.span.ranges()
+        runs = {days.key: frames.records(runs_read(days)) for days in ranges}
+        choice = Choice(ranges, currencies_by_cost(runs[ranges[-1].key]))
+        views = [
+            choice.view(days, currency, {"runs": _runs(rows), "read": runs_read(days)})
+            for days in ranges
+            for currency in choice.currencies
+            if (rows := [run for run in runs[days.key] if run["billing_currency"] == currency])
+        ]
+        yield Page(
+            path="training.html",
+            title=self.title,
+            template="training.html",
+            context={
+                "choice": choice,
+                "views": views,
+                "dearest": _by_currency(frames.records(DEAREST), choice, "effective_cost"),
+                "dearest_read": DEAREST,
+                "failing": _by_currency(frames.records(FAILING), choice, "failed_cost"),
+                "failing_read": FAILING,
+                "longest": _longest(frames.records(LONGEST)),
+                "longest_read": LONGEST,
+            },
+        )
+
+
+TRAINING = Training()
+
+
+def _runs(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    most = max(run["effective_cost"] for run in runs)
+    return [run_row(run, most) for run in runs]
+
+
+def _by_currency(
+    records: Sequence[dict[str, Any]], choice: Choice, measure: str
+) -> list[tuple[int, str, list[dict[str, Any]]]]:
+    tables = []
+    for number, currency in enumerate(choice.currencies):
+        rows = [record for record in records if record["billing_currency"] == currency][:ROWS]
+        most = max((record[measure] for record in rows), default=ZERO)
+        tables.append((number, currency, [_job(record, measure, most) for record in rows]))
+    return tables
+
+
+def _job(record: dict[str, Any], measure: str, most: Decimal) -> dict[str, Any]:
+    currency = record["billing_currency"]
+    job = _names(record)
+    for column in ("effective_cost", "failed_cost", "dearest_run_cost"):
+        if column in record:
+            amount = record[column] or ZERO
+            job[column] = money(amount, currency)
+            job[f"{column}_exact"] = exact(amount, currency)
+            job[f"{column}_value"] = amount
+    if "failure_rate" in record:
+        job["failure_rate"] = f"{record['failure_rate'] * 100:.0f}%"
+        job["failure_rate_value"] = record["failure_rate"]
+        job["failed_count"] = record["failed_count"]
+    job["failed_share"] = percent(record["failed_cost"] or ZERO, record["effective_cost"])
+    job["dearest_run_id"] = visible(record.get("dearest_run_id") or "–")
+    job["bar"] = bar(record[measure] or ZERO, most)
+    return job
+
+
+def _names(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "experiment": visible(record["experiment"] or "–"),
+        "project": member_name(record["project"] or "unattributed"),
+        "team": member_name(record["team"] or "unattributed"),
+        "run_count": record["run_count"],
+    }
+
+
+def _longest(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    most = max((record["longest_hours"] or 0.0 for record in records), default=0.0)
+    return [
+        {
+            **_names(record),
+            "longest": f"{hours(record['longest_hours'])} h",
+            "longest_value": record["longest_hours"],
+            "mean": f"{hours(record['mean_hours'])} h",
+            "mean_value": record["mean_hours"],
+            "currency": record["billing_currency"],
+            "cost": money(record["effective_cost"], record["billing_currency"]),
+            "exact": exact(record["effective_cost"], record["billing_currency"]),
+            "value": record["effective_cost"],
+            "bar": round((record["longest_hours"] or 0.0) / most * 100, 2) if most else 0,
+        }
+        for record in records
+    ]
