@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reports.figures import bar, change, exact, hours, is_nobodys, member_name, money, percent
+from reports.figures import DASH, bar, change, exact, hours, is_nobodys, member_name, money, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,14 +35,12 @@ class BoardRow:
     """Word for the style sheet: member, more, idle, shared, unattributed, other."""
     cost: str
     exact: str
-    value: Decimal
     share: str
     bar: float
     change: str
     direction: str
     """up, down or same."""
     gpu_hours: str
-    gpu_hours_value: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +143,11 @@ def _row(  # noqa: PLR0913 - a row is drawn from all of it
         kind=_kind(record["member"]),
         cost=money(cost, currency),
         exact=exact(cost, currency),
-        value=cost,
         share=percent(cost, total),
         bar=bar(cost, most),
         change=change(cost, before),
         direction=_direction(cost, before),
-        gpu_hours=hours(gpu_hours) if gpu_hours else "–",
-        gpu_hours_value=gpu_hours,
+        gpu_hours=hours(gpu_hours) if gpu_hours else DASH,
     )
 
 
@@ -171,9 +167,7 @@ def _direction(now: Decimal, before: Decimal | None) -> str:
     return "up" if now > before else "down"
 
 
-def proof(
-    board: Board, books: Sequence[dict[str, Any]], days: Range, span: Span
-) -> Proof | None:
+def proof(board: Board, books: Sequence[dict[str, Any]], days: Range, span: Span) -> Proof | None:
     """Return what the board's rows prove; none where the books hold no month of the range.
 
     `books` are the records of `books_proof` in the board's dimension.

@@ -54,12 +54,12 @@ class Books:
                 "proofs": [
                     {
                         "measure": MEASURES[measure],
-                        "rows": [_line(record) for record in frames.records(read)],
+                        "rows": [_line(record) for record in _newest_first(frames.records(read))],
                         "read": read,
                     }
                     for measure, read in PROOFS.items()
                 ],
-                "lines": [_line(record) for record in lines],
+                "lines": [_line(record) for record in _newest_first(lines)],
                 "books_read": BOOKS,
                 "coverages": [
                     {
@@ -78,6 +78,10 @@ class Books:
 BOOKS_REPORT = Books()
 
 
+def _newest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(records, key=lambda record: record["charge_month"], reverse=True)
+
+
 def _line(record: dict[str, Any]) -> dict[str, Any]:
     currency = record["billing_currency"]
     line: dict[str, Any] = {
@@ -88,7 +92,6 @@ def _line(record: dict[str, Any]) -> dict[str, Any]:
             {
                 "cost": money(record[column], currency),
                 "exact": exact(record[column], currency),
-                "value": record[column],
             }
             for column in COLUMNS
         ],
@@ -123,7 +126,6 @@ def _rules(records: Sequence[dict[str, Any]], currency: str) -> list[dict[str, A
             "kind": "unattributed" if record["rule_id"] in (None, "unattributed") else "member",
             "cost": money(record["effective_cost"], currency),
             "exact": exact(record["effective_cost"], currency),
-            "value": record["effective_cost"],
             "share": percent(record["effective_cost"], total),
             "bar": bar(record["effective_cost"], most),
         }

@@ -10,19 +10,23 @@ The page carries plotly.js's "basic" bundle (scatter, bar, pie): other traces wo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from plotly.io import to_json
+from plotly.io import to_json  # type: ignore[import-untyped]  # plotly has no types
 
-from reports.figures import day, exact, member_name
+from reports.figures import exact, member_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
+    from reports.base import Range
+
+DAY = timedelta(1)
 SERIES = tuple(f"series-{number}" for number in range(1, 9))
 COLOURS = {
     "(idle)": "idle",
@@ -45,9 +49,6 @@ class Chart:
     """Safe inside a script element."""
     summary: str
     """What a reader who does not see it is told."""
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    """The numbers, for those who would rather read them."""
     height: int
 
 
@@ -56,45 +57,43 @@ def text(name: object) -> str:
     return escape(member_name(str(name)), quote=False)
 
 
-def stacked_days(
-    series: Mapping[str, Mapping[date, Decimal]], currency: str, *, summary: str
-) -> Chart:
-    """Return stacked bars, one stack a day; the series in the order given, the first at the foot."""
-    days = sorted({when for amounts in series.values() for when in amounts})
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart."""
+
+    member: str
+    name: str
+    amounts: Mapping[date, Decimal]
+
+
+def stacked_days(series: Sequence[Series], currency: str, days: Range, *, summary: str) -> Chart:
+    """Return stacked bars, one stack a day of `days`; the first series stands at the foot."""
+    dates = sorted({when for one in series for when in one.amounts})
     colours = iter(SERIES * (len(series) // len(SERIES) + 1))
     traces = []
-    for name, amounts in series.items():
-        present = [when for when in days if amounts.get(when)]
+    for one in series:
+        present = [when for when in dates if one.amounts.get(when)]
         traces.append(
             {
                 "type": "bar",
-                "name": text(name),
+                "name": text(one.name),
                 "x": [when.isoformat() for when in present],
-                "y": [float(amounts[when]) for when in present],
-                "customdata": [exact(amounts[when], currency) for when in present],
+                "y": [round(float(one.amounts[when]), 2) for when in present],
+                "meta": member_name(one.name),  # as text; the script's table of numbers takes it
+                "customdata": [exact(one.amounts[when], currency) for when in present],
                 "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
-                "marker": {"color": COLOURS.get(name) or next(colours)},
+                "marker": {"color": COLOURS.get(one.member) or next(colours)},
             }
         )
     layout = _layout(currency)
     layout["xaxis"] = {"type": "date", "hoverformat": "%a %d %b %Y", "automargin": True}
     layout["xaxis"]["showgrid"] = False
+    layout["xaxis"]["range"] = [f"{days.from_date - DAY}T12:00", f"{days.to_date}T12:00"]
     layout["barmode"] = "relative"
     layout["hovermode"] = "x unified"
     return Chart(
         json=script_json({"data": traces, "layout": layout}),
         summary=summary,
-        columns=["Day", *(member_name(name) for name in series)],
-        rows=[
-            [
-                day(when),
-                *(
-                    exact(amounts[when], currency) if when in amounts else "–"
-                    for amounts in series.values()
-                ),
-            ]
-            for when in days
-        ],
         height=320,
     )
 
@@ -112,7 +111,13 @@ def _layout(currency: str) -> dict[str, Any]:
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "bargap": 0.18,
         "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        "legend": {
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "traceorder": "normal",
+        },
         "yaxis": {
             "title": {"text": escape(currency, quote=False), "standoff": 4},
             "tickformat": ",.3~s",

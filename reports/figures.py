@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
@@ -23,6 +25,8 @@ PLACES = {
 
 LONGEST_NAME = 160
 MINUS = "\u2212"
+DASH = "\u2013"
+"""Stands where there is no figure."""
 NOBODYS = {
     "(idle)": "Idle",
     "(shared)": "Shared",
@@ -69,11 +73,12 @@ def _signed(amount: Decimal, text: str) -> str:
 def percent(part: Decimal, whole: Decimal) -> str:
     """Return a share as a person reads it; a dash where there is no whole."""
     if not whole:
-        return "–"
+        return DASH
     share = float(part) / float(whole) * 100
     if 0 < abs(share) < 0.1:  # noqa: PLR2004 - one decimal would say nothing
         return "<0.1%"
-    return f"{share:.1f}%".replace("-", MINUS) if abs(share) < 10 else f"{share:.0f}%".replace("-", MINUS)  # noqa: PLR2004
+    places = 0 if round(abs(share), 1) >= 10 else 1  # noqa: PLR2004 - two digits are enough
+    return f"{share:.{places}f}%".replace("-", MINUS)
 
 
 def bar(part: Decimal, whole: Decimal) -> float:
@@ -91,15 +96,16 @@ def change(now: Decimal, before: Decimal | None) -> str:
     if abs(moved) < 0.5:  # noqa: PLR2004 - rounds to nothing
         return "±0%"
     if abs(moved) >= 1000:  # noqa: PLR2004 - a factor reads better
-        return f"×{float(now) / float(before):,.0f}" if moved > 0 else f"{moved:+,.0f}%"
+        return f"\u00d7{float(now) / float(before):,.0f}" if moved > 0 else f"{moved:+,.0f}%"
     return f"{moved:+.0f}%".replace("-", MINUS)
 
 
 def hours(value: Decimal | float | None) -> str:
     """Return hours: `1,204` or, below a hundred, `12.4`."""
     if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"  # noqa: PLR2004
+        return DASH
+    number = float(value)
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:,.1f}"  # noqa: PLR2004 - as said
 
 
 def day(value: date) -> str:
@@ -120,10 +126,13 @@ def visible(text: object) -> str:
     """
     name = str(text)
     if not name.isprintable():
-        name = "".join(
-            char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in name
-        )
+        name = "".join(char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in name)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def apart(text: str) -> str | Markup:
+    """Return a name for HTML such that its writing direction stays its own."""
+    return text if text.isascii() else Markup("<bdi>{}</bdi>").format(text)
 
 
 def member_name(name: str) -> str:

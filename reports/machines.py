@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from reports.base import Page, Read
 from reports.board import ZERO
-from reports.charts import stacked_days
-from reports.figures import bar, exact, hours, money, percent, visible
-from reports.views import Choice, currencies_by_cost
+from reports.charts import Series, stacked_days
+from reports.figures import DASH, bar, exact, hours, money, percent, visible
+from reports.views import choice_of, choice_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from reports.base import Frames, Meta, Range, Span
     from reports.charts import Chart
+    from reports.views import Choice
 
 TREND_DAYS = 92
 MOST_ROWS = 500
@@ -41,14 +42,14 @@ class Machines:
 
     def reads(self, span: Span) -> Sequence[Read]:
         """Return every query the page needs."""
-        return [*(idle_read(days) for days in span.ranges()), self.daily(span)]
+        return [*(idle_read(days) for days in span.ranges()), self.daily(span), *choice_reads(span)]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
         """Yield the one page."""
         span = meta.span
         ranges = span.ranges()
         records = {days.key: frames.records(idle_read(days)) for days in ranges}
-        choice = Choice(ranges, currencies_by_cost(records[ranges[-1].key]))
+        choice = choice_of(frames, span)
         views = [
             choice.view(days, currency, _content(rows, currency, idle_read(days)))
             for days in ranges
@@ -62,7 +63,9 @@ class Machines:
             context={
                 "choice": choice,
                 "views": views,
-                "charts": _charts(frames.records(self.daily(span)), choice),
+                "charts": _charts(
+                    frames.records(self.daily(span)), choice, span.recent(TREND_DAYS)
+                ),
                 "daily_read": self.daily(span),
                 "trend_days": span.recent(TREND_DAYS),
             },
@@ -98,25 +101,23 @@ def _machine(record: dict[str, Any], most: Decimal) -> dict[str, Any]:
     up, held = float(record["gpu_hours_up"] or 0), float(record["gpu_hours_held"] or 0)
     return {
         "instance": visible(record["instance_id"]),
-        "type": visible(record["instance_type"] or "–"),
-        "region": visible(record["region_id"] or "–"),
+        "type": visible(record["instance_type"] or DASH),
+        "region": visible(record["region_id"] or DASH),
         "gpus": f"{float(record['gpu_count'] or 0):g}",
         "up": hours(record["up_hours"]),
-        "up_value": record["up_hours"],
-        "held": f"{held / up * 100:.0f}%" if up else "–",
-        "held_value": held / up if up else -1,
+        "held": f"{held / up * 100:.0f}%" if up else DASH,
         "cost": money(record["effective_cost"], currency),
         "exact": exact(record["effective_cost"], currency),
-        "value": record["effective_cost"],
         "idle": money(record["idle_cost"], currency),
         "idle_exact": exact(record["idle_cost"], currency),
-        "idle_value": record["idle_cost"],
         "idle_share": percent(record["idle_cost"], record["effective_cost"]),
         "bar": bar(record["idle_cost"], most),
     }
 
 
-def _charts(records: Sequence[dict[str, Any]], choice: Choice) -> list[tuple[int, str, Chart]]:
+def _charts(
+    records: Sequence[dict[str, Any]], choice: Choice, days: Range
+) -> list[tuple[int, str, Chart]]:
     charts = []
     for number, currency in enumerate(choice.currencies):
         used: dict[date, Decimal] = {}
@@ -126,6 +127,8 @@ def _charts(records: Sequence[dict[str, Any]], choice: Choice) -> list[tuple[int
                 used[record["charge_date"]] = record["effective_cost"] - record["idle_cost"]
                 idle[record["charge_date"]] = record["idle_cost"]
         summary = f"What the machines cost in {currency} by day: held by runs, and idle."
-        chart = stacked_days({"Held": used, "(idle)": idle}, currency, summary=summary)
-        charts.append((number, currency, chart))
+        series = [Series("held", "Held", used), Series("(idle)", "(idle)", idle)]
+        if used:
+            chart = stacked_days(series, currency, days, summary=summary)
+            charts.append((number, currency, chart))
     return charts

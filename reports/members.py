@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from reports.base import Page, Read
 from reports.board import ZERO, boards, proof
-from reports.charts import stacked_days
+from reports.charts import Series, stacked_days
 from reports.figures import (
+    DASH,
     bar,
     day,
     exact,
@@ -22,7 +23,7 @@ from reports.figures import (
     percent,
     visible,
 )
-from reports.views import Choice, currencies_by_cost
+from reports.views import choice_of, choice_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from reports.base import Frames, Meta, Range, Span
     from reports.charts import Chart
+    from reports.views import Choice
 
 ROWS_OF_A_BOARD = 500
 PAGES_OF_A_DIMENSION = 40
@@ -40,6 +42,17 @@ TREND_DAYS = 92
 SERVICES_OF_A_CHART = 6
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class OneMember:
+    """A member that has a page, and what the page is made of."""
+
+    path: str
+    member: str
+    name: str
+    daily: Sequence[dict[str, Any]]
+    runs: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +77,31 @@ class Members:
 
     def daily(self, span: Span) -> Read:
         """Return the read of what the dearest members cost by day and service."""
-        params = {"dimension": self.dimension, "top": PAGES_OF_A_DIMENSION}
+        params: dict[str, str | int] = {"dimension": self.dimension, "top": PAGES_OF_A_DIMENSION}
         return Read("member_daily", {**params, **span.recent(TREND_DAYS).params})
 
     def runs(self, span: Span) -> Read:
         """Return the read of the members' dearest runs."""
-        params = {"dimension": self.dimension, "top": RUNS_OF_A_MEMBER}
+        params: dict[str, str | int] = {"dimension": self.dimension, "top": RUNS_OF_A_MEMBER}
         return Read("member_runs", {**params, **span.recent(TREND_DAYS).params})
 
     def trend(self, span: Span) -> Read:
         """Return the read of the dimension's days."""
-        params = {"dimension": self.dimension, "top": SERVICES_OF_A_CHART}
+        params: dict[str, str | int] = {"dimension": self.dimension, "top": SERVICES_OF_A_CHART}
         return Read("trend_daily", {**params, **span.recent(TREND_DAYS).params})
 
     def reads(self, span: Span) -> Sequence[Read]:
         """Return every query the dimension's pages need."""
         boards_read = [self.leaderboard(days) for days in span.ranges()]
         runs = [self.runs(span)] if self.has_runs else []
-        return [*boards_read, self.books, self.trend(span), self.daily(span), *runs]
+        return [
+            *boards_read,
+            self.books,
+            self.trend(span),
+            self.daily(span),
+            *runs,
+            *choice_reads(span),
+        ]
 
     def paths(self, frames: Frames, span: Span) -> dict[str, str]:
         """Return the members that have a page -> its path below the site's folder."""
@@ -104,16 +124,13 @@ class Members:
         daily = _by_member(frames.records(self.daily(span)))
         runs = _by_member(frames.records(self.runs(span))) if self.has_runs else {}
         for member, path in paths.items():
-            name = names[member]
-            yield self._one_member(
-                path, member, name, daily.get(member, []), runs.get(member, []), span
-            )
+            rows, its_runs = daily.get(member, []), runs.get(member, [])
+            one = OneMember(path, member, names[member], rows, its_runs)
+            yield self._one_member(one, span.recent(TREND_DAYS))
 
     def _all_members(self, frames: Frames, span: Span, paths: Mapping[str, str]) -> Page:
         ranges = span.ranges()
-        choice = Choice(
-            ranges, currencies_by_cost(frames.records(self.leaderboard(ranges[-1])))
-        )
+        choice = choice_of(frames, span)
         books = frames.records(self.books)
         views = []
         for days in ranges:
@@ -130,38 +147,29 @@ class Members:
                 "report": self,
                 "choice": choice,
                 "views": views,
-                "trends": trends(frames, self.trend(span), choice, self.one),
+                "trends": trends(frames, self, choice, span),
                 "trend_read": self.trend(span),
                 "trend_days": span.recent(TREND_DAYS),
             },
         )
 
-    def _one_member(  # noqa: PLR0913 - a page is made of all of it
-        self,
-        path: str,
-        member: str,
-        name: str,
-        daily: Sequence[dict[str, Any]],
-        runs: Sequence[dict[str, Any]],
-        span: Span,
-    ) -> Page:
-        days = span.recent(TREND_DAYS)
+    def _one_member(self, one: OneMember, days: Range) -> Page:
         read_daily = Read(
-            "member_daily", {"dimension": self.dimension, "member": member, **days.params}
+            "member_daily", {"dimension": self.dimension, "member": one.member, **days.params}
         )
         read_runs = Read(
-            "member_runs", {"dimension": self.dimension, "member": member, **days.params}
+            "member_runs", {"dimension": self.dimension, "member": one.member, **days.params}
         )
         return Page(
-            path=path,
-            title=member_name(name),
+            path=one.path,
+            title=member_name(one.name),
             template="member.html",
             context={
                 "report": self,
                 "days": days,
                 "parts": [
-                    _part(currency, rows, [run for run in runs if run["billing_currency"] == currency], name)
-                    for currency, rows in _by(daily, "billing_currency").items()
+                    _part(currency, rows, one, days)
+                    for currency, rows in _by(one.daily, "billing_currency").items()
                 ],
                 "read_daily": read_daily,
                 "read_runs": read_runs if self.has_runs else None,
@@ -179,16 +187,23 @@ DIMENSIONS = (
 )
 
 
-def trends(frames: Frames, read: Read, choice: Choice, one: str) -> list[tuple[int, str, Chart]]:
+def trends(
+    frames: Frames, members: Members, choice: Choice, span: Span
+) -> list[tuple[int, str, Chart]]:
     """Return a chart of the days for each currency, with the currency's number and name."""
     charts = []
-    for currency, rows in _by(frames.records(read), "billing_currency").items():
-        series: dict[str, dict[date, Decimal]] = {}
-        for row in rows:
-            series.setdefault(row["member"], {})[row["charge_date"]] = row["effective_cost"]
-        ordered = sorted(series, key=lambda name: (_rank(name), -sum(series[name].values(), ZERO)))
-        summary = f"Cost in {currency} by day, stacked by {one}; {len(ordered)} series."
-        chart = stacked_days({name: series[name] for name in ordered}, currency, summary=summary)
+    for currency, rows in _by(frames.records(members.trend(span)), "billing_currency").items():
+        series = [
+            Series(
+                member,
+                of_member[0]["member_name"],
+                {row["charge_date"]: row["effective_cost"] for row in of_member},
+            )
+            for member, of_member in _by(rows, "member").items()
+        ]
+        series.sort(key=lambda one: (_rank(one.member), -sum(one.amounts.values(), ZERO)))
+        summary = f"Cost in {currency} by day, stacked by {members.one}; {len(series)} series."
+        chart = stacked_days(series, currency, span.recent(TREND_DAYS), summary=summary)
         charts.append((choice.number(currency), currency, chart))
     return sorted(charts, key=lambda entry: entry[0])
 
@@ -204,41 +219,39 @@ def run_row(run: Mapping[str, Any], most: Decimal) -> dict[str, Any]:
     return {
         "name": visible(run["run_name"] or run["run_id"]),
         "run_id": visible(run["run_id"]),
-        "experiment": visible(run["experiment"] or "–"),
+        "experiment": visible(run["experiment"] or DASH),
         "user": member_name(run["user_name"] or "unattributed"),
         "team": member_name(run["team"] or "unattributed"),
         "model": member_name(run["model"] or "not a model's"),
-        "status": visible(run["status"] or "–"),
+        "status": visible(run["status"] or DASH),
         "is_failed": run["status"] in ("failed", "lost"),
         "started": moment(run["started_at"]),
         "started_value": run["started_at"].isoformat(),
         "duration": f"{hours(run['duration_hours'])} h",
-        "duration_value": run["duration_hours"],
         "gpu_hours": hours(run["gpu_hours"]),
-        "gpu_hours_value": run["gpu_hours"],
         "cost": money(run["effective_cost"], currency),
         "exact": exact(run["effective_cost"], currency),
-        "value": run["effective_cost"],
         "bar": bar(run["effective_cost"], most),
         "is_provisional": run["is_provisional"],
     }
 
 
 def _part(
-    currency: str, daily: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], name: str
+    currency: str,
+    daily: Sequence[dict[str, Any]],
+    one: OneMember,
+    days: Range,
 ) -> dict[str, Any]:
     """Return a member's page in one currency."""
     total = sum((row["effective_cost"] for row in daily), ZERO)
     services: dict[str, dict[date, Decimal]] = {}
     for row in daily:
-        services.setdefault(str(row["service_name"]), {})[row["charge_date"]] = row["effective_cost"]
+        services.setdefault(str(row["service_name"]), {})[row["charge_date"]] = row[
+            "effective_cost"
+        ]
     costs = {service: sum(amounts.values(), ZERO) for service, amounts in services.items()}
     dearest = sorted(costs, key=lambda service: (-costs[service], service))
-    shown = {service: services[service] for service in dearest[:SERVICES_OF_A_CHART]}
-    for service in dearest[SERVICES_OF_A_CHART:]:
-        others = shown.setdefault("(others)", {})
-        for when, amount in services[service].items():
-            others[when] = others.get(when, ZERO) + amount
+    runs = [run for run in one.runs if run["billing_currency"] == currency]
     most = max((run["effective_cost"] for run in runs), default=ZERO)
     gpu_hours = sum((row["gpu_hours"] or ZERO for row in daily), ZERO)
     dearest_day = max(_day_costs(daily).items(), key=lambda entry: (entry[1], entry[0]))
@@ -250,7 +263,10 @@ def _part(
         "dearest_day": day(dearest_day[0]),
         "dearest_cost": money(dearest_day[1], currency),
         "chart": stacked_days(
-            shown, currency, summary=f"Cost of {member_name(name)} in {currency} by day and service."
+            _series(services, dearest),
+            currency,
+            days,
+            summary=f"Cost of {member_name(one.name)} in {currency} by day and service.",
         ),
         "services": [
             {
@@ -264,6 +280,16 @@ def _part(
         ],
         "runs": [run_row(run, most) for run in runs],
     }
+
+
+def _series(services: Mapping[str, dict[date, Decimal]], dearest: Sequence[str]) -> list[Series]:
+    """Return the dearest services, and the others as one."""
+    series = [Series(name, name, services[name]) for name in dearest[:SERVICES_OF_A_CHART]]
+    others: dict[date, Decimal] = {}
+    for name in dearest[SERVICES_OF_A_CHART:]:
+        for when, amount in services[name].items():
+            others[when] = others.get(when, ZERO) + amount
+    return [*series, Series("(others)", "(others)", others)] if others else series
 
 
 def _day_costs(daily: Sequence[dict[str, Any]]) -> dict[date, Decimal]:

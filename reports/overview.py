@@ -9,6 +9,7 @@ from reports.base import Page, Read
 from reports.board import ZERO, boards, proof
 from reports.books import coverage_rows, freshness_rows
 from reports.figures import (
+    DASH,
     bar,
     change,
     exact,
@@ -20,16 +21,17 @@ from reports.figures import (
 )
 from reports.machines import idle_read, machine_rows
 from reports.members import DIMENSIONS, TREND_DAYS, trends
-from reports.views import Choice, View, currencies_by_cost
+from reports.views import choice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from reports.base import Frames, Meta, Range, Span
+    from reports.views import Choice, View
 
-ROWS_OF_A_BOARD = 8
-ROWS_OF_THE_MATRIX = 8
+ROWS_OF_A_BOARD = 7
+ROWS_OF_THE_MATRIX = 7
 COLUMNS_OF_THE_MATRIX = 6
 MACHINES = 5
 BOARDS = DIMENSIONS[:5]
@@ -79,8 +81,7 @@ class Overview:
         """Yield the one page."""
         span = meta.span
         ranges = span.ranges()
-        users = frames.records(USERS.leaderboard(ranges[-1]))
-        choice = Choice(ranges, currencies_by_cost(users))
+        choice = choice_of(frames, span)
         paths = {board.name: board.paths(frames, span) for board in BOARDS}
         yield Page(
             path="index.html",
@@ -93,7 +94,7 @@ class Overview:
                     for days in ranges
                     for view in self._views(frames, span, choice, days, paths)
                 ],
-                "trends": trends(frames, TEAMS.trend(span), choice, "team"),
+                "trends": trends(frames, TEAMS, choice, span),
                 "trend_read": TEAMS.trend(span),
                 "trend_days": span.recent(TREND_DAYS),
                 "coverage": coverage_rows(frames.records(Read("coverage", {"dimension": "user"}))),
@@ -233,14 +234,18 @@ def matrix(
     return {
         "columns": [
             {
-                "name": f"{len(by_model) - len(models)} more" if model is None else member_name(model),
+                "name": f"{len(by_model) - len(models)} more"
+                if model is None
+                else member_name(model),
                 "href": paths["models"].get(model or ""),
             }
             for model in columns
         ],
         "rows": [
             {
-                "name": f"{len(by_user) - len(users)} more" if user is None else member_name(names[user]),
+                "name": f"{len(by_user) - len(users)} more"
+                if user is None
+                else member_name(names[user]),
                 "href": paths["users"].get(user or ""),
                 "cells": [_cell(cells.get((user, model)), top, currency) for model in columns],
                 "total": _cell(cells.get((user, "total")), ZERO, currency),
@@ -271,7 +276,7 @@ def _unowned(records: Sequence[dict[str, Any]], currency: str) -> list[dict[str,
     most = max((record["effective_cost"] for record in records), default=ZERO)
     return [
         {
-            "service": visible(record["service_name"] or "–"),
+            "service": visible(record["service_name"] or DASH),
             "source": visible(record["source"]),
             "cost": money(record["effective_cost"], currency),
             "exact": exact(record["effective_cost"], currency),

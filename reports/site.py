@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import REPORTS
 from reports.base import Frames, ReportError
-from reports.figures import day, moment
+from reports.figures import apart, day, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,13 +84,17 @@ def _put_in_place(half: Path, out_dir: Path) -> None:
 
 def render(page: Page, report_name: str, meta: Meta) -> str:
     """Return a page's HTML."""
-    written = _templates().get_template(page.template).render(
-        **page.context,
-        page=page,
-        meta=meta,
-        root="../" if "/" in page.path else "",
-        here=report_name,
-        reports=_navigation(),
+    written = (
+        _templates()
+        .get_template(page.template)
+        .render(
+            **page.context,
+            page=page,
+            meta=meta,
+            root="../" if "/" in page.path else "",
+            here=report_name,
+            reports=_navigation(),
+        )
     )
     return _INDENT.sub("\n", written)
 
@@ -108,6 +112,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["apart"] = apart
     templates.filters["day"] = day
     templates.filters["moment"] = moment
     return templates

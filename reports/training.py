@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from reports.base import Page, Read
 from reports.board import ZERO
-from reports.figures import bar, exact, hours, member_name, money, percent, visible
+from reports.figures import DASH, bar, exact, hours, member_name, money, percent, visible
 from reports.members import run_row
-from reports.views import Choice, currencies_by_cost
+from reports.views import choice_of, choice_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from reports.base import Frames, Meta, Range, Span
+    from reports.views import Choice
 
 DEAREST = Read("training_jobs_dearest", {"top": 25})
 LONGEST = Read("training_jobs_longest", {"top": 25})
@@ -37,13 +38,14 @@ class Training:
 
     def reads(self, span: Span) -> Sequence[Read]:
         """Return every query the page needs."""
-        return [DEAREST, LONGEST, FAILING, *(runs_read(days) for days in span.ranges())]
+        runs = [runs_read(days) for days in span.ranges()]
+        return [DEAREST, LONGEST, FAILING, *runs, *choice_reads(span)]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
         """Yield the one page."""
         ranges = meta.span.ranges()
         runs = {days.key: frames.records(runs_read(days)) for days in ranges}
-        choice = Choice(ranges, currencies_by_cost(runs[ranges[-1].key]))
+        choice = choice_of(frames, meta.span)
         views = [
             choice.view(days, currency, {"runs": _runs(rows), "read": runs_read(days)})
             for days in ranges
@@ -80,7 +82,11 @@ def _by_currency(
 ) -> list[tuple[int, str, list[dict[str, Any]]]]:
     tables = []
     for number, currency in enumerate(choice.currencies):
-        rows = [record for record in records if record["billing_currency"] == currency][:ROWS]
+        rows = [
+            record
+            for record in records
+            if record["billing_currency"] == currency and record[measure]
+        ][:ROWS]
         most = max((record[measure] for record in rows), default=ZERO)
         tables.append((number, currency, [_job(record, measure, most) for record in rows]))
     return tables
@@ -94,20 +100,18 @@ def _job(record: dict[str, Any], measure: str, most: Decimal) -> dict[str, Any]:
             amount = record[column] or ZERO
             job[column] = money(amount, currency)
             job[f"{column}_exact"] = exact(amount, currency)
-            job[f"{column}_value"] = amount
     if "failure_rate" in record:
         job["failure_rate"] = f"{record['failure_rate'] * 100:.0f}%"
-        job["failure_rate_value"] = record["failure_rate"]
         job["failed_count"] = record["failed_count"]
     job["failed_share"] = percent(record["failed_cost"] or ZERO, record["effective_cost"])
-    job["dearest_run_id"] = visible(record.get("dearest_run_id") or "–")
+    job["dearest_run_id"] = visible(record.get("dearest_run_id") or DASH)
     job["bar"] = bar(record[measure] or ZERO, most)
     return job
 
 
 def _names(record: dict[str, Any]) -> dict[str, Any]:
     return {
-        "experiment": visible(record["experiment"] or "–"),
+        "experiment": visible(record["experiment"] or DASH),
         "project": member_name(record["project"] or "unattributed"),
         "team": member_name(record["team"] or "unattributed"),
         "run_count": record["run_count"],
@@ -120,13 +124,10 @@ def _longest(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             **_names(record),
             "longest": f"{hours(record['longest_hours'])} h",
-            "longest_value": record["longest_hours"],
             "mean": f"{hours(record['mean_hours'])} h",
-            "mean_value": record["mean_hours"],
             "currency": record["billing_currency"],
             "cost": money(record["effective_cost"], record["billing_currency"]),
             "exact": exact(record["effective_cost"], record["billing_currency"]),
-            "value": record["effective_cost"],
             "bar": round((record["longest_hours"] or 0.0) / most * 100, 2) if most else 0,
         }
         for record in records

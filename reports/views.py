@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from reports.base import Read
 
-    from reports.base import Range
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.base import Frames, Range, Span
 
 Content = TypeVar("Content")
 
@@ -32,7 +34,7 @@ class Choice:
 
     ranges: Sequence[Range]
     currencies: Sequence[str]
-    """As the bill has them, the one with most cost first."""
+    """As the bill has them."""
 
     def number(self, currency: str) -> int:
         """Return a currency's place, which is its name in the page's markup."""
@@ -43,10 +45,21 @@ class Choice:
         return View(days.key, days.label, days.dates, currency, self.number(currency), content)
 
 
-def currencies_by_cost(records: Iterable[dict[str, object]]) -> list[str]:
-    """Return the currencies of `records`, that of most rows first; ties by name."""
+def choice_reads(span: Span) -> list[Read]:
+    """Return the queries that `choice_of` needs."""
+    return [Read("leaderboard", {"dimension": "service", **span.ranges()[-1].params})]
+
+
+def choice_of(frames: Frames, span: Span) -> Choice:
+    """Return what every page offers: the same ranges and currencies, in the same order.
+
+    Amounts in different currencies cannot be compared, so the first currency is the one in which
+    most services are billed.
+    """
+    (read,) = choice_reads(span)
     counts: dict[str, int] = {}
-    for record in records:
-        currency = str(record["billing_currency"])
+    for record in frames.records(read):
+        currency = record["billing_currency"]
         counts[currency] = counts.get(currency, 0) + 1
-    return sorted(counts, key=lambda currency: (-counts[currency], currency))
+    currencies = sorted(counts, key=lambda currency: (-counts[currency], currency))
+    return Choice(span.ranges(), currencies)

@@ -42,17 +42,29 @@ ranked_members as (
     from member_days
     where not is_nobodys
     group by billing_currency, member
+),
+
+named_days as (
+    select
+        member_days.charge_date,
+        member_days.billing_currency,
+        case
+            when member_days.is_nobodys or ranked_members.place <= $top then member_days.member
+            else '(others)'
+        end as member,
+        sum(member_days.effective_cost) as effective_cost
+    from member_days
+    left join ranked_members using (billing_currency, member)
+    group by all
 )
 
 select
-    member_days.charge_date,
-    member_days.billing_currency,
-    case
-        when member_days.is_nobodys or ranked_members.place <= $top then member_days.member
-        else '(others)'
-    end as member,
-    sum(member_days.effective_cost) as effective_cost
-from member_days
-left join ranked_members using (billing_currency, member)
-group by all
+    named_days.charge_date,
+    named_days.billing_currency,
+    named_days.member,
+    coalesce(members.member_name, named_days.member) as member_name,
+    named_days.effective_cost
+from named_days
+left join marts.members
+    on named_days.member = members.member and members.dimension = $dimension
 order by all

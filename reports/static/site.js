@@ -26,7 +26,7 @@
       hoverlabel: { ...given.hoverlabel, bgcolor: style("raised"), bordercolor: line, font: { color: ink, size: 12 } },
       legend: {
         ...given.legend, font: { color: ink, size: 12 },
-        ...(narrow() ? { entrywidth: 0.5, entrywidthmode: "fraction" } : {}),
+        ...(narrow() ? { orientation: "v", y: -0.18, yanchor: "top" } : {}),
       },
       xaxis: { ...given.xaxis, ...axis },
       yaxis: { ...given.yaxis, ...axis, title: { ...given.yaxis.title, font: { color: quiet, size: 12 } } },
@@ -38,12 +38,36 @@
     if (!plot.offsetParent || (plot.dataset.drawn && !again)) return;
     const figure = JSON.parse(plot.parentElement.querySelector("script").textContent);
     const [data, layout] = themed(figure);
-    layout.height = Number(plot.dataset.height) + (narrow() ? 60 : 0);
+    layout.height = Number(plot.dataset.height) + (narrow() ? 22 * data.length : 0);
     plot.dataset.drawn = "yes";
     window.Plotly.react(plot, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
   }
 
   const drawAll = (again) => document.querySelectorAll(".plot").forEach((plot) => draw(plot, again));
+
+  function fillNumbers(details) {
+    const box = details.querySelector(".scroll");
+    if (box.firstChild) return;
+    const { data } = JSON.parse(details.parentElement.querySelector("script").textContent);
+    const days = [...new Set(data.flatMap((trace) => trace.x))].sort();
+    const table = document.createElement("table");
+    const add = (row, tag, text, scope) => {
+      const cell = row.appendChild(document.createElement(tag));
+      cell.textContent = text;
+      if (scope) cell.scope = scope;
+    };
+    table.createCaption().textContent = box.getAttribute("aria-label");
+    table.caption.className = "unseen";
+    const head = table.createTHead().insertRow();
+    for (const title of ["Day", ...data.map((trace) => trace.meta)]) add(head, "th", title, "col");
+    const body = table.createTBody();
+    for (const day of days) {
+      const row = body.insertRow();
+      add(row, "th", day, "row");
+      for (const trace of data) add(row, "td", trace.customdata[trace.x.indexOf(day)] ?? "–");
+    }
+    box.append(table);
+  }
 
   function remember(input) {
     try { sessionStorage.setItem("mlspend-" + input.name, input.value); } catch { /* a reader may forbid it */ }
@@ -61,9 +85,10 @@
 
   function sortValue(row, column) {
     const cell = row.cells[column];
-    const text = cell.dataset.value ?? (cell.querySelector("data")?.value || cell.textContent.trim());
-    const number = Number(text.replace(/[%,]/g, ""));
-    return text !== "" && !Number.isNaN(number) ? number : text;
+    const text = cell.dataset.value ?? cell.querySelector("span[title]")?.title ?? cell.textContent.trim();
+    if (text === "–") return -Infinity;
+    const number = /^([−+-]?[\d,]*\.?\d+)\s?(%|h|[A-Z]{3})?$/.exec(text);
+    return number ? Number(number[1].replace("−", "-").replaceAll(",", "")) : text;
   }
 
   function sort(table, column, header) {
@@ -81,7 +106,7 @@
 
   for (const table of document.querySelectorAll("table.sortable")) {
     [...table.tHead.rows[0].cells].forEach((header, column) => {
-      if (header.classList.contains("place")) return;
+      if (header.querySelector(".unseen")) return;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sorter";
@@ -91,6 +116,9 @@
     });
   }
 
+  document.querySelectorAll("details.numbers").forEach((details) => {
+    details.addEventListener("toggle", () => fillNumbers(details));
+  });
   recall();
   document.querySelector(".choices")?.addEventListener("change", (event) => {
     remember(event.target);

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ class Chromium:
         self.half = b""
         self.events: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Chromium:
+    def __enter__(self) -> Self:
         """Start the browser."""
         down, up = _high_pipe(), _high_pipe()
         self.process = subprocess.Popen(
@@ -116,7 +116,7 @@ class Chromium:
         os.close(self.to)
         os.close(self.back)
 
-    def call(self, method: str, *, session: str | None = "page", **params: Any) -> dict[str, Any]:  # noqa: ANN401 - the protocol's own types
+    def call(self, method: str, *, session: str | None = "page", **params: Any) -> dict[str, Any]:
         """Call a method of the protocol and return its result."""
         self.number += 1
         message: dict[str, Any] = {"id": self.number, "method": method, "params": params}
@@ -151,7 +151,7 @@ class Chromium:
             width=look.width,
             height=look.height,
             deviceScaleFactor=1,
-            mobile=look.width < 600,  # noqa: PLR2004 - a phone
+            mobile=look.width < 600,
         )
         features = [{"name": "prefers-color-scheme", "value": look.theme}]
         self.call("Emulation.setEmulatedMedia", features=features)
@@ -181,7 +181,7 @@ class Chromium:
                 shown.complaints.append(f"{params['type']}: {params['args']}")
         return shown
 
-    def run(self, script: str) -> Any:  # noqa: ANN401 - whatever the script yields
+    def run(self, script: str) -> Any:
         """Run JavaScript in the page and return its value as Python has it."""
         result = self.call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
