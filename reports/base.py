@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ class Frame:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
+def _quoted(word: str) -> str:
+    """Return a word for a shell; what does not print is written out, as bash reads it."""
+    if word.isprintable():
+        return quote(word)
+    plain = (char if char.isprintable() and char not in "'\\" else _escaped(char) for char in word)
+    return f"$'{''.join(plain)}'"
+
+
+def _escaped(char: str) -> str:
+    return f"\\U{ord(char):08x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """A named query with its parameters: what a figure is taken from."""
@@ -51,8 +64,8 @@ class Read:
 
     @property
     def command(self) -> str:
-        """The command that gives the same rows."""
-        given = "".join(f" --param {name}={value}" for name, value in self.params.items())
+        """The command that gives the same rows, safe to paste into a shell."""
+        given = "".join(f" --param {_quoted(f'{name}={v}')}" for name, v in self.params.items())
         return f"mlspend sql --named {self.query}{given}"
 
 

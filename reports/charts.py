@@ -79,20 +79,20 @@ def stacked_days(series: Sequence[Series], currency: str, days: Range, *, summar
                 "name": text(one.name),
                 "x": [when.isoformat() for when in present],
                 "y": [round(float(one.amounts[when]), 2) for when in present],
-                "meta": member_name(one.name),  # as text; the script's table of numbers takes it
                 "customdata": [exact(one.amounts[when], currency) for when in present],
                 "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
                 "marker": {"color": COLOURS.get(one.member) or next(colours)},
             }
         )
     layout = _layout(currency)
+    names = [member_name(one.name) for one in series]  # as text, for the page's table of numbers
     layout["xaxis"] = {"type": "date", "hoverformat": "%a %d %b %Y", "automargin": True}
     layout["xaxis"]["showgrid"] = False
     layout["xaxis"]["range"] = [f"{days.from_date - DAY}T12:00", f"{days.to_date}T12:00"]
     layout["barmode"] = "relative"
     layout["hovermode"] = "x unified"
     return Chart(
-        json=script_json({"data": traces, "layout": layout}),
+        json=script_json({"data": traces, "layout": layout, "names": names}),
         summary=summary,
         height=320,
     )

@@ -118,6 +118,15 @@ def _names(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _billed(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's cost; a dash where no bill shows its runs."""
+    currency = record["billing_currency"]
+    if currency is None:
+        return {"currency": "", "cost": DASH, "exact": "no bill shows these runs"}
+    cost = record["effective_cost"]
+    return {"currency": currency, "cost": money(cost, currency), "exact": exact(cost, currency)}
+
+
 def _longest(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     most = max((record["longest_hours"] or 0.0 for record in records), default=0.0)
     return [
@@ -125,9 +134,7 @@ def _longest(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             **_names(record),
             "longest": f"{hours(record['longest_hours'])} h",
             "mean": f"{hours(record['mean_hours'])} h",
-            "currency": record["billing_currency"],
-            "cost": money(record["effective_cost"], record["billing_currency"]),
-            "exact": exact(record["effective_cost"], record["billing_currency"]),
+            **_billed(record),
             "bar": round((record["longest_hours"] or 0.0) / most * 100, 2) if most else 0,
         }
         for record in records

@@ -15,5 +15,5 @@ select
     failed_cost,
     effective_cost
 from marts.training_jobs
-where run_count >= $min_runs
+where run_count >= $min_runs and billing_currency is not null  -- null: no bill shows the runs
 order by billing_currency asc, failed_cost desc, experiment asc, project asc, team asc

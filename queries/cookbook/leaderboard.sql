@@ -22,7 +22,7 @@ spent as (
     select * from marts.leaderboard(
         $dimension,
         (select from_date from days),
-        (select to_date from days)
+        (select to_date + 1 from days)  -- the macro's last day does not count
     )
 ),
 
@@ -30,7 +30,7 @@ spent_before as (
     select * from marts.leaderboard(
         $dimension,
         (select from_date - cast(to_date - from_date + 1 as integer) from days),
-        (select from_date - 1 from days)
+        (select from_date from days)
     )
 )
 

@@ -30,7 +30,9 @@ member_runs as (
         runs.*
     from marts.runs
     cross join days
-    where cast(runs.started_at as date) between days.from_date and days.to_date
+    where
+        runs.billing_currency is not null  -- null: no bill shows the run
+        and cast(runs.started_at as date) between days.from_date and days.to_date
 )
 
 select

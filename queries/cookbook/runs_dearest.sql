@@ -32,7 +32,9 @@ select
     runs.is_provisional
 from marts.runs
 cross join days
-where cast(runs.started_at as date) between days.from_date and days.to_date
+where
+    runs.billing_currency is not null  -- null: no bill shows the run
+    and cast(runs.started_at as date) between days.from_date and days.to_date
 qualify
     row_number() over (
         partition by runs.billing_currency order by runs.effective_cost desc, runs.run_id asc

@@ -15,6 +15,7 @@ select
     dearest_run_id,
     dearest_run_cost
 from marts.training_jobs
+where billing_currency is not null  -- null: no bill shows the runs
 qualify
     row_number() over (
         partition by billing_currency order by effective_cost desc, experiment asc, project asc, team asc

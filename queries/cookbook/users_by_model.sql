@@ -27,6 +27,8 @@ select
     sum(runs.effective_cost) as effective_cost
 from marts.runs
 cross join days
-where cast(runs.started_at as date) between days.from_date and days.to_date
+where
+    runs.billing_currency is not null  -- null: no bill shows the run
+    and cast(runs.started_at as date) between days.from_date and days.to_date
 group by runs.billing_currency, runs.user_id, runs.model
 order by runs.billing_currency asc, effective_cost desc, user_id asc, model_name asc

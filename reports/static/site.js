@@ -48,7 +48,7 @@
   function fillNumbers(details) {
     const box = details.querySelector(".scroll");
     if (box.firstChild) return;
-    const { data } = JSON.parse(details.parentElement.querySelector("script").textContent);
+    const { data, names } = JSON.parse(details.parentElement.querySelector("script").textContent);
     const days = [...new Set(data.flatMap((trace) => trace.x))].sort();
     const table = document.createElement("table");
     const add = (row, tag, text, scope) => {
@@ -59,7 +59,7 @@
     table.createCaption().textContent = box.getAttribute("aria-label");
     table.caption.className = "unseen";
     const head = table.createTHead().insertRow();
-    for (const title of ["Day", ...data.map((trace) => trace.meta)]) add(head, "th", title, "col");
+    for (const title of ["Day", ...names]) add(head, "th", title, "col");
     const body = table.createTBody();
     for (const day of days) {
       const row = body.insertRow();

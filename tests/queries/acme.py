@@ -83,7 +83,7 @@ TABLES = {
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
 }
 LEADERBOARD = """
-create macro marts.leaderboard(dimension, from_date, to_date) as table
+create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
 select
     member,
     billing_currency,
@@ -93,11 +93,14 @@ select
     cast(sum(effective_cost) as double)
     / nullif(cast(sum(sum(effective_cost)) over (partition by billing_currency) as double), 0)
         as cost_share
-from marts.spend_daily as spend
-where spend.dimension = leaderboard.dimension and charge_date between from_date and to_date
+from marts.spend_daily
+where
+    dimension = wanted_dimension
+    and charge_date >= cast(from_date as date)
+    and charge_date < cast(to_date as date)
 group by member, billing_currency
-order by effective_cost desc
-""".replace("leaderboard.dimension", "dimension")
+order by billing_currency, sum(effective_cost) desc, member
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +249,18 @@ def _runs(acme: Acme, drawn: random.Random, people: list[Person]) -> dict[tuple[
                 )
             )
     _training_jobs(acme, jobs)
+    _unbilled(acme)
     return held
+
+
+def _unbilled(acme: Acme) -> None:
+    """Add a run that a tracker knows and no bill shows: it costs 0 and has no currency."""
+    start = datetime(2026, 11, 18, 9)  # noqa: DTZ001 - marts hold UTC without a zone
+    names = ("run-unbilled", "on-a-laptop", "laptop", "mlflow", "u001", None, None, None, None)
+    ends = (start, None, 200.0, Decimal(0), Decimal(0), Decimal(0), None, True)
+    acme.rows["runs"].append((*names, "running", *ends))
+    job = ("laptop", None, None, None, 3, 1, 1 / 3, Decimal(0), Decimal(0), 200.0, 90.0)
+    acme.rows["training_jobs"].append((*job, "run-unbilled", Decimal(0)))
 
 
 def _split_by_day(start: datetime, hours: float) -> list[tuple[date, float]]:

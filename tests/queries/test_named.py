@@ -105,7 +105,7 @@ def test_the_trend_adds_up_to_the_leaderboard(generation: Path) -> None:
         columns, rows = run_named(con, "leaderboard", {"dimension": "team"})
 
     cost = columns.index("effective_cost")
-    assert sum(row[3] for row in days) == sum(row[cost] for row in rows)  # type: ignore[misc]
+    assert sum(row[4] for row in days) == sum(row[cost] for row in rows)  # type: ignore[misc]
     assert {row[2] for row in days} >= {"(idle)", "(others)", "unattributed"}
 
 
