@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.mlflow_db import open_postgres, open_sqlite
+from connectors.http import JsonService
+from connectors.mlflow_db import open_sqlite
+from connectors.mlflow_postgres import open_postgres
 from connectors.mlflow_records import (
     EXPERIMENTS,
     MODEL_VERSIONS,
@@ -33,7 +35,7 @@ from connectors.mlflow_records import (
     as_dataset_row,
     digest_of,
 )
-from connectors.mlflow_rest import open_rest
+from connectors.mlflow_rest import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -148,13 +150,14 @@ class Mlflow:
             headers["authorization"] = f"Bearer {token}"
         if self.workspace:
             headers["x-mlflow-workspace"] = self.workspace
-        return open_rest(
+        service = JsonService.at(
+            "MLflow",
             where,
             headers=headers,
             auth=(username, _secret(self.password_env, where) or "") if username else None,
-            page_size=self.page_size,
             timeout_seconds=self.timeout_seconds,
         )
+        return Rest(service, self.page_size)
 
 
 def _secret(variable: str, where: str) -> str | None:

@@ -9,17 +9,9 @@ Source: https://mlflow.org/docs/latest/api_reference/rest-api.html
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-import stamina
-
-from connectors.base import SourceError
 from connectors.mlflow_records import (
     OPEN_STATUSES,
     Experiment,
@@ -30,41 +22,35 @@ from connectors.mlflow_records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+    from connectors.http import Json, JsonService
 
 _API = "api/2.0/mlflow/"
 _EXPERIMENTS_PER_SEARCH = 1000
-_ATTEMPTS = 8
-_LONGEST_WAIT = 120.0
-_BUSY = frozenset({408, 425, 429})
-_REFUSED = frozenset({401, 403})
-
-Json = dict[str, Any]
-
-
-class _BusyError(Exception):
-    """The server asks for patience."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        super().__init__(f"the server answers {response.status_code} {response.reason_phrase}")
-        self.wait = _retry_after(response.headers.get("retry-after", ""))
-
-
-class _HalfAnswerError(Exception):
-    """An answer that breaks off, or is no JSON."""
 
 
 @dataclass(slots=True)
 class Rest:
     """An MLflow server."""
 
-    client: httpx2.Client
-    where: str
-    """For errors; without secrets."""
+    service: JsonService
     page_size: int
-    requests: int = field(default=0, init=False)
-    """Requests so far, repeated ones too."""
     _experiment_ids: list[str] = field(default_factory=list, init=False)
+
+    def __enter__(self) -> Self:
+        """Use the connection for a while."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.service.client.close()
+
+    @property
+    def requests(self) -> int:
+        """Requests so far, repeated ones too."""
+        return self.service.requests
 
     def experiments(self) -> Iterator[Experiment]:
         """Yield every experiment, deleted ones too."""
@@ -148,102 +134,26 @@ class Rest:
                 return
 
     def _ask(self, method: str, path: str, **sent: Any) -> Json | None:
-        """Ask once, or as often as it takes; none for what is not there.
+        """Return the answer; none for what is not there.
 
         Raises: SourceError
         """
-        try:
-            for attempt in stamina.retry_context(
-                on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=30
-            ):
-                with attempt:
-                    self.requests += 1
-                    return self._read(self.client.request(method, _API + path, **sent))
-        except (httpx2.TransportError, _BusyError, _HalfAnswerError) as error:
-            raise SourceError(
-                f"MLflow does not answer, after {_ATTEMPTS} tries: {error}",
-                where=f"{self.where} ({path})",
-                fix="check the address and the server's log; the next night goes on from here",
-            ) from error
-        raise AssertionError  # a retry either returns or raises
-
-    def _read(self, response: httpx2.Response) -> Json | None:
-        status = response.status_code
-        if status in _BUSY or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
-            raise _BusyError(response)
-        try:
-            answer = response.json()
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            if response.is_success:
-                what = "an answer breaks off, or is not JSON (a login page in front of it?)"
-                raise _HalfAnswerError(what) from error
-            answer = {}
-        if response.is_success and isinstance(answer, dict):
-            return answer
-        code = answer.get("error_code", "") if isinstance(answer, dict) else ""
+        answer = self.service.ask(method, _API + path, **sent)
+        if answer.is_success:
+            return answer.json
+        code = answer.json.get("error_code", "")
         if code == "RESOURCE_DOES_NOT_EXIST":
             return None
-        raise self._refusal(response, code)
-
-    def _refusal(self, response: httpx2.Response, code: str) -> SourceError:
-        status = response.status_code
-        if status in _REFUSED:
-            fix = "name the environment variables that hold the credentials: token_env, or "
-            fix += "username_env and password_env"
-        elif response.is_redirect:
-            fix = "mlspend follows no redirects, so as not to take credentials elsewhere: write "
-            fix += "the address that it leads to into root"
-        else:
-            fix = "root must be the address that MLflow's own client uses (MLFLOW_TRACKING_URI)"
-        return SourceError(
-            f"MLflow answers {status} {code or response.reason_phrase}",
-            where=f"{self.where} ({response.request.url.path})",
-            fix=fix,
+        raise self.service.refusal(
+            answer,
+            path,
+            said=code,
+            credentials="token_env, or username_env and password_env",
         )
-
-
-@contextmanager
-def open_rest(
-    root: str,
-    *,
-    headers: Mapping[str, str],
-    auth: tuple[str, str] | None,
-    page_size: int,
-    timeout_seconds: int,
-) -> Iterator[Rest]:
-    """Connect to an MLflow server."""
-    with httpx2.Client(
-        base_url=root.rstrip("/") + "/",
-        headers={"user-agent": "mlspend", **headers},
-        auth=auth,
-        timeout=httpx2.Timeout(timeout_seconds, connect=10.0),
-        follow_redirects=False,
-    ) as client:
-        yield Rest(client, root, page_size)
 
 
 def _token(token: str) -> Json:
     return {"page_token": token} if token else {}
-
-
-def _pause(error: Exception) -> bool | float:
-    """Tell whether to ask again, and after how many seconds where the server says so."""
-    if isinstance(error, _BusyError):
-        return True if error.wait is None else error.wait
-    return isinstance(error, httpx2.TransportError | _HalfAnswerError)
-
-
-def _retry_after(text: str) -> float | None:
-    """Read the header Retry-After: seconds, or a date."""
-    if text.strip().isdigit():
-        return min(float(text), _LONGEST_WAIT)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        return None
-    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)
 
 
 def _run_of(one: Json) -> Run:

@@ -3,7 +3,8 @@
 -- ALL versions that name their run are its. SOME name only the logged model they were registered
 -- from (`models:/m-...`): they belong to the run that put it out. Those with NONE of both were
 -- uploaded by hand, and no run's. A version that was deleted stays: the run did make it. A renamed
--- model keeps its versions and their times of creation, and the newest name counts.
+-- model keeps its versions and their times of creation: a name that another has replaced since does
+-- not count.
 --
 -- grain: one row per version and run
 -- key:   run_key, model_name, model_version
@@ -12,14 +13,24 @@
 
 with
 
-versions as (
-    select *
+names as (
+    select
+        x_source,
+        name,
+        version,
+        run_id,
+        source,
+        creation_time,
+        min(x_version_at) as first_at,
+        max(x_version_at) as last_at
     from raw.mlflow__model_versions
-    qualify
-        row_number() over (
-            partition by x_source, version, creation_time, source, run_id
-            order by x_version_at desc, x_unit desc, name asc
-        ) = 1
+    group by x_source, name, version, run_id, source, creation_time
+),
+
+versions as (  -- without those that came up under another name later
+    select *
+    from names
+    qualify last_at >= max(first_at) over (partition by x_source, version, creation_time, source, run_id)
 ),
 
 logged_models as (

@@ -246,6 +246,23 @@ def test_a_wrong_password_is_refused_without_being_told(
     assert "hunter2" not in str(raised.value) + str(raised.value.__notes__)
 
 
+def test_a_connection_that_breaks_off_costs_a_page_alone(
+    story: Story, connectors: dict[str, Mlflow], postgres_server: PostgresServer
+) -> None:
+    assert story.nights
+    with connectors["postgres"].open() as backend:
+        runs = backend.runs(0, started=True)
+        found = [next(runs).run_id]
+        with psycopg.connect(postgres_server.uri(with_password=True)) as owner:
+            broken = owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name = 'mlspend'"
+            ).fetchall()
+        assert broken == [(True,)]
+        found += [run.run_id for run in runs]
+        assert len(found) == len(set(found)) == 9
+
+
 def test_postgres_is_only_read_whatever_the_role_may_do(
     mlflow_on_postgres: MlflowServer,
     postgres_server: PostgresServer,

@@ -311,6 +311,13 @@ def test_a_version_is_of_the_run_it_names_or_of_the_one_that_logged_its_model(
     assert models(store) == [("r1", "resnet", "1"), ("r2", "resnet", "2")]
 
 
+def test_one_run_may_make_versions_of_two_models_at_once(store: Store) -> None:
+    store.run("r1", NOW - 2 * HOUR, NOW - HOUR)
+    for name in ("resnet", "resnet-eu"):
+        store.insert("model_versions", name, 1, "r1", "s3://x", "None", NOW, NOW)
+    assert models(store) == [("r1", "resnet", "1"), ("r1", "resnet-eu", "1")]
+
+
 def test_a_renamed_model_keeps_its_runs_under_its_new_name(store: Store) -> None:
     store.run("r1", NOW - 2 * HOUR, NOW - HOUR)
     store.insert("model_versions", "old", 1, "r1", "s3://x", "None", NOW - HOUR, NOW - HOUR)
