@@ -68,7 +68,7 @@ class S3Store:
         retries = {"mode": "standard", "max_attempts": _ATTEMPTS}
         config = Config(connect_timeout=10, read_timeout=60, retries=retries)
         try:
-            return boto3.client("s3", config=config)
+            return boto3.session.Session().client("s3", config=config)
         except BotoCoreError as error:
             raise _source_error(error, "list", self.root) from error
 
