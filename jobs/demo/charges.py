@@ -63,6 +63,8 @@ class Charge:
     job: ManagedJob | None = None
     bucket: str = ""
     storage_class: str = ""
+    moved_to: str = ""
+    """Where bytes really went, though the bill may not know."""
 
     @property
     def effective_cost(self) -> int:

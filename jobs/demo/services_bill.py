@@ -6,6 +6,7 @@ that cross from one region to another because a dataset lies where its readers a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from jobs.demo.catalog import BUCKETS
@@ -138,7 +139,10 @@ def _transfers(world: World) -> Iterator[Charge]:
             to_region="internet" if is_abroad else target,
         )
         size = sum(part.size_bytes for part in moved)
-        yield thing.charge(world, day, DAY, round(size / GIB, 8), price_bytes(thing.rate, size))
+        cost = price_bytes(thing.rate, size)
+        yield replace(
+            thing.charge(world, day, DAY, round(size / GIB, 8), cost), moved_to=target
+        )
 
 
 def _platform(world: World) -> Iterator[Charge]:

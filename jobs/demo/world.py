@@ -343,3 +343,7 @@ class World:
     machines: list[Machine] = field(default_factory=list)
     jobs: list[ManagedJob] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    pods_by_hour: dict[str, dict[int, list[Pod]]] = field(default_factory=dict)
+    """Filled when first asked for: machine -> hour -> pods."""
+    runs_inside: dict[int, list[Run]] = field(default_factory=dict)
+    """Filled when first asked for: a shared pod or bare machine -> its runs."""

@@ -1,0 +1,120 @@
+"""Who held what of a machine, second by second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jobs.demo.world import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jobs.demo.world import Machine, Pod, Run, World
+
+_PARTS: Final = 96
+"""A second is cut into so many: it divides by 2, 3, 4 and 8."""
+
+
+class Holder(NamedTuple):
+    """Whose a part of a cost is; what is not known is empty."""
+
+    run: str = ""
+    pod: str = ""
+    """A pod that no run held, by uid."""
+    dataset: str = ""
+    tag_user: str = ""
+    tag_team: str = ""
+    tag_project: str = ""
+    is_shared: bool = False
+    """The cluster's own."""
+
+    @property
+    def kind(self) -> str:
+        """What postings call such a cost."""
+        if self.is_shared:
+            return "shared"
+        known = self._replace(dataset=self.dataset.replace("(unregistered)", ""))
+        return "direct" if known != Holder() else "unattributed"
+
+
+class Claim(NamedTuple):
+    """A run in a place for a time."""
+
+    run: Run
+    start: int
+    end: int
+
+
+def holders_between(
+    world: World, machine: Machine, start: int, end: int
+) -> tuple[Sequence[tuple[Holder, int]], int]:
+    """Return what each held of a machine in a span, and what there was to hold."""
+    if machine.cluster:
+        whole = machine.kind.weight * machine.up_seconds(start) * _PARTS
+        return _held(world, machine, start), whole
+    sums: dict[Holder, int] = {}
+    for run, parts in _present(_claims(world, machine), start, end, machine.kind.gpus):
+        holder = Holder(run=run.run_id)
+        sums[holder] = sums.get(holder, 0) + parts
+    return list(sums.items()), (end - start) * _PARTS
+
+
+def _held(world: World, machine: Machine, hour: int) -> Sequence[tuple[Holder, int]]:
+    weights: list[tuple[Holder, int]] = []
+    for pod in _pods_of(world, machine).get(hour, ()):
+        held = pod.held_seconds(hour)
+        inside = _claims(world, pod)
+        left = held * _PARTS
+        if inside:
+            start, end = max(pod.start, hour), min(pod.end, hour + HOUR)
+            for run, parts in _present(inside, start, end, 0):
+                weights.append((Holder(run=run.run_id), parts * pod.weight))
+                left -= parts
+        weights.append((_holder_of(pod), left * pod.weight))
+    return weights
+
+
+def _holder_of(pod: Pod) -> Holder:
+    if pod.purpose == "system":
+        return Holder(is_shared=True)
+    return Holder(run=pod.run.run_id) if pod.run else Holder(pod=pod.uid)
+
+
+def _pods_of(world: World, machine: Machine) -> dict[int, list[Pod]]:
+    """Return a machine's pods by hour."""
+    if machine.machine_id not in world.pods_by_hour:
+        by_hour: dict[int, list[Pod]] = {}
+        for pod in machine.pods:
+            for hour in range(pod.start // HOUR * HOUR, pod.end, HOUR):
+                by_hour.setdefault(hour, []).append(pod)
+        world.pods_by_hour[machine.machine_id] = by_hour
+    return world.pods_by_hour[machine.machine_id]
+
+
+def _claims(world: World, place: Pod | Machine) -> list[Claim]:
+    """Return the runs that say they were in a place."""
+    if not world.runs_inside:
+        for run in world.runs:
+            where = run.inside or run.machine
+            if where is not None:
+                world.runs_inside.setdefault(id(where), []).append(run)
+    return [Claim(run, run.start, run.end) for run in world.runs_inside.get(id(place), ())]
+
+
+def _present(
+    claims: Sequence[Claim], start: int, end: int, gpus: int
+) -> Iterator[tuple[Run, int]]:
+    """Yield what each run held of a place between two times, in parts of a second."""
+    here = [claim for claim in claims if claim.start < end and claim.end > start]
+    edges = {start, end}
+    for claim in here:
+        edges |= {max(start, claim.start), min(end, claim.end)}
+    times = sorted(edges)
+    for since, upto in zip(times, times[1:], strict=False):
+        runs = [claim.run for claim in here if claim.start <= since and claim.end >= upto]
+        parents = {run.parent.run_id for run in runs if run.parent}
+        leaves = [run for run in runs if run.run_id not in parents]
+        told = all(run.gpus for run in leaves)
+        whole = max(sum(run.gpus for run in leaves), gpus) if told and gpus else len(leaves)
+        for run in leaves:
+            yield run, (upto - since) * _PARTS * (run.gpus if told and gpus else 1) // whole
