@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
     from jobs.demo.world import Machine, ManagedJob, Period, World
 
+SERVICES: Final[Mapping[str, str]] = {
+    "AmazonEC2": "Amazon Elastic Compute Cloud",
+    "AmazonS3": "Amazon Simple Storage Service",
+    "AmazonEKS": "Amazon Elastic Container Service for Kubernetes",
+    "AmazonSageMaker": "Amazon SageMaker",
+    "AWSELB": "Elastic Load Balancing",
+    "AWSSupportEnterprise": "AWS Support (Enterprise)",
+    "ComputeSavingsPlans": "Savings Plans for AWS Compute usage",
+}
+"""Product code -> the name that people know."""
 PREFIX: Final = {EAST: "", WEST: "EU-"}
 """What usage types begin with; us-east-1 has nothing."""
 TRANSFER_CODE: Final = {EAST: "USE1", WEST: "EU"}

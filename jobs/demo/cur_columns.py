@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from jobs.demo.charges import SERVICES
 from jobs.demo.fleet import ACCOUNTS, PAYER
 from jobs.demo.world import EAST, TICKS, WEST
 
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 
     from jobs.demo.charges import Charge
 
-_PRODUCTS: Final[Mapping[str, str]] = {
-    "AmazonEC2": "Amazon Elastic Compute Cloud",
-    "AmazonS3": "Amazon Simple Storage Service",
-    "AmazonEKS": "Amazon Elastic Container Service for Kubernetes",
-    "AmazonSageMaker": "Amazon SageMaker",
-    "AWSELB": "Elastic Load Balancing",
-    "AWSSupportEnterprise": "AWS Support (Enterprise)",
-    "ComputeSavingsPlans": "Savings Plans for AWS Compute usage",
-}
 _FAMILIES: Final = (
     ("NatGateway", "NAT Gateway"),
     ("Usage:", "Compute Instance"),
@@ -172,7 +164,7 @@ TIMES: Final[Mapping[str, Callable[[Charge], int]]] = {
 
 
 def _product(charge: Charge) -> dict[str, str]:
-    name = {"product_name": _PRODUCTS[charge.product]}
+    name = {"product_name": SERVICES[charge.product]}
     return name | ({"region": charge.region} if charge.region else {})
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jobs.demo.world import HOUR
+from jobs.demo.world import HOUR, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobs.demo.world import Machine, Pod, Run, World
+    from jobs.demo.world import Pod, Run, World
 
 _PARTS: Final = 96
 """A second is cut into so many: it divides by 2, 3, 4 and 8."""
@@ -118,3 +118,25 @@ def _present(
         whole = max(sum(run.gpus for run in leaves), gpus) if told and gpus else len(leaves)
         for run in leaves:
             yield run, (upto - since) * _PARTS * (run.gpus if told and gpus else 1) // whole
+
+
+def gpu_seconds(world: World) -> dict[str, float]:
+    """Return the GPU seconds that each run held."""
+    held: dict[str, float] = {}
+    for machine in world.machines:
+        places: list[tuple[Pod | Machine, int]] = [(machine, machine.kind.gpus)]
+        if machine.cluster:
+            places = [(pod, pod.gpus) for pod in machine.pods if pod.gpus]
+        for place, gpus in places:
+            total = machine.kind.gpus if place is machine else 0
+            left = gpus * (place.end - place.start)
+            for run, parts in _present(_claims(world, place), place.start, place.end, total):
+                seconds = gpus * parts / _PARTS
+                held[run.run_id] = held.get(run.run_id, 0.0) + seconds
+                left -= int(seconds)
+            if not isinstance(place, Machine) and place.run is not None:
+                held[place.run.run_id] = held.get(place.run.run_id, 0.0) + left
+    for job in world.jobs:
+        if job.run is not None:
+            held[job.run.run_id] = float(job.kind.gpus * (job.end - job.start))
+    return held

@@ -249,6 +249,8 @@ class Pod:
     """The run that the pod is there for."""
     busy: float = 0.8
     """How active its GPUs are, 0 to 1."""
+    gpu_numbers: list[int] = field(default_factory=list)
+    """The machine's GPUs it holds, from 0; filled when telemetry is written."""
 
     @property
     def weight(self) -> int:

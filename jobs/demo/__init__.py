@@ -1,0 +1,107 @@
+"""A fictitious company to try mlspend on: its bills, its metadata, its telemetry, and the truth.
+
+The same arguments give the same bytes, on any day and in any time zone. Companies and people are
+made up, and prices are of the right size rather than anybody's quotation.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from jobs.demo.cur import write_cur
+from jobs.demo.focus import write_csv, write_parquet
+from jobs.demo.machines_bill import job_charges, machine_charges
+from jobs.demo.monthly_bill import monthly_charges
+from jobs.demo.papers import CONFIG, write_identities, write_inventory, write_ownership
+from jobs.demo.rented_bill import rented_charges
+from jobs.demo.runs import found_company
+from jobs.demo.services_bill import service_charges
+from jobs.demo.telemetry import write_telemetry
+from jobs.demo.tracker import write_tracker
+from jobs.demo.truth import Truth
+from jobs.demo.truth_files import write_truth
+from jobs.demo.world import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jobs.demo.charges import Charge
+    from jobs.demo.world import World
+
+UNTIL: Final = date(2026, 11, 1)
+"""The first day that the company does not know, by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Where the company's files are."""
+
+    folder: Path
+    config: Path
+    """A config file that reads all of them."""
+    truth: Path
+    """The folder of what everything really cost."""
+
+
+def write_company(
+    folder: Path,
+    *,
+    seed: int = 7,
+    until: date = UNTIL,
+    months: int = 3,
+    progress: Callable[[str], None] | None = None,
+) -> Company:
+    """Write the company into a folder; `until` is exclusive, and its month may be an open one.
+
+    `progress` is told what is being written, in a few words.
+    """
+    say = progress or (lambda _: None)
+    folder.mkdir(parents=True, exist_ok=True)
+    say("people, machines and runs")
+    world = found_company(seed, until, months)
+    truth = Truth(world)
+    _write_bills(folder, world, truth, say)
+    say("the tracker")
+    write_tracker(folder / "mlflow.db", world)
+    say("telemetry")
+    write_telemetry(folder / "prometheus", world)
+    say("people, ownership and inventory")
+    write_identities(folder / "identities", world)
+    write_ownership(folder / "ownership.toml", world)
+    write_inventory(folder / "inventory", world)
+    say("the truth")
+    write_truth(folder / "truth", world, truth)
+    config = folder / "config.toml"
+    config.write_text(CONFIG, encoding="utf-8")
+    _date_files(folder, world.calendar.until + 8 * HOUR)
+    return Company(folder, config, folder / "truth")
+
+
+def _write_bills(
+    folder: Path, world: World, truth: Truth, say: Callable[[str], None]
+) -> None:
+    say("the cloud bill")
+    charges: list[Charge] = [
+        *machine_charges(world),
+        *job_charges(world),
+        *service_charges(world),
+    ]
+    charges += list(monthly_charges(world, charges))
+    write_cur(folder / "aws", world, charges)
+    truth.add("aws", charges)
+    say("the renters' bills")
+    for source, write in (("lab", write_csv), ("eu-lab", write_parquet)):
+        rented = rented_charges(world, source)
+        write(folder / source, world, source, rented)
+        truth.add(source, rented)
+
+
+def _date_files(folder: Path, second: int) -> None:
+    """Date every file alike: readers take a file's time for that of its contents."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            os.utime(path, (second, second))
