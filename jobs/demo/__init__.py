@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import date
+from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
 from jobs.demo.cur import write_cur
@@ -34,6 +35,20 @@ if TYPE_CHECKING:
 
 UNTIL: Final = date(2026, 11, 1)
 """The first day that the company does not know, by default."""
+_MARK: Final = CONFIG.partition("\n")[0]
+_NAMES: Final = (
+    "aws",
+    "config.toml",
+    "eu-lab",
+    "identities",
+    "inventory",
+    "lab",
+    "mlflow.db",
+    "ownership.toml",
+    "prometheus",
+    "truth",
+)
+"""What the company's folder holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +72,13 @@ def write_company(
 ) -> Company:
     """Write the company into a folder; `until` is exclusive, and its month may be an open one.
 
-    `progress` is told what is being written, in a few words.
+    `progress` is told what is being written, in a few words. A company written there earlier is
+    replaced; what nights made of it (`state`) stays.
+
+    Raises: FileExistsError where files of somebody else's bear the company's names.
     """
     say = progress or (lambda _: None)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_room(folder)
     say("people, machines and runs")
     world = found_company(seed, until, months)
     truth = Truth(world)
@@ -81,9 +99,7 @@ def write_company(
     return Company(folder, config, folder / "truth")
 
 
-def _write_bills(
-    folder: Path, world: World, truth: Truth, say: Callable[[str], None]
-) -> None:
+def _write_bills(folder: Path, world: World, truth: Truth, say: Callable[[str], None]) -> None:
     say("the cloud bill")
     charges: list[Charge] = [
         *machine_charges(world),
@@ -100,8 +116,28 @@ def _write_bills(
         truth.add(source, rented)
 
 
+def _make_room(folder: Path) -> None:
+    """Take away the company that was written there before, and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    there = [folder / name for name in _NAMES if (folder / name).exists()]
+    config = folder / "config.toml"
+    is_ours = config.is_file() and config.read_text(encoding="utf-8").startswith(_MARK)
+    if there and not is_ours:
+        error = FileExistsError(f"{there[0].name} is there already, and is not of the demo")
+        error.add_note(f"in:  {folder}")
+        error.add_note("fix: give another folder; an empty or a new one will do")
+        raise error
+    for path in there:
+        if path.is_dir():
+            rmtree(path)
+        else:
+            path.unlink()
+
+
 def _date_files(folder: Path, second: int) -> None:
     """Date every file alike: readers take a file's time for that of its contents."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            os.utime(path, (second, second))
+    for name in _NAMES:
+        top = folder / name
+        for path in [top, *top.rglob("*")] if top.is_dir() else [top]:
+            if path.is_file():
+                os.utime(path, (second, second))

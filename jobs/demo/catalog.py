@@ -92,7 +92,7 @@ def collect_datasets(
         for name in _DATASETS[project.name].split(", "):
             size = int(_TERABYTES.get(name, rng.uniform(0.4, 14.0)) * 1000 * GIB)
             region = WEST if name in FAR or project.name in _WESTERN else EAST
-            late = rng.random() < 0.2
+            late = rng.randrange(5) == 0
             datasets.append(
                 Dataset(
                     name=name,

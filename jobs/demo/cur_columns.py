@@ -220,7 +220,16 @@ UNUSED_TEXTS: Final = (
 )
 FLAT_COLUMNS: Final = tuple(
     sorted(
-        ["identity_line_item_id", *CONSTANTS, *TEXTS, *NUMBERS, *TIMES, *MAPS, *UNUSED_NUMBERS, *UNUSED_TEXTS]
+        [
+            "identity_line_item_id",
+            *CONSTANTS,
+            *TEXTS,
+            *NUMBERS,
+            *TIMES,
+            *MAPS,
+            *UNUSED_NUMBERS,
+            *UNUSED_TEXTS,
+        ]
     )
 )
 """Every column, in the order of the report: the alphabet's."""

@@ -1,5 +1,4 @@
-"""The machines: node pools of two Kubernetes clusters, bare machines of two renters, and who got
-which when.
+"""The machines: node pools of two Kubernetes clusters, and bare ones; and who got which when.
 
 `place` runs a scheduler as a cluster does: first come, first served on the first node with room, a
 new node where the pool may grow, and a node without work leaves after a while. One pool's work was
@@ -162,9 +161,7 @@ class _Scheduler:
     def _release(self, waiting: list[Ask]) -> list[Ask]:
         now, _, pod = heapq.heappop(self.ends)
         machine = pod.machine
-        machine.free = [
-            had + got for had, got in zip(machine.free, _claim_of(pod), strict=True)
-        ]
+        machine.free = [had + got for had, got in zip(machine.free, _claim_of(pod), strict=True)]
         if machine.free == _room_of(machine) and machine.end == self.calendar.until:
             self.empty_since[machine.machine_id] = now
         return [ask for ask in waiting if not self._fit(ask, now)]
@@ -173,8 +170,11 @@ class _Scheduler:
         self._shrink(now)
         if now >= self.calendar.until:
             return False
-        claim = (ask.gpus, max(ask.cores_milli, ask.cpu_used_milli),
-                 max(ask.memory_gib, ask.memory_used_gib))
+        claim = (
+            ask.gpus,
+            max(ask.cores_milli, ask.cpu_used_milli),
+            max(ask.memory_gib, ask.memory_used_gib),
+        )
         chosen = [machine for machine in self.live if _holds(machine, claim, now)][: ask.copies]
         missing = ask.copies - len(chosen)
         if missing > self.pool.most - len(self.live):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 Values = list[tuple[int, str]]
 
 
-
 def assign_gpus(machine: Machine) -> None:
     """Give each pod of a machine the lowest GPUs that are free when it starts."""
     free = list(range(machine.kind.gpus))
@@ -59,7 +58,7 @@ def _hours(start: int, end: int) -> dict[int, int]:
     }
 
 
-def _measured(  # noqa: PLR0913  (what is measured, where, when and by whom)
+def _measured(  # noqa: PLR0913, PLR0917  (what is measured, where, when and by whom)
     labels: Mapping[str, str],
     machine: Machine,
     hours: Mapping[int, int],

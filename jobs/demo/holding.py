@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jobs.demo.world import HOUR, Machine
@@ -101,16 +102,14 @@ def _claims(world: World, place: Pod | Machine) -> list[Claim]:
     return [Claim(run, run.start, run.end) for run in world.runs_inside.get(id(place), ())]
 
 
-def _present(
-    claims: Sequence[Claim], start: int, end: int, gpus: int
-) -> Iterator[tuple[Run, int]]:
+def _present(claims: Sequence[Claim], start: int, end: int, gpus: int) -> Iterator[tuple[Run, int]]:
     """Yield what each run held of a place between two times, in parts of a second."""
     here = [claim for claim in claims if claim.start < end and claim.end > start]
     edges = {start, end}
     for claim in here:
         edges |= {max(start, claim.start), min(end, claim.end)}
     times = sorted(edges)
-    for since, upto in zip(times, times[1:], strict=False):
+    for since, upto in pairwise(times):
         runs = [claim.run for claim in here if claim.start <= since and claim.end >= upto]
         parents = {run.parent.run_id for run in runs if run.parent}
         leaves = [run for run in runs if run.run_id not in parents]

@@ -103,9 +103,7 @@ def _hour(
             yield _fee(world, plan, hour, plan.recurring, used[plan])
 
 
-def _plan_for(
-    line: Charge, plans: Sequence[Plan], used: dict[Plan, int], hour: int
-) -> Plan | None:
+def _plan_for(line: Charge, plans: Sequence[Plan], used: dict[Plan, int], hour: int) -> Plan | None:
     for plan in plans:
         is_eligible = line.instance_type == plan.instance_type and plan.start <= hour
         if is_eligible and line.region == EAST and "Spot" not in line.usage_type:

@@ -34,25 +34,38 @@ def monthly_charges(world: World, charges: Sequence[Charge]) -> Iterator[Charge]
         yield from _discounts(world, period, used)
         total = sum(used.values())
         yield _line(
-            world, period, PAYER, "AWSSupportEnterprise", "Fee", to_cents(total * _SUPPORT // 100),
+            world,
+            period,
+            PAYER,
+            "AWSSupportEnterprise",
+            "Fee",
+            to_cents(total * _SUPPORT // 100),
             "Enterprise Support",
         )
         yield from _credits(world, period)
         for account, percent in _TAX.items():
             base = sum(cost for (owner, _), cost in used.items() if owner == account)
             yield _line(
-                world, period, account, "AmazonEC2", "Tax", to_cents(base * percent // 100),
+                world,
+                period,
+                account,
+                "AmazonEC2",
+                "Tax",
+                to_cents(base * percent // 100),
                 "Tax for product code AmazonEC2",
             )
 
 
-def _discounts(
-    world: World, period: Period, used: dict[tuple[str, str], int]
-) -> Iterator[Charge]:
+def _discounts(world: World, period: Period, used: dict[tuple[str, str], int]) -> Iterator[Charge]:
     for (account, product), cost in sorted(used.items()):
         if product in _DISCOUNTED:
             yield _line(
-                world, period, account, product, "EdpDiscount", -to_cents(cost * _DISCOUNT // 100),
+                world,
+                period,
+                account,
+                product,
+                "EdpDiscount",
+                -to_cents(cost * _DISCOUNT // 100),
                 "Enterprise Discount Program",
             )
 
@@ -64,15 +77,25 @@ def _credits(world: World, period: Period) -> Iterator[Charge]:
     )
     if period is last and first is not last:
         refund = _line(
-            world, period, TRAINING, "AmazonEC2", "Refund", -ticks("1184.6"),
+            world,
+            period,
+            TRAINING,
+            "AmazonEC2",
+            "Refund",
+            -ticks("1184.6"),
             "Refund for impaired instances",
         )
         refund.start, refund.end = first.start + 12 * DAY, first.start + 13 * DAY
         yield refund
 
 
-def _line(  # noqa: PLR0913  (a line of a bill has many columns)
-    world: World, period: Period, account: str, product: str, line_type: str, cost: int,
+def _line(  # noqa: PLR0913, PLR0917  (a line of a bill has many columns)
+    world: World,
+    period: Period,
+    account: str,
+    product: str,
+    line_type: str,
+    cost: int,
     description: str,
 ) -> Charge:
     is_region = line_type in {"EdpDiscount", "Tax"}

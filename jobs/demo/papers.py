@@ -26,6 +26,9 @@ CONFIG: Final = """\
 # Paths are relative to this file.
 state_dir = "state"
 
+[report]
+is_demo = true
+
 [attribution]
 team_tags = ["user_team", "owner-team"]
 user_tags = ["user_owner"]

@@ -70,8 +70,34 @@ STORM_RUNS: Final = 180
 SANDBOX_NAMESPACE: Final = "sandbox"
 _TRIALS: Final = (7, 8, 9, 10, 12)
 DOMAIN: Final = "lumenfold.example"
-_ADJECTIVES: Final = "amber brisk calm dusky eager fabled gentle hidden ivory jolly keen lucid".split()
-_NOUNS: Final = "fjord grove heron isle jackdaw kestrel lagoon meadow newt otter pine quarry".split()
+_ADJECTIVES: Final = (
+    "amber",
+    "brisk",
+    "calm",
+    "dusky",
+    "eager",
+    "fabled",
+    "gentle",
+    "hidden",
+    "ivory",
+    "jolly",
+    "keen",
+    "lucid",
+)
+_NOUNS: Final = (
+    "fjord",
+    "grove",
+    "heron",
+    "isle",
+    "jackdaw",
+    "kestrel",
+    "lagoon",
+    "meadow",
+    "newt",
+    "otter",
+    "pine",
+    "quarry",
+)
 
 
 @dataclass(slots=True)
@@ -111,11 +137,12 @@ class Planner:
         """Draw a run of a project, its author and its length."""
         rng = self.rng
         length = rng.lognormvariate(0, 0.55) * hours * 60
+        author = self._author(project.team, submitted)
         run = Run(
             run_id=hex_id(rng, 32),
             name=f"{rng.choice(_ADJECTIVES)}-{rng.choice(_NOUNS)}-{rng.randint(1, 999)}",
             kind=kind,
-            person=self._author(project.team, submitted),
+            person=author,
             project=project,
             team=project.team,
             gpus=gpus,
@@ -123,7 +150,7 @@ class Planner:
             submitted=submitted,
             experiment=f"{project.team}/{project.name}",
         )
-        self._choose_fate(run)
+        self._choose_fate(run, author)
         self.plans.runs.append(run)
         return run
 
@@ -141,12 +168,13 @@ class Planner:
     def project_for(self, team: str, pool: str) -> Project:
         """Return a project of a team that works in the pool's region, if there is one."""
         mine = [project for project in self.world.projects if project.team == team]
-        at_home = [project for project in mine if self._is_western(project) == (pool in WESTERN_POOLS)]
+        at_home = [
+            project for project in mine if self._is_western(project) == (pool in WESTERN_POOLS)
+        ]
         return self.rng.choice(at_home or mine)
 
     def read(self, run: Run, count: int = 1) -> None:
         """Let a run read datasets of its project."""
-        assert run.project is not None
         mine = [data for data in self.world.datasets if data.project == run.project]
         far = [data for data in mine if data.name in FAR]
         chosen = self.rng.sample(mine, min(count, len(mine)))
@@ -164,10 +192,9 @@ class Planner:
         here = [person for person in self.world.people if person.team_at(submitted) == team]
         return here[min(int(self.rng.expovariate(0.35)), len(here) - 1)]
 
-    def _choose_fate(self, run: Run) -> None:
+    def _choose_fate(self, run: Run, author: Person) -> None:
         rng = self.rng
-        assert run.person is not None
-        run.user_raw = rng.choice([run.person.login] * 7 + [f"{run.person.user_id}@{DOMAIN}"])
+        run.user_raw = rng.choice([author.login] * 7 + [f"{author.user_id}@{DOMAIN}"])
         fate = rng.random()
         if run.kind in {"training", "nested", "trial"} and fate < 0.13:  # noqa: PLR2004
             run.status = "FAILED" if fate < 0.09 else "KILLED"  # noqa: PLR2004
@@ -297,7 +324,13 @@ class Planner:
                 )
 
     def _served(self) -> Iterator[tuple[Project, str, int]]:
-        wanted = {"assistant": 3, "home-feed": 2, "query-ranking": 2, "visual-search": 1, "voice-desk": 2}
+        wanted = {
+            "assistant": 3,
+            "home-feed": 2,
+            "query-ranking": 2,
+            "visual-search": 1,
+            "voice-desk": 2,
+        }
         for project in self.world.projects:
             if project.name in wanted:
                 models = [model for model in self.world.models if model.project == project]

@@ -68,7 +68,7 @@ def _monthly(world: World, source: str, period: Period, total: int) -> Iterator[
     yield _once(world, source, period, "GPU machines", "Tax", tax, f"VAT {_VAT} %")
 
 
-def _once(  # noqa: PLR0913  (a line of a bill has many columns)
+def _once(  # noqa: PLR0913, PLR0917  (a line of a bill has many columns)
     world: World, source: str, period: Period, product: str, line_type: str, cost: int, text: str
 ) -> Charge:
     return Charge(

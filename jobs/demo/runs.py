@@ -163,10 +163,7 @@ class _Inside:
 
     def _pods(self, purpose: str) -> list[Pod]:
         return [
-            pod
-            for machine in self.world.machines
-            for pod in machine.pods
-            if pod.purpose == purpose
+            pod for machine in self.world.machines for pod in machine.pods if pod.purpose == purpose
         ]
 
     def _within(self, pod: Pod, team: str, begin: int) -> Run:
@@ -246,7 +243,9 @@ class _Lab:
         ]
         if eastern and self.rng.random() < 0.3:  # noqa: PLR2004
             dataset = self.rng.choice(eastern)
-            run.reads = [Read(dataset, dataset.size_bytes // self.rng.randint(12, 60), is_logged=True)]
+            run.reads = [
+                Read(dataset, dataset.size_bytes // self.rng.randint(12, 60), is_logged=True)
+            ]
 
 
 def _use_service(world: World, planner: Planner) -> None:

@@ -97,7 +97,7 @@ def _requests(world: World) -> Iterator[Charge]:
             yield thing.charge(world, hour, HOUR, float(count), thing.rate * count)
 
 
-def _of_bucket(  # noqa: PLR0913  (a line of a bill has many columns)
+def _of_bucket(  # noqa: PLR0913, PLR0917  (a line of a bill has many columns)
     bucket: str, usage: str, operation: str, unit: str, rate: int, storage_class: str = ""
 ) -> Thing:
     region = BUCKETS[bucket]
@@ -140,9 +140,7 @@ def _transfers(world: World) -> Iterator[Charge]:
         )
         size = sum(part.size_bytes for part in moved)
         cost = price_bytes(thing.rate, size)
-        yield replace(
-            thing.charge(world, day, DAY, round(size / GIB, 8), cost), moved_to=target
-        )
+        yield replace(thing.charge(world, day, DAY, round(size / GIB, 8), cost), moved_to=target)
 
 
 def _platform(world: World) -> Iterator[Charge]:
@@ -160,30 +158,70 @@ def _of_region(region: str, cluster: str) -> Iterator[tuple[Thing, int]]:
     """Yield a control plane and a NAT gateway, each with the most it does in an hour, or 0."""
     account = _HOMES[region]
     place = f"{region}:{account}"
-    yield Thing(
-        account, "AmazonEKS", f"{TRANSFER_CODE[region]}-AmazonEKS-Hours:perCluster",
-        "CreateOperation", f"arn:aws:eks:{place}:cluster/{cluster}", region, "Hrs", ticks("0.1"),
-        {},
-    ), 0
+    yield (
+        Thing(
+            account,
+            "AmazonEKS",
+            f"{TRANSFER_CODE[region]}-AmazonEKS-Hours:perCluster",
+            "CreateOperation",
+            f"arn:aws:eks:{place}:cluster/{cluster}",
+            region,
+            "Hrs",
+            ticks("0.1"),
+            {},
+        ),
+        0,
+    )
     gateway = f"arn:aws:ec2:{place}:natgateway/nat-0{cluster[-4:]}a1c3d5e7f9"
     for usage, unit, most in (("Hours", "Hrs", 0), ("Bytes", "GB", 60)):
-        yield Thing(
-            account, "AmazonEC2", f"{PREFIX[region]}NatGateway-{usage}", "NatGateway", gateway,
-            region, unit, ticks("0.045"), PLATFORM_TAGS,
-        ), most
+        yield (
+            Thing(
+                account,
+                "AmazonEC2",
+                f"{PREFIX[region]}NatGateway-{usage}",
+                "NatGateway",
+                gateway,
+                region,
+                unit,
+                ticks("0.045"),
+                PLATFORM_TAGS,
+            ),
+            most,
+        )
 
 
 def _balancer() -> Iterator[tuple[Thing, int]]:
     resource = f"arn:aws:elasticloadbalancing:{EAST}:{SERVING}:loadbalancer/app/predict/5ea1d0c4"
     operation = "LoadBalancing:Application"
-    yield Thing(
-        SERVING, "AWSELB", "LoadBalancerUsage", operation, resource, EAST, "Hrs",
-        ticks("0.0225"), PLATFORM_TAGS,
-    ), 0
-    yield Thing(
-        SERVING, "AWSELB", "DataTransfer-Out-Bytes", operation, resource, EAST, "GB",
-        ticks("0.09"), PLATFORM_TAGS, to_region="internet",
-    ), 14
+    yield (
+        Thing(
+            SERVING,
+            "AWSELB",
+            "LoadBalancerUsage",
+            operation,
+            resource,
+            EAST,
+            "Hrs",
+            ticks("0.0225"),
+            PLATFORM_TAGS,
+        ),
+        0,
+    )
+    yield (
+        Thing(
+            SERVING,
+            "AWSELB",
+            "DataTransfer-Out-Bytes",
+            operation,
+            resource,
+            EAST,
+            "GB",
+            ticks("0.09"),
+            PLATFORM_TAGS,
+            to_region="internet",
+        ),
+        14,
+    )
 
 
 def _across_zones(world: World) -> Iterator[Charge]:
@@ -194,9 +232,15 @@ def _across_zones(world: World) -> Iterator[Charge]:
             continue
         things = [
             Thing(
-                machine.account, "AmazonEC2",
-                f"{PREFIX[machine.region]}DataTransfer-Regional-Bytes", f"InterZone-{way}",
-                machine.machine_id, machine.region, "GB", _ZONE_RATE, machine.tags,
+                machine.account,
+                "AmazonEC2",
+                f"{PREFIX[machine.region]}DataTransfer-Regional-Bytes",
+                f"InterZone-{way}",
+                machine.machine_id,
+                machine.region,
+                "GB",
+                _ZONE_RATE,
+                machine.tags,
                 to_region=machine.region,
             )
             for way in ("In", "Out")
@@ -243,16 +287,30 @@ def _disks_and_snapshots(world: World) -> Iterator[Charge]:
 
 def _disk(account: str, region: str, volume: str, tags: Mapping[str, str]) -> Thing:
     return Thing(
-        account, "AmazonEC2", f"{PREFIX[region]}EBS:VolumeUsage.gp3", "CreateVolume-Gp3", volume,
-        region, "GB-Mo", _VOLUME_RATE, tags,
+        account,
+        "AmazonEC2",
+        f"{PREFIX[region]}EBS:VolumeUsage.gp3",
+        "CreateVolume-Gp3",
+        volume,
+        region,
+        "GB-Mo",
+        _VOLUME_RATE,
+        tags,
     )
 
 
 def _snapshot(account: str, rng: random.Random, tags: Mapping[str, str]) -> Thing:
     resource = f"arn:aws:ec2:{EAST}::snapshot/snap-0{hex_id(rng, 16)}"
     return Thing(
-        account, "AmazonEC2", "EBS:SnapshotUsage", "CreateSnapshot", resource, EAST, "GB-Mo",
-        _SNAPSHOT_RATE, tags,
+        account,
+        "AmazonEC2",
+        "EBS:SnapshotUsage",
+        "CreateSnapshot",
+        resource,
+        EAST,
+        "GB-Mo",
+        _SNAPSHOT_RATE,
+        tags,
     )
 
 

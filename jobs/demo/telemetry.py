@@ -2,7 +2,8 @@
 
 The answers are those of `query_range` to the questions that mlspend asks, saved as they came, one
 file for each question and day. Counts are of samples, one a minute. On one day the exporters were
-down for some hours: pods are missing for two of them, and GPUs have a third of their samples for six.
+down for some hours: pods are missing for two of them, and GPUs have a third of their samples
+for six.
 
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
@@ -102,9 +103,7 @@ class _Day:
             labels["label_nvidia_com_gpu_memory"] = str(kind.gpu_gib * 1024)
         yield "node_labels", labels, _always(up, "1")
 
-    def _pod(
-        self, machine: Machine, pod: Pod
-    ) -> Iterator[tuple[str, Mapping[str, str], Values]]:
+    def _pod(self, machine: Machine, pod: Pod) -> Iterator[tuple[str, Mapping[str, str], Values]]:
         held = self._samples(pod.start, pod.end)
         name = {"namespace": pod.namespace, "pod": pod.name}
         known = name | {"uid": pod.uid}

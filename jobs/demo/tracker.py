@@ -46,7 +46,8 @@ create table params (
 );
 create table metrics (
     key varchar(250) not null, value float not null, timestamp bigint not null,
-    run_uuid varchar(32) not null, step bigint default 0 not null, is_nan boolean default 0 not null,
+    run_uuid varchar(32) not null, step bigint default 0 not null,
+    is_nan boolean default 0 not null,
     primary key (key, timestamp, step, run_uuid, value, is_nan)
 );
 create table latest_metrics (
@@ -116,7 +117,14 @@ class _Tracker:
         tables: dict[str, list[Row]] = {
             "alembic_version": [(_REVISION,)],
             "experiments": [
-                (number, name, f"s3://{COMPANY}-checkpoints-use1/runs/{number}", "active", start, start)
+                (
+                    number,
+                    name,
+                    f"s3://{COMPANY}-checkpoints-use1/runs/{number}",
+                    "active",
+                    start,
+                    start,
+                )
                 for name, number in self.experiments.items()
             ],
             "runs": [self._run(run) for run in world.runs],
@@ -215,8 +223,14 @@ class _Tracker:
                 if (number, data.name) not in datasets:
                     source = json.dumps({"uri": data.uri})
                     datasets[number, data.name] = (
-                        hex_id(self.rng, 32), number, data.name, hex_id(self.rng, 8), "s3", source,
-                        None, None,
+                        hex_id(self.rng, 32),
+                        number,
+                        data.name,
+                        hex_id(self.rng, 8),
+                        "s3",
+                        source,
+                        None,
+                        None,
                     )
                 use, dataset_id = hex_id(self.rng, 32), datasets[number, data.name][0]
                 inputs.append((use, "DATASET", dataset_id, "RUN", run.run_id, 0))
@@ -241,9 +255,19 @@ class _Tracker:
             first.setdefault(name, at)
             versions.append(
                 (
-                    name, version, at, at, "", run.user_raw, "None",
+                    name,
+                    version,
+                    at,
+                    at,
+                    "",
+                    run.user_raw,
+                    "None",
                     f"s3://{COMPANY}-checkpoints-use1/runs/{run.run_id}/artifacts/model",
-                    run.run_id, "READY", None, "", None,
+                    run.run_id,
+                    "READY",
+                    None,
+                    "",
+                    None,
                 )
             )
         registered: list[Row] = [(name, at, at, None) for name, at in first.items()]

@@ -5,10 +5,10 @@ is cut in proportion to whole weights, each cut rounded down at 10^-12 of what c
 that parts add up to the cost. What the truth knows, somebody wrote down in some delivered file
 (a tag, a label, a rule, a membership); who never did is `unattributed` here, too.
 
-A machine's hour: GPUs, cores and memory weigh 9 : 0.9 : 0.1; a pod holds the larger of what it
-asked for and what it used, and is its run's for as long as it lives; runs inside somebody's pod, and
-runs on a bare machine, share it while they are there, by GPUs where all of them say how many, and a
-run whose child is there holds nothing. The rest is idle. Storage and requests go to datasets by
+A machine's hour: GPUs, cores and memory weigh 9 : 0.9 : 0.1. A pod holds the larger of what it
+asked for and what it used, and is its run's for as long as it lives. Runs inside somebody's pod,
+and runs on a bare machine, share it while they are there, by GPUs where all of them say how many;
+a run whose child is there holds nothing. The rest is idle. Storage and requests go to datasets by
 bytes of the storage class, transfers to the runs that moved the bytes, managed jobs to their run.
 """
 
@@ -107,7 +107,9 @@ class Truth:
             tag_team=charge.tags.get("user_team", charge.tags.get("owner-team", "")),
             tag_project=charge.tags.get("user_project", ""),
         )
-        if charge.machine is not None and (charge.machine.cluster or charge.machine.source != "aws"):
+        if charge.machine is not None and (
+            charge.machine.cluster or charge.machine.source != "aws"
+        ):
             return holders_between(self.world, charge.machine, charge.start, charge.end)
         if charge.job is not None and charge.job.run is not None:
             return [(Holder(run=charge.job.run.run_id), 1)], 1
@@ -134,8 +136,7 @@ class Truth:
         places = [
             place
             for place in self._stored[day]
-            if place.bucket == charge.bucket
-            and charge.storage_class in ("", place.storage_class)
+            if place.bucket == charge.bucket and charge.storage_class in ("", place.storage_class)
         ]
         weights = [
             (

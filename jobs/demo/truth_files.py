@@ -1,10 +1,10 @@
 """The truth as CSV files, each row in a bill's currency and each cost to twelve places.
 
-    totals.csv          what each bill comes to
-    kinds.csv           the same, by kind of cost
-    members.csv         by member of each dimension; within a dimension the rows add up to the bill
-    runs.csv            each run and currency, with the GPU hours it held
-    model_versions.csv  each version: its run's cost, in equal parts where a run made several
+totals.csv          what each bill comes to
+kinds.csv           the same, by kind of cost
+members.csv         by member of each dimension; within a dimension the rows add up to the bill
+runs.csv            each run and currency, with the GPU hours it held
+model_versions.csv  each version: its run's cost, in equal parts where a run made several
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def _write_runs(folder: Path, world: World, truth: Truth) -> None:
     hours = {run_id: f"{seconds / 3600:.6f}" for run_id, seconds in held.items()}
     rows = [((*key, hours.get(key[0], "0.000000")), sums) for key, sums in sorted(runs.items())]
     _write(folder / "runs.csv", ("run_id", "billing_currency", "gpu_hours"), rows)
-    versions = [
+    versions: list[tuple[tuple[str, ...], list[int]]] = [
         ((model.name, str(version), run_id, currency), part)
         for (run_id, currency), sums in sorted(runs.items())
         for (model, version), part in _by_version(by_id[run_id], sums)
     ]
     columns = ("model", "version", "run_id", "billing_currency")
-    _write(folder / "model_versions.csv", columns, sorted(versions, key=lambda row: row[0]))
+    _write(folder / "model_versions.csv", columns, sorted(versions))
 
 
 def _by_version(run: Run, sums: Sequence[int]) -> Iterator[tuple[tuple[Model, int], list[int]]]:

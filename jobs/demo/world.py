@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 HOUR: Final = 3600
@@ -80,12 +81,11 @@ class Calendar:
         """Return `months` billing periods, the last of them holding the day before `until`."""
         last = until - timedelta(days=1)
         first = last.year * 12 + last.month - months
-        starts = [second_of(date(at // 12, at % 12 + 1, 1)) for at in range(first, first + months + 1)]
+        starts = [
+            second_of(date(at // 12, at % 12 + 1, 1)) for at in range(first, first + months + 1)
+        ]
         end = second_of(until)
-        periods = tuple(
-            Period(start, stop, stop <= end)
-            for start, stop in zip(starts, starts[1:], strict=False)
-        )
+        periods = tuple(Period(start, stop, stop <= end) for start, stop in pairwise(starts))
         return cls(periods, starts[0], end)
 
     def period_of(self, second: int) -> Period:
