@@ -34,8 +34,9 @@ class Holder(NamedTuple):
         """What postings call such a cost."""
         if self.is_shared:
             return "shared"
-        known = self._replace(dataset=self.dataset.replace("(unregistered)", ""))
-        return "direct" if known != Holder() else "unattributed"
+        is_known = self.run or self.pod or self.tag_user or self.tag_team or self.tag_project
+        is_registered = self.dataset not in {"", "(unregistered)"}
+        return "direct" if is_known or is_registered else "unattributed"
 
 
 class Claim(NamedTuple):

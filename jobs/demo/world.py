@@ -57,14 +57,11 @@ def second_of(day: date) -> int:
 class Period:
     """A billing period; `end` is exclusive and may lie beyond what the bills know."""
 
+    name: str
+    """As exports name it: `2026-10`."""
     start: int
     end: int
     is_closed: bool
-
-    @property
-    def name(self) -> str:
-        """The period as exports name it: `2026-10`."""
-        return day_of(self.start).strftime("%Y-%m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,10 @@ class Calendar:
             second_of(date(at // 12, at % 12 + 1, 1)) for at in range(first, first + months + 1)
         ]
         end = second_of(until)
-        periods = tuple(Period(start, stop, stop <= end) for start, stop in pairwise(starts))
+        periods = tuple(
+            Period(day_of(start).strftime("%Y-%m"), start, stop, stop <= end)
+            for start, stop in pairwise(starts)
+        )
         return cls(periods, starts[0], end)
 
     def period_of(self, second: int) -> Period:
