@@ -74,6 +74,8 @@ class Attribution(_Section):
     memory_weight: _Weight = Decimal("0.1")
     shared_namespaces: _Texts = ("kube-system",)
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
+    lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
     team_tags: _Texts = ("team",)
     user_tags: _Texts = ("user", "owner")
     project_tags: _Texts = ("project",)

@@ -206,6 +206,9 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
                 assert getattr(source.connector, field.name) == field.default, source.kind
 
 
-def test_every_parameter_of_the_models_can_be_set() -> None:
-    params = {param.name for model in models() for param in model.params}
-    assert params == set(settings_of(Attribution()).params)
+def test_every_parameter_of_the_models_can_be_set_and_has_one_default() -> None:
+    defaults = {param.name: param.default for model in models() for param in model.params}
+    settings = settings_of(Attribution()).params
+    assert defaults.keys() == settings.keys()
+    for name, value in settings.items():
+        assert type(value)(defaults[name].strip("'")) == value, name

@@ -176,7 +176,7 @@ def test_the_same_bill_from_two_sources_counts_once_and_both_are_named(home: Pat
     for _ in range(2):  # as long as it lasts
         done = run(home)
         assert done.returncode == 1
-        assert 'sources "copy" and "focus" both deliver the AWS bill of account 111' in done.stderr
+        assert 'sources "focus" and "copy" both deliver the AWS bill of account 111' in done.stderr
         assert "fix: take one of the two exports out" in done.stderr
         assert billed(home) == Decimal("3.75")
     configure(home, '[[connectors.focus]]\nsource = "copy"\nroot = "copy"\n')
