@@ -76,9 +76,7 @@ _date = click.option(
 def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
     """Run one night: extract, build, check, publish, report."""
     if demo is not None:
-        from jobs.demo_night import write_demo  # noqa: PLC0415
-
-        config_path = write_demo(demo, sys.stdout)
+        config_path = _write_demo(demo)
     with _night(config_path, "nightly") as night:
         night.extract()
         night.build_and_publish()
@@ -175,10 +173,17 @@ def sources(config_path: Path) -> None:
 @mlspend.command()
 @click.argument("folder", type=click.Path(file_okay=False))
 def demo(folder: str) -> None:
-    """Write the fictitious company, with its bills, metadata and truth, into FOLDER."""
-    from jobs.demo_night import write_demo  # noqa: PLC0415
+    """Write the fictitious company and its truth into FOLDER."""
+    config = _write_demo(folder)
+    click.echo(f"Run a night on it with: mlspend nightly --config {config}")
 
-    write_demo(folder, sys.stdout)
+
+def _write_demo(folder: str) -> Path:
+    from jobs.demo_night import write_demo  # noqa: PLC0415
+    from jobs.progress import progress_on  # noqa: PLC0415
+
+    with progress_on(sys.stderr) as progress:
+        return write_demo(folder, progress)
 
 
 @contextmanager
