@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.config import Config
+    from queries.engines.duckdb import Connection
 
 _BOARDS = {"user": "Users", "team": "Teams", "model": "Models"}
 
@@ -20,10 +21,11 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
     """Write the newest month's leaderboards and the proof line of every currency."""
     generation = newest_generation(config.state_dir)
     with open_generation(generation) as con:
+        month = _newest_month(con)
         for dimension, title in _BOARDS.items():
             columns, rows = run_named(con, "leaderboard", {"dimension": dimension})
             records = [dict(zip(columns, row, strict=True)) for row in rows]
-            write_boards(boards_of(title, records, config.report.top), out)
+            write_boards(boards_of(f"{title}, {month}", records, config.report.top), out)
         columns, rows = run_named(con, "books_proof", {})
         proof = proof_lines([dict(zip(columns, row, strict=True)) for row in rows])
     out.write("\nThe books:\n")
@@ -31,3 +33,10 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
     out.write(f"\nDatabase: {generation}\n")
     if site is not None:
         out.write(f"Site:     {site}\n")
+
+
+def _newest_month(con: Connection) -> str:
+    """Return the month that the leaderboards are about."""
+    columns, rows = run_named(con, "covered_days", {})
+    newest = dict(zip(columns, rows[0], strict=True))["newest_day"] if rows else None
+    return f"{newest:%B %Y}" if newest else "no cost yet"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _CENT = Decimal("0.01")
-_HEADS = ("", "name", "cost", "share", "before", "GPU hours")
+_HEADS = ("", "name", "cost", "share", "change", "GPU hours")
 _BAR = 12
 
 
@@ -148,22 +148,26 @@ def _write_rich(board: Board, out: TextIO) -> None:
         box=None,
         pad_edge=False,
     )
-    for head in (*_HEADS, ""):
+    for head in _HEADS:
         table.add_column(head, justify="left" if head == "name" else "right")
+    table.add_column()
     cells = _cells(board)
     for row, texts in zip(board.rows, cells, strict=False):
-        bar = "█" * _bar_length(row.cost, board)
+        bar = "█" * _bar_length(row, board)
         style = "" if row.is_person_or_thing else "dim"
-        table.add_row(*(Text(text) for text in texts), Text(bar.ljust(_BAR), "cyan"), style=style)
+        table.add_row(*(Text(text) for text in texts), Text(bar, "cyan"), style=style)
     table.add_row(*(Text(text) for text in cells[-1]), style="bold")
     console = Console(file=out)
     console.print()
     console.print(table)
 
 
-def _bar_length(cost: Decimal, board: Board) -> int:
-    most = max((row.cost for row in board.rows), default=Decimal(0))
-    return int(_BAR * cost / most) if most > 0 and cost > 0 else 0
+def _bar_length(row: BoardRow, board: Board) -> int:
+    """Return how long a member's bar is; that of the dearest is the longest."""
+    most = max((other.cost for other in board.rows if other.is_person_or_thing), default=row.cost)
+    if not row.is_person_or_thing or row.cost <= 0 or most <= 0:
+        return 0
+    return max(int(_BAR * row.cost / most), 1)
 
 
 def money(amount: Decimal) -> str:
@@ -184,7 +188,8 @@ def _share(cost: Decimal, total: Decimal) -> str:
 def _change(row: BoardRow) -> str:
     if not row.previous_cost:
         return ""
-    return f"{100 * (row.cost - row.previous_cost) / row.previous_cost:+.0f}%"
+    change = (100 * (row.cost - row.previous_cost) / abs(row.previous_cost)).quantize(Decimal(1))
+    return f"{change:+f}%" if change else "0%"
 
 
 def proof_lines(records: Sequence[Mapping[str, object]]) -> list[str]:

@@ -33,13 +33,43 @@ def test_a_board_shows_the_dearest_the_rest_and_what_is_nobodys() -> None:
     assert board.total == Decimal("1235098.000")
     assert plain_board(board) == (
         "Users, USD\n"
-        "   name                  cost   share  before  GPU hours\n"
+        "   name                  cost   share  change  GPU hours\n"
         "1  ada           1,234,567.89  100.0%    +23%          3\n"
         "   2 others             30.00    0.0%                  6\n"
         "   (idle)              500.00    0.0%                  3\n"
         "   unattributed          0.11    0.0%\n"
         "   total         1,235,098.00"
     )
+
+
+def test_a_change_is_told_by_its_direction() -> None:
+    rows = [
+        record("less", "90", previous_cost=Decimal(100)),
+        record("same", "100.001", previous_cost=Decimal(100)),
+        record("(credit)", "-150", previous_cost=Decimal(-100)),
+        record("new", "1", previous_cost=Decimal(0)),
+    ]
+    (board,) = boards_of("Users", rows, top=10)
+    changes = [line.split()[-2] for line in plain_board(board).splitlines()[2:6]]
+    assert changes[:2] == ["-10%", "0%"]
+    assert "-50%" in plain_board(board)
+
+
+def test_a_terminal_gets_bars_and_a_pipe_does_not() -> None:
+    board = boards_of("Users", [record("ada", "2"), record("bob", "1")], top=10)
+    terminal, pipe = Terminal(), io.StringIO()
+    write_boards(board, terminal)
+    write_boards(board, pipe)
+    assert "████████████" in terminal.getvalue()
+    assert "█" not in pipe.getvalue()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def test_currencies_have_boards_of_their_own() -> None:
