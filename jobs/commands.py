@@ -56,9 +56,10 @@ _config = click.option(
     show_default=True,
     help="The config file; config.example.toml shows every key.",
 )
+_DAY = click.DateTime(["%Y-%m-%d"])
 _date = click.option(
     "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=_DAY,
     help="The day the report is filed under; by default today, UTC.",
 )
 
@@ -158,6 +159,22 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
         raise click.UsageError("give either a query or --named; --list names the cookbook")
     text = sys.stdin.read() if query == "-" else query
     sys.exit(ask(_state_dir(config_path), text, named, params, style or "table"))
+
+
+@mlspend.command()
+@_config
+@click.argument("what", metavar="DIMENSION=MEMBER")
+@click.option("--from", "first", type=_DAY, help="First day; by default the first there is.")
+@click.option("--to", "last", type=_DAY, help="Last day, inclusive; by default the newest.")
+def explain(config_path: Path, what: str, first: datetime | None, last: datetime | None) -> None:
+    """Show what a figure is made of, down to the raw files.
+
+    DIMENSION is user, team, project, service or run: team=vision, run=..., user='(idle)'.
+    """
+    from jobs.explaining import print_explanation  # noqa: PLC0415
+
+    days = (first.date() if first else None, last.date() if last else None)
+    print_explanation(_state_dir(config_path), what, days, sys.stdout)
 
 
 @mlspend.command()
