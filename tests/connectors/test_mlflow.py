@@ -224,7 +224,11 @@ def test_pages_are_walked_to_the_end(store: Store, nights: Nights, mlflow: Mlflo
     assert len({row["run_id"] for row in nights.raw("runs")}) == count
 
 
-def test_mlflow_may_write_while_its_runs_are_read(store: Store, mlflow: Mlflow) -> None:
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_mlflow_may_write_while_its_runs_are_read(
+    store: Store, mlflow: Mlflow, journal: str
+) -> None:
+    store.connection.execute(f"pragma journal_mode = {journal}")
     store.connection.execute("begin")
     for number in range(PAGE + 10):
         store.run(f"r{number:05}", NOW - 2 * HOUR, NOW - HOUR)

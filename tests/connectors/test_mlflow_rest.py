@@ -168,7 +168,7 @@ def test_the_server_says_how_long_to_wait(line: Line, tmp_path: Path) -> None:
     line.faults = ["429"]
     line.headers = {"retry-after": "2"}
     extract(Mlflow(line.uri), tmp_path)
-    assert 2.0 <= line.seen[1][0] - line.seen[0][0] < 2.5
+    assert line.seen[1][0] - line.seen[0][0] >= 2.0
 
 
 def test_the_server_may_say_until_when_to_wait(line: Line, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_server_may_say_until_when_to_wait(line: Line, tmp_path: Path) -> No
     until = datetime.now(UTC) + timedelta(seconds=3)
     line.headers = {"retry-after": format_datetime(until, usegmt=True)}
     extract(Mlflow(line.uri), tmp_path)
-    assert 1.5 <= line.seen[1][0] - line.seen[0][0] < 3.5
+    assert line.seen[1][0] - line.seen[0][0] >= 1.5
 
 
 def test_a_server_that_stays_busy_is_given_up(line: Line, tmp_path: Path) -> None:

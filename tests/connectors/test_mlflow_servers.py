@@ -8,6 +8,7 @@ and a week later, when all runs of the month are read again.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pytest
 
 from connectors.base import SourceError
 from connectors.mlflow import Mlflow
-from tests.connectors.mlflow_nights import HOUR, Nights
+from tests.connectors.mlflow_nights import HOUR, Nights, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,16 +58,15 @@ class Story:
 
 def readable(nights: Nights, names: dict[str, str]) -> Rows:
     """Return the staged rows, with the names of runs for their ids and keys."""
-    keys = {row["run_key"]: names[row["native_id"]] for row in nights.rows("runs")}
-    rows: Rows = {}
+    with closing(nights.stage()) as con:
+        rows = {table: rows_of(con, f"select * from staging.{table}") for table in TABLES}
+    keys = {row["run_key"]: names[row["native_id"]] for row in rows["runs"]}
     for table in TABLES:
-        rows[table] = []
-        for row in nights.rows(table):
+        for row in rows[table]:
             row["run_key"] = keys[row["run_key"]]
             for column in ("native_id", "parent_native_id"):
                 if row.get(column):
                     row[column] = names[row[column]]
-            rows[table].append(row)
         rows[table].sort(key=repr)
     return rows
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.cache import venv_from_lock
-from tests.servers.postgres import postgres_server
 from tests.servers.process import free_port, running
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.servers.postgres import PostgresServer
 
-__all__ = ["MlflowServer", "mlflow_on_postgres", "mlflow_on_sqlite", "postgres_server"]
+pytest_plugins = ["tests.servers.postgres"]
 
 _HERE = Path(__file__).parent
 _QUIET = {
