@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from plotly.io import to_json  # type: ignore[import-untyped]  # plotly has no types
 
-from reports.figures import exact, member_name
+from reports.figures import digits, member_name, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,31 +68,36 @@ class Series:
 
 def stacked_days(series: Sequence[Series], currency: str, days: Range, *, summary: str) -> Chart:
     """Return stacked bars, one stack a day of `days`; the first series stands at the foot."""
-    dates = sorted({when for one in series for when in one.amounts})
+    hover = f"%{{customdata}} {text(currency)}<extra>%{{fullData.name}}</extra>"
+    dates = [
+        days.from_date + DAY * place for place in range((days.to_date - days.from_date).days + 1)
+    ]
     colours = iter(SERIES * (len(series) // len(SERIES) + 1))
     traces = []
     for one in series:
-        present = [when for when in dates if one.amounts.get(when)]
+        amounts = [one.amounts.get(when) or None for when in dates]
         traces.append(
             {
                 "type": "bar",
                 "name": text(one.name),
-                "x": [when.isoformat() for when in present],
-                "y": [round(float(one.amounts[when]), 2) for when in present],
-                "customdata": [exact(one.amounts[when], currency) for when in present],
-                "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
+                "x0": days.from_date.isoformat(),
+                "dx": DAY // timedelta(milliseconds=1),
+                "y": [None if cost is None else round(float(cost), 2) for cost in amounts],
+                "customdata": ["" if cost is None else digits(cost, currency) for cost in amounts],
+                "hovertemplate": hover,
                 "marker": {"color": COLOURS.get(one.member) or next(colours)},
             }
         )
     layout = _layout(currency)
-    names = [member_name(one.name) for one in series]  # as text, for the page's table of numbers
+    # As text, for the page's table of numbers:
+    spoken = {"names": [member_name(one.name) for one in series], "currency": visible(currency)}
     layout["xaxis"] = {"type": "date", "hoverformat": "%a %d %b %Y", "automargin": True}
     layout["xaxis"]["showgrid"] = False
     layout["xaxis"]["range"] = [f"{days.from_date - DAY}T12:00", f"{days.to_date}T12:00"]
     layout["barmode"] = "relative"
     layout["hovermode"] = "x unified"
     return Chart(
-        json=script_json({"data": traces, "layout": layout, "names": names}),
+        json=script_json({"data": traces, "layout": layout, **spoken}),
         summary=summary,
         height=320,
     )

@@ -53,9 +53,14 @@ def money(amount: Decimal, currency: str) -> str:
 
 def exact(amount: Decimal, currency: str) -> str:
     """Return an amount with every digit it has, and its currency: `1,204.184502 USD`."""
+    return f"{digits(amount, currency)} {currency}"
+
+
+def digits(amount: Decimal, currency: str) -> str:
+    """Return an amount with every digit it has: `1,204.184502`."""
     whole, _, part = f"{abs(amount):,f}".partition(".")
     part = part.rstrip("0").ljust(PLACES.get(currency, 2), "0")
-    return _signed(amount, f"{whole}.{part}" if part else whole) + f" {currency}"
+    return _signed(amount, f"{whole}.{part}" if part else whole)
 
 
 def whole_money(amount: Decimal, currency: str) -> str:

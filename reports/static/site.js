@@ -48,8 +48,9 @@
   function fillNumbers(details) {
     const box = details.querySelector(".scroll");
     if (box.firstChild) return;
-    const { data, names } = JSON.parse(details.parentElement.querySelector("script").textContent);
-    const days = [...new Set(data.flatMap((trace) => trace.x))].sort();
+    const { data, names, currency } = JSON.parse(details.parentElement.querySelector("script").textContent);
+    const start = Date.parse(data[0].x0);
+    const days = data[0].y.map((_, place) => new Date(start + place * data[0].dx).toISOString().slice(0, 10));
     const table = document.createElement("table");
     const add = (row, tag, text, scope) => {
       const cell = row.appendChild(document.createElement(tag));
@@ -59,13 +60,13 @@
     table.createCaption().textContent = box.getAttribute("aria-label");
     table.caption.className = "unseen";
     const head = table.createTHead().insertRow();
-    for (const title of ["Day", ...names]) add(head, "th", title, "col");
+    for (const title of ["Day", ...names.map((name) => `${name}, ${currency}`)]) add(head, "th", title, "col");
     const body = table.createTBody();
-    for (const day of days) {
+    days.forEach((day, place) => {
       const row = body.insertRow();
       add(row, "th", day, "row");
-      for (const trace of data) add(row, "td", trace.customdata[trace.x.indexOf(day)] ?? "–");
-    }
+      for (const trace of data) add(row, "td", trace.customdata[place] || "–");
+    });
     box.append(table);
   }
 

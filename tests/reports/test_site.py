@@ -191,7 +191,12 @@ def test_a_range_or_a_currency_that_is_not_chosen_is_not_shown(site: Path) -> No
 def test_the_first_page_says_in_half_a_minute_what_matters(site: Path) -> None:
     text = " ".join(read_page(site / "index.html").all("main")[0].text.split())
 
-    for said in ("Idle 29%", "Unattributed 1.7%", "on which model", "gpu_hours is stale"):
+    for said in (
+        "Idle 29%",
+        "Unattributed 1.7%",
+        "on which model",
+        "tables is stale: prometheus gpu_hours",
+    ):
         assert said in text
 
 

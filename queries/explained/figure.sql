@@ -1,0 +1,19 @@
+-- The published figure that is being explained.
+--
+-- grain: one row
+-- param: dimension = 'user'           -- user, team, project, model, dataset or service
+-- param: member = ''                  -- the one to be explained
+-- param: from_date = null             -- first day
+-- param: to_date = null               -- last day, inclusive
+-- param: billing_currency = ''        -- currencies are never added
+-- param: measure = 'effective_cost'   -- effective_cost or billed_cost
+
+select
+    sum(case $measure when 'billed_cost' then billed_cost else effective_cost end) as cost,
+    count(*) as row_count
+from published.marts.spend_daily
+where
+    dimension = $dimension
+    and member = $member
+    and billing_currency = $billing_currency
+    and charge_date between cast($from_date as date) and cast($to_date as date)

@@ -1,0 +1,322 @@
+"""Walk a figure back to the bill: figure -> rules -> runs -> resources -> bill lines.
+
+Every level must add up to the one above, exactly, and each node carries the difference. Nothing
+here trusts the marts: the figure is read from the published generation, everything below it from
+the postings and the bill lines in the lake, found by the same rules again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+from queries import ModelError
+from queries.answers import visible
+from queries.engines.duckdb import connect, create_macros, create_seeds, literal
+from queries.lake import StoredTable
+from queries.ledgers import create_ledgers
+from queries.named import parse_query
+from queries.warehouse import SCHEMAS, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from queries.build import BuildInput
+    from queries.engines.duckdb import Connection
+    from queries.named import Value
+
+Measure = Literal["effective_cost", "billed_cost"]
+Rows = list[dict[str, Any]]
+
+ZERO = Decimal(0)
+KEY = (
+    *("charge_date", "source", "billing_period", "billing_currency", "sub_account_id"),
+    *("service_name", "region_id", "resource_id", "x_line_class", "x_from_region", "x_to_region"),
+    *("tag_user", "tag_team", "tag_project"),
+)
+"""What a posting and the bill lines it was cut from have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The figure to explain."""
+
+    dimension: str
+    member: str
+    from_date: date
+    to_date: date
+    """Inclusive."""
+    billing_currency: str
+    measure: Measure = "effective_cost"
+    top: int = 5
+    """Children shown of each node; the rest is summed in one."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A cost, and what it is made of."""
+
+    label: str
+    cost: Decimal
+    """Of the member that is being explained."""
+    whole: Decimal | None = None
+    """What the children add up to, where the cost is only a part of it."""
+    children: list[Node] = field(default_factory=list)
+    kind: str = ""
+    """What the children are: rule, run, resource, bill line."""
+    count: int = 0
+    """Children there are, shown or not."""
+
+    @property
+    def difference(self) -> Decimal:
+        """By how much the children miss: 0, or the explanation is wrong."""
+        if not self.children:
+            return ZERO
+        wanted = self.cost if self.whole is None else self.whole
+        return wanted - sum((child.cost for child in self.children), ZERO)
+
+    def closes(self) -> bool:
+        """Tell whether this node and all below it add up exactly."""
+        return not self.difference and all(child.closes() for child in self.children)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the tree with amounts as text, every digit kept."""
+        row: dict[str, object] = {"label": self.label, "cost": f"{self.cost:f}"}
+        if self.whole is not None:
+            row["of"] = f"{self.whole:f}"
+        if self.children:
+            row["difference"] = f"{self.difference:f}"
+            row["children"] = [child.as_json() for child in self.children]
+        return row
+
+
+def open_books(given: BuildInput, generation: Path) -> Connection:
+    """Return a database that shows the generation beside the lake it was made from.
+
+    `given` is what the night that built it was given; names of people and shares of models are
+    computed from it again.
+
+    Raises: ModelError where nothing has been built yet.
+    """
+    if given.previous is None:
+        raise ModelError(
+            "there is nothing to explain yet",
+            where=str(generation),
+            fix="run `mlspend nightly` once",
+        )
+    con = connect(given.limits)
+    for schema in SCHEMAS:
+        con.execute(f"create schema if not exists {schema}")
+    create_macros(con, given.settings.tag_keys)
+    create_seeds(con)
+    create_ledgers(con, given.totals, given.landed, given.tables)
+    manifest = given.previous
+    warehouse = Warehouse(con, given.models, given.settings.params, given.lake, manifest)
+    warehouse.create_raw(given.tables, given.landed)
+    warehouse.show_staged(None)
+    warehouse.build_metadata()
+    scan = manifest.stored.get("attribution.postings", StoredTable()).scan(given.lake)
+    if scan is None:
+        raise ModelError(
+            "no posting is in the lake", where=str(given.lake), fix="run `mlspend nightly` again"
+        )
+    con.execute(f"create view attribution.postings as {scan}")
+    for model in warehouse.late_models:
+        if model.name == "attribution.user_days":
+            warehouse.build_whole(model)
+    con.execute(f"attach {literal(str(generation))} as published (read_only)")
+    return con
+
+
+def explain(con: Connection, question: Question) -> Node:
+    """Return the tree of a figure.
+
+    `con` shows attribution.postings, .user_days and .run_members, staging.cost_lines and the
+    generation as `published`.
+
+    Raises: ModelError where the member has no cost in those days.
+    """
+    params = {
+        "dimension": question.dimension,
+        "member": question.member,
+        "from_date": question.from_date.isoformat(),
+        "to_date": question.to_date.isoformat(),
+        "billing_currency": question.billing_currency,
+    }
+    (figure,) = _ask(con, "figure", {**params, "measure": question.measure})
+    if not figure["row_count"]:
+        raise ModelError(
+            f'{question.dimension} "{question.member}" has no cost in {question.billing_currency} '
+            f"from {question.from_date} to {question.to_date}",
+            where="marts.spend_daily",
+            fix=f"`mlspend sql --named leaderboard --param dimension={question.dimension}` "
+            "names those who have",
+        )
+    parts = _ask(con, "parts", params)
+    label = (
+        f"{question.dimension} {visible(question.member)}, {question.from_date} to "
+        f"{question.to_date}, {question.measure}, {question.billing_currency}"
+    )
+    tree = _Tree(con, question)
+    root = tree.grow(Node(label, figure["cost"]), parts)
+    tree.add_lines()
+    return root
+
+
+class _Tree:
+    """Grows the levels between the figure and the bill lines."""
+
+    def __init__(self, con: Connection, question: Question) -> None:
+        self.con, self.question = con, question
+        self.resources: list[tuple[Node, Rows]] = []
+
+    def grow(self, root: Node, parts: Rows) -> Node:
+        """Hang rules, runs and resources under the figure."""
+        root.kind = "rule"
+        for rule, of_rule in self.split(root, parts, _rule, self._cost):
+            rule.kind = "run"
+            for run, of_run in self.split(rule, of_rule, _run, self._cost):
+                whole = self._whole(of_run)
+                run.whole = None if whole == run.cost else whole
+                run.kind = "resource"
+                self.resources += self.split(run, of_run, _resource, self._whole)
+        return root
+
+    def split(
+        self,
+        parent: Node,
+        rows: Rows,
+        label: Callable[[Mapping[str, Any]], str],
+        cost: Callable[[Iterable[Mapping[str, Any]]], Decimal],
+    ) -> list[tuple[Node, Rows]]:
+        """Group rows by label under `parent`, dearest first; return the groups that are shown."""
+        groups: dict[str, Rows] = {}
+        for row in rows:
+            groups.setdefault(label(row), []).append(row)
+        ordered = sorted(groups.items(), key=lambda entry: (-cost(entry[1]), entry[0]))
+        shown, rest = ordered[: self.question.top], ordered[self.question.top :]
+        nodes = [(Node(text, cost(of_text)), of_text) for text, of_text in shown]
+        parent.children = [node for node, _ in nodes]
+        parent.count = len(ordered)
+        if rest:
+            amount = sum((cost(of_text) for _, of_text in rest), ZERO)
+            parent.children.append(Node(f"{len(rest)} more", amount))
+        return nodes
+
+    def add_lines(self) -> None:
+        """Hang the bill lines under every resource that is shown."""
+        if not self.resources:
+            return
+        columns = ", ".join(KEY)
+        self.con.execute(
+            f"create or replace temp table behind as "
+            f"select cast(null as bigint) as node_no, {columns} from attribution.postings limit 0"
+        )
+        marks = ", ".join("?" for _ in ("node_no", *KEY))
+        keys = [
+            (number, *key)
+            for number, (_, rows) in enumerate(self.resources)
+            for key in dict.fromkeys(tuple(row[column] for column in KEY) for row in rows)
+        ]
+        self.con.executemany(f"insert into behind values ({marks})", keys)
+        measure: dict[str, Value] = {"measure": self.question.measure}
+        wholes = {row["node_no"]: row["cost"] for row in _ask(self.con, "whole", measure)}
+        lines: dict[int, Rows] = {}
+        for row in _ask(self.con, "lines", measure):
+            lines.setdefault(row["node_no"], []).append(row)
+        for number, (node, _) in enumerate(self.resources):
+            if number in lines:
+                self._hang(node, wholes[number], lines[number])
+            else:
+                node.label += " (what the machines of a cluster have in common)"
+
+    def _hang(self, node: Node, whole: Decimal, lines: Rows) -> None:
+        node.whole = None if whole == node.cost else whole
+        node.kind = "bill line"
+        self.split(node, lines, _line, lambda rows: sum((row["cost"] for row in rows), ZERO))
+        node.count = sum(row["line_count"] for row in lines)
+
+    def _cost(self, rows: Iterable[Mapping[str, Any]]) -> Decimal:
+        return sum((row[self.question.measure] or ZERO for row in rows), ZERO)
+
+    def _whole(self, rows: Iterable[Mapping[str, Any]]) -> Decimal:
+        return sum((row[f"whole_{self.question.measure}"] for row in rows), ZERO)
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    return f"{row['cost_kind']}: owner by {visible(str(row['rule']))}, cut by {row['method']}"
+
+
+def _run(row: Mapping[str, Any]) -> str:
+    if row["run_id"] is None:
+        return f"pod {visible(row['pod_id'])}" if row["pod_id"] else "no run"
+    share = row["share_to"] - row["share_from"]
+    text = f"run {visible(row['run_id'])}"
+    return text if share == 1 else f"{text}, {share:.4%} of it"
+
+
+def _resource(row: Mapping[str, Any]) -> str:
+    parts = (
+        row["resource_id"] or "no resource",
+        row["service_name"] or "",
+        row["x_line_class"] or "",
+    )
+    return visible(", ".join(part for part in parts if part))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    said = row["charge_description"] or row["sku_meter"] or "no description"
+    days = str(row["first_day"])
+    if row["last_day"] != row["first_day"]:
+        days = f"{days} to {row['last_day']}"
+    count = row["line_count"]
+    return f"{visible(said)} ({count} {'line' if count == 1 else 'lines'}, {days})"
+
+
+def _ask(con: Connection, query: str, params: Mapping[str, Value]) -> Rows:
+    path = files("queries").joinpath("explained", f"{query}.sql")
+    parsed = parse_query(query, path.read_text(encoding="utf-8"))
+    cursor = con.execute(parsed.sql, parsed.bind(params))
+    columns = [column[0] for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def as_text(root: Node) -> str:
+    """Return the tree as lines of text; every node with children says whether they add up."""
+    lines: list[str] = []
+    _write(root, lines, "", "")
+    return "\n".join(lines) + "\n"
+
+
+def _write(node: Node, lines: list[str], first: str, later: str) -> None:
+    lines.append(f"{first}{_amount(node.cost)}  {node.label}{_check(node)}")
+    for place, child in enumerate(node.children):
+        is_last = place == len(node.children) - 1
+        _write(
+            child,
+            lines,
+            later + ("└─ " if is_last else "├─ "),
+            later + ("   " if is_last else "│  "),
+        )
+
+
+def _check(node: Node) -> str:
+    if not node.children:
+        return ""
+    things = f"{node.count} {node.kind}{'' if node.count == 1 else 's'}"
+    of = "" if node.whole is None else f"part of {_amount(node.whole)} "
+    if node.difference:
+        return f"  [{of}≠ {things}: DIFFERENCE {node.difference:f}]"
+    return f"  [{of}= {things}, difference 0]"
+
+
+def _amount(cost: Decimal) -> str:
+    whole, _, places = f"{cost:,f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+__all__ = ["Measure", "Node", "Question", "as_text", "explain", "open_books"]
