@@ -166,15 +166,24 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
 @click.argument("what", metavar="DIMENSION=MEMBER")
 @click.option("--from", "first", type=_DAY, help="First day; by default the first there is.")
 @click.option("--to", "last", type=_DAY, help="Last day, inclusive; by default the newest.")
-def explain(config_path: Path, what: str, first: datetime | None, last: datetime | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The tree as JSON, every digit kept.")
+def explain(
+    config_path: Path,
+    what: str,
+    first: datetime | None,
+    last: datetime | None,
+    *,
+    as_json: bool,
+) -> None:
     """Show what a figure is made of, down to the raw files.
 
-    DIMENSION is user, team, project, service or run: team=vision, run=..., user='(idle)'.
+    DIMENSION is user, team, project, model, dataset or service: team=vision, user='(idle)'.
     """
+    from jobs.config import read_config  # noqa: PLC0415
     from jobs.explaining import print_explanation  # noqa: PLC0415
 
     days = (first.date() if first else None, last.date() if last else None)
-    print_explanation(_state_dir(config_path), what, days, sys.stdout)
+    print_explanation(read_config(config_path), what, days, sys.stdout, as_json=as_json)
 
 
 @mlspend.command()

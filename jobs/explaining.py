@@ -1,29 +1,36 @@
-"""`mlspend explain`: a figure, the rules that made it, and the raw files it rests on."""
+"""`mlspend explain`: a figure, the rules, runs and bill lines it is made of, and the raw files."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import json
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from jobs.inputs import build_input, superseding_tables
 from jobs.journal import Journal
+from jobs.progress import NoProgress
+from jobs.raw_store import RawStore
 from queries.answers import TableAnswer
-from queries.explain import explain
+from queries.explanation import Question, as_text, explain, figures_of, open_books
 from queries.generation import newest_generation
-from queries.read import open_generation
-from reports.terminal import exact
+from queries.totals import raw_totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
-    from pathlib import Path
 
-_SHOWN = ("service_name", "line_class", "cost_kind", "method", "rule", "effective_cost")
+    from jobs.config import Config
+    from jobs.ledger import Entry
 
 
 def print_explanation(
-    state_dir: Path, what: str, days: tuple[date | None, date | None], out: TextIO
+    config: Config,
+    what: str,
+    days: tuple[date | None, date | None],
+    out: TextIO,
+    *,
+    as_json: bool,
 ) -> None:
     """Explain `<dimension>=<member>`, currency by currency.
 
@@ -32,34 +39,42 @@ def print_explanation(
     dimension, sign, member = what.partition("=")
     if not sign:
         raise click.UsageError(f'"{what}" is not DIMENSION=MEMBER, such as team=vision')
-    with open_generation(newest_generation(state_dir)) as con:
-        parts = explain(con, dimension, member, days)
-    for currency in sorted({str(part["billing_currency"]) for part in parts}):
-        own = [part for part in parts if part["billing_currency"] == currency]
-        total = sum((Decimal(str(part["effective_cost"])) for part in own), Decimal(0))
-        out.write(f"{dimension} {member} cost {exact(total)} {currency}, made of\n\n")
-        TableAnswer(out).write(_SHOWN, [[part[column] for column in _SHOWN] for part in own])
-        out.write("\n")
-    bills = {(str(part["source"]), str(part["billing_period"])[:7]) for part in parts}
+    generation = newest_generation(config.state_dir)
+    with Journal(config.state_dir / "journal.sqlite") as journal:
+        store = RawStore(config.state_dir, journal, raw_totals, NoProgress())
+        names = {source.name for source in config.sources}
+        counted = store.counted(names, superseding_tables())
+        con = open_books(build_input(config, store, counted), generation)
+        try:
+            figures = figures_of(con, dimension, member, days)
+            trees = [
+                explain(
+                    con,
+                    Question(dimension, member, one.from_date, one.to_date, one.billing_currency),
+                )
+                for one in figures
+            ]
+        finally:
+            con.close()
+        files = _files_of(journal, counted, {bill for one in figures for bill in one.bills})
+    if as_json:
+        found = {"figures": [tree.as_json() for tree in trees], "files": files}
+        out.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        return
+    out.writelines(as_text(tree) + "\n" for tree in trees)
     out.write("from these bills, as delivered\n\n")
-    TableAnswer(out).write(
-        ("source", "bill", "landed", "file", "below raw/"), _files_of(state_dir, bills)
-    )
+    TableAnswer(out).write(("source", "bill", "landed", "file", "below raw/"), files)
 
 
-def _files_of(state_dir: Path, bills: Collection[tuple[str, str]]) -> Sequence[Sequence[str]]:
+def _files_of(
+    journal: Journal, counted: Sequence[Entry], bills: Collection[tuple[str, str]]
+) -> list[list[str]]:
     """Return the files of the deliveries in force that bill these invoices."""
-    with Journal(state_dir / "journal.sqlite") as journal:
-        totals = journal.totals()
-        newest = {
-            entry.unit_key: entry
-            for entry in sorted(journal.deliveries(), key=lambda entry: entry.order)
-            if entry.state == "landed"
-        }
-    rows = []
-    for entry in newest.values():
+    totals = journal.totals()
+    rows: list[list[str]] = []
+    for entry in counted:
         billed = {(entry.source, total.billing_period) for total in totals.get(entry.id, ())}
         for source, period in sorted(billed & set(bills)):
             landed = f"{entry.landed_at:%Y-%m-%d %H:%M}"
-            rows += [(source, period, landed, file.name, file.path) for file in entry.files]
+            rows += [[source, period, landed, file.name, str(file.path)] for file in entry.files]
     return sorted(rows)

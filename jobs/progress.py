@@ -27,6 +27,16 @@ class Progress(Protocol):
         ...
 
 
+class NoProgress:
+    """Silence, for commands whose answer is all that is wanted."""
+
+    def say(self, text: str) -> None:
+        """Tell nobody."""
+
+    def transfer(self, label: str, done: int, total: int | None) -> None:
+        """Tell nobody."""
+
+
 class PlainProgress:
     """Lines; a transfer speaks up every ten seconds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -263,15 +264,15 @@ def test_a_question_is_answered_as_table_csv_and_json(lived_in: Path) -> None:
 
 def test_a_figure_is_explained_down_to_the_raw_file(lived_in: Path) -> None:
     told = run(lived_in, "explain", "team=vision").stdout
-    assert "team vision cost 3.75 USD, made of" in told
+    assert "team vision, 2026-10-01 to 2026-10-02, effective_cost, USD" in told
+    assert "3.75" in told
     (raw,) = (lived_in / "state" / "raw").rglob("*.csv")
     assert raw.name[:20] in told
-    assert (
-        "team vision cost 2.50 USD"
-        in run(
-            lived_in, "explain", "team=vision", "--from", "2026-10-02", "--to", "2026-10-02"
-        ).stdout
-    )
+    day = "2026-10-02"
+    one_day = run(lived_in, "explain", "team=vision", "--from", day, "--to", day, "--json").stdout
+    tree = json.loads(one_day)["figures"][0]
+    assert tree["cost"] == "2.500000000000"
+    assert tree["difference"] == "0.000000000000"
     unknown = run(lived_in, "explain", "team=visoin")
     assert unknown.returncode == 1
     assert 'did you mean "vision"?' in unknown.stderr
