@@ -6,7 +6,8 @@ the next nights as long as it may still change. Saved answers lie as
     <root>/<UTC day>/<query>.json      or .json.gz
 
 and hold what `query_range` answered, as it came, for the hours that end at 01:00 to 24:00; the
-queries are those of `promql.py`, each has its file, and an answer may be empty.
+queries are those of `promql.py`. An answer without series need not be saved, but for those of
+`pod_running` and `node_up`, without which a day would look idle.
 VictoriaMetrics and Thanos speak the same API.
 
 A day without any sample is not delivered: telemetry that a server has lost does not replace what
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"label_[a-zA-Z0-9_]+")
+_NEEDED = ("pod_running", "node_up")
 _OWNERS = ("owner_run", "owner_user", "owner_team", "owner_project", "owner_model")
 
 
@@ -245,6 +247,9 @@ class Prometheus:
 
     def _saved_day(self, of_day: Path, known: Known) -> Iterator[Delivery]:
         paths = _files_of(of_day)
+        if not paths:
+            _log.info("prometheus: no answers of %s", of_day.name)
+            return
         digest = hashlib.sha256(repr((self.cluster, self.scrape_seconds, self._owners)).encode())
         for query, path in paths.items():
             digest.update(f"{query} {_digest_of_file(path)} ".encode())
@@ -289,39 +294,40 @@ class Prometheus:
 
 
 def _files_of(of_day: Path) -> Mapping[str, Path]:
-    """Return the file of each query, in the order of the queries.
+    """Return the file of each query that has one, in the order of the queries.
 
-    Raises: SourceError for a day that is not one, and for queries without a file, or with two.
+    Raises: SourceError for a day that is not one, and for files that are too many or too few.
     """
-    wrong = []
-    try:
-        date.fromisoformat(of_day.name)
-    except ValueError:
-        wrong.append("there is no such day")
+    wrong = [] if _is_date(of_day.name) else ["there is no such day"]
     paths: dict[str, Path] = {}
-    others = []
     for path in sorted(of_day.iterdir()):
         query = path.name.removesuffix(".gz").removesuffix(".json")
-        if path.suffix not in (".json", ".gz") or not path.is_file():
+        if not path.name.endswith((".json", ".json.gz")):
             continue
         if query not in QUERIES:
-            others.append(query)
+            near = get_close_matches(query, QUERIES, n=1)
+            wrong.append(f"{path.name} is no query's" + (f"; is it {near[0]}?" if near else ""))
         elif query in paths:
             wrong.append(f"{query} is there twice")
-        paths[query] = path
-    for query in QUERIES:
-        if query not in paths:
-            near = get_close_matches(query, others, n=1)
-            wrong.append(
-                f"{query} is missing" + (f"; is it {paths[near[0]].name}?" if near else "")
-            )
+        else:
+            paths[query] = path
+    if paths:
+        wrong += [f"{query} is missing" for query in _NEEDED if query not in paths]
     if wrong:
         raise SourceError(
             f"the answers of {of_day.name} cannot be read as a day: {', '.join(wrong)}",
             where=str(of_day),
-            fix="save every answer of a UTC day, empty ones too, once, as <query>.json or .json.gz",
+            fix="save the answers of a UTC day, once each, as <query>.json or <query>.json.gz",
         )
-    return {query: paths[query] for query in QUERIES}
+    return {query: paths[query] for query in QUERIES if query in paths}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _digest_of_file(path: Path) -> str:

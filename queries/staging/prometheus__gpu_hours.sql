@@ -118,11 +118,14 @@ select
     gpu_instance_id,
     namespace,
     pod,
-    sum(activity * weight) / sum(weight) filter (where activity is not null) as activity,
+    -- rounded, because sums of doubles differ in their last bits with the order
+    round(sum(activity * weight) / sum(weight) filter (where activity is not null), 9) as activity,
     max(activity_max) as activity_max,
-    sum(memory_mib * weight) / sum(weight) filter (where memory_mib is not null) / 1024
-        as memory_used_gib,
-    sum(power_watts * weight) / sum(weight) filter (where power_watts is not null) as power_watts,
+    round(
+        sum(memory_mib * weight) / sum(weight) filter (where memory_mib is not null) / 1024, 9
+    ) as memory_used_gib,
+    round(sum(power_watts * weight) / sum(weight) filter (where power_watts is not null), 9)
+        as power_watts,
     least(sum(seen_seconds) / 3600, 1.0) as sample_share
 from held
 group by charge_hour, cluster, gpu_uuid, gpu_instance_id, namespace, pod
