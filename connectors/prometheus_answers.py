@@ -69,7 +69,7 @@ def frame_of(
             },
             schema={"number": pl.UInt32(), "at": pl.Float64(), "value": pl.String()},
         )
-        labels = {label for one in found for label in one["metric"]}
+        labels = {label for one in found for label in one["metric"].keys()}  # noqa: SIM118 - a mapping
         names = [*COLUMNS.items(), *((label, column) for column, label in owners.items())]
         columns = {
             column: [one["metric"].get(label) or None for one in found]

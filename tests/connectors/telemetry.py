@@ -120,13 +120,13 @@ class Ledger:
     """Remembers what has been delivered, as the journal does."""
 
     seen: dict[tuple[str, str], str] = field(default_factory=dict)
-    newest: str | None = None
+    cursors: dict[str, str | None] = field(default_factory=dict)
 
     def has(self, table: str, unit: str, version: str) -> bool:
         return self.seen.get((table, unit)) == version
 
     def cursor(self, table: str) -> str | None:
-        return self.newest if table else None
+        return self.cursors.get(table)
 
     def take(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Take deliveries one by one, so that those before an error stay."""
@@ -134,7 +134,7 @@ class Ledger:
         for row in deliveries:
             taken.append(row)
             self.seen[row.table, row.unit] = row.version
-            self.newest = row.cursor
+            self.cursors[row.table] = row.cursor
         return taken
 
 
