@@ -6,6 +6,7 @@ Every mistake in a file is listed at once. The file itself is delivered as it st
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 20
 """Mistakes listed of one file; the rest are counted."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(slots=True)
@@ -26,11 +28,13 @@ class Mistakes:
     """What is wrong with one file."""
 
     path: Path
+    unit: str = "line"
+    """What the numbers count: rows, where a file has no lines."""
     found: list[str] = field(default_factory=list)
 
     def add(self, line: int, what: str) -> None:
         """Note a mistake on a line; line 1 is the header."""
-        self.found.append(f"line {line}: {what}")
+        self.found.append(f"{self.unit} {line}: {what}")
 
     def refuse(self, fix: str) -> None:
         """Raise what was found, if anything was.
@@ -60,14 +64,12 @@ def read_rows(
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            _check_header(path, reader.fieldnames or [], required, optional)
+            check_header(path, reader.fieldnames or [], required, optional)
             for row in reader:
                 if None in row or None in row.values():
                     mistakes.add(reader.line_num, "has another number of fields than the header")
                     continue
-                for column in required:
-                    if not row[column].strip():
-                        mistakes.add(reader.line_num, f"{column} is empty")
+                check_texts(row, required, reader.line_num, mistakes)
                 yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(
@@ -77,10 +79,28 @@ def read_rows(
         ) from error
 
 
-def _check_header(
+def check_texts(
+    row: Mapping[str, str], required: Sequence[str], line: int, mistakes: Mistakes
+) -> None:
+    """Note what is empty and must not be, and names that spaces or odd signs would set apart."""
+    for column, text in row.items():
+        if column in required and not text.strip():
+            mistakes.add(line, f"{column} is empty")
+        elif text != text.strip():
+            mistakes.add(line, f"{column} {text!r} begins or ends with a space")
+        elif not text.isprintable():
+            mistakes.add(line, f"{column} {text!r} holds signs that cannot be seen")
+
+
+def check_header(
     path: Path, header: Sequence[str], required: Sequence[str], optional: Sequence[str]
 ) -> None:
+    """Refuse a header that lacks a column, or has one twice or unknown.
+
+    Raises: SourceError
+    """
     wrong = [f"the column {column} is missing" for column in required if column not in header]
+    wrong += [f"the column {name} is there twice" for name in twice_in(header)]
     known = [*required, *optional]
     for column in header:
         if column not in known:
@@ -92,6 +112,11 @@ def _check_header(
         for what in wrong:
             mistakes.add(1, what)
         mistakes.refuse(f"the columns are {', '.join(known)}")
+
+
+def twice_in(names: Sequence[str]) -> list[str]:
+    """Return what is there more than once, each once, in order."""
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def check_span(row: Mapping[str, str], line: int, mistakes: Mistakes) -> tuple[date, date]:
@@ -106,8 +131,15 @@ def check_span(row: Mapping[str, str], line: int, mistakes: Mistakes) -> tuple[d
 def _date(text: str, otherwise: date, line: int, mistakes: Mistakes) -> date:
     if not text.strip():
         return otherwise
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
+    day = day_of(text)
+    if day is None:
         mistakes.add(line, f"{text!r} is not a date like 2026-10-03")
-        return otherwise
+    return day or otherwise
+
+
+def day_of(text: str) -> date | None:
+    """Read a day, as 2026-10-03 and in no other way; none where it is not one."""
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

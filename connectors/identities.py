@@ -12,10 +12,11 @@ without case.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from connectors.base import Delivery, Table
+from connectors.base import Delivery, SourceError, Table
 from connectors.contract_csv import Mistakes, check_span, read_rows
 from connectors.local import LocalFile, digest_of, written_at
 
@@ -33,7 +34,7 @@ class Identities:
     """Who is who, and in which team."""
 
     root: str
-    """The folder of the three files; aliases.csv and memberships.csv may be absent."""
+    """The folder of the three files; aliases.csv and memberships.csv need not be there."""
 
     name: ClassVar[str] = "identities"
     tables: ClassVar[Sequence[Table]] = (
@@ -59,12 +60,27 @@ class Identities:
         for table in self.tables:
             path = folder / f"{table.name}.csv"
             if table.name != "people" and not path.exists():
+                _check_never_there(path, known.cursor(table.name))
                 continue
             if table.name in readers:
                 readers[table.name](path, people)
             version = digest_of(path)
             if not known.has(table.name, "all", version):
-                yield Delivery(table.name, "all", version, written_at(path), [LocalFile(path)])
+                files = [LocalFile(path)]
+                yield Delivery(table.name, "all", version, written_at(path), files, path.name)
+
+
+def _check_never_there(path: Path, delivered: str | None) -> None:
+    """Refuse a file that is gone: what it said would go on to count.
+
+    Raises: SourceError
+    """
+    if delivered is not None:
+        raise SourceError(
+            f"{path.name} was there, and is gone",
+            where=str(path),
+            fix="put it back; to take back all it said, leave its header alone",
+        )
 
 
 def _read_people(path: Path) -> set[str]:
@@ -76,6 +92,8 @@ def _read_people(path: Path) -> set[str]:
         if row["user_id"] in people:
             mistakes.add(line, f"user_id {row['user_id']} is there twice")
         people.add(row["user_id"])
+    if not people:
+        mistakes.add(1, "nobody stands below the header")
     mistakes.refuse("give each person one line")
     return people
 
@@ -114,4 +132,6 @@ def _check_memberships(path: Path, people: set[str]) -> None:
 
 def _check_person(user_id: str, people: set[str], line: int, mistakes: Mistakes) -> None:
     if user_id and user_id not in people:
-        mistakes.add(line, f"{user_id} is not in people.csv")
+        near = get_close_matches(user_id, people, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        mistakes.add(line, f"{user_id} is not in people.csv{hint}")

@@ -25,15 +25,16 @@ sub_account_id, service_name, resource_id, and tag as `key=glob`.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile, digest_of, written_at
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Known
 
+_PLACE = re.compile(r"[A-Za-z0-9]+://[^/\s]+(/\S*)?")
 _MATCHES = (
     "run",
     "experiment",
@@ -55,19 +57,41 @@ _MATCHES = (
 )
 
 
+def _plain(text: str) -> str:
+    if not text.strip() or text != text.strip():
+        raise ValueError(f"is {text!r}: a text that is not empty, without spaces around it")
+    return text
+
+
+def _tag(text: str) -> str:
+    key, _, value = text.partition("=")
+    if not key or not value:
+        raise ValueError(f"is {text!r}: write a tag as key=glob")
+    return text
+
+
+def _uri(text: str) -> str:
+    if not _PLACE.fullmatch(text):
+        raise ValueError(f"is {text!r}: write a place as s3://bucket/path")
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_plain)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class _When(_Strict):
-    run: str | None = None
-    experiment: str | None = None
-    namespace: str | None = None
-    source: str | None = None
-    sub_account_id: str | None = None
-    service_name: str | None = None
-    resource_id: str | None = None
-    tag: str | None = Field(default=None, pattern=r"^[^=]+=.+$")
+    run: _Text | None = None
+    experiment: _Text | None = None
+    namespace: _Text | None = None
+    source: _Text | None = None
+    sub_account_id: _Text | None = None
+    service_name: _Text | None = None
+    resource_id: _Text | None = None
+    tag: Annotated[_Text, AfterValidator(_tag)] | None = None
 
     @model_validator(mode="after")
     def _match_something(self) -> Self:
@@ -77,11 +101,11 @@ class _When(_Strict):
 
 
 class _Rule(_Strict):
-    id: str = Field(min_length=1)
+    id: _Text
     when: _When
-    user: str | None = None
-    team: str | None = None
-    project: str | None = None
+    user: _Text | None = None
+    team: _Text | None = None
+    project: _Text | None = None
     from_: date | None = Field(default=None, alias="from")
     until: date | None = None
 
@@ -95,13 +119,13 @@ class _Rule(_Strict):
 
 
 class _Dataset(_Strict):
-    name: str = Field(min_length=1)
-    version: str | None = None
-    uri: str = Field(pattern=r"^[a-z0-9]+://[^/]+")
-    region: str | None = None
-    user: str | None = None
-    team: str | None = None
-    project: str | None = None
+    name: _Text
+    version: _Text | None = None
+    uri: Annotated[_Text, AfterValidator(_uri)]
+    region: _Text | None = None
+    user: _Text | None = None
+    team: _Text | None = None
+    project: _Text | None = None
 
 
 class _File(_Strict):
@@ -115,6 +139,13 @@ class _File(_Strict):
         twice = sorted({text for text in ids if ids.count(text) > 1})
         if twice:
             raise ValueError(f"these ids are given twice: {', '.join(twice)}")
+        places = [(dataset.uri.rstrip("/"), dataset.name) for dataset in self.datasets]
+        for uri, name in places:
+            others = sorted({other for place, other in places if place == uri and other != name})
+            if others:
+                raise ValueError(f"{uri} is given to {name} and to {', '.join(others)}")
+        if not (ids or places):
+            raise ValueError("holds no rules, overrides or datasets")
         return self
 
 
@@ -175,7 +206,7 @@ class Ownership:
 
 def _read(path: Path) -> _File:
     try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(
             f"{path.name} is not TOML: {error}",

@@ -5,68 +5,58 @@ the next nights as long as it may still change. Saved answers lie as
 
     <root>/<UTC day>/<query>.json      or .json.gz
 
-and hold what `query_range` answered, as it came; the queries are those of `promql.py`.
-VictoriaMetrics speaks the same API.
+and hold what `query_range` answered, as it came, for the hours that end at 01:00 to 24:00; the
+queries are those of `promql.py`. An answer without series need not be saved, but for those of
+`pod_running` and `node_up`, without which a day would look idle.
+VictoriaMetrics and Thanos speak the same API.
+
+A day without any sample is not delivered: telemetry that a server has lost does not replace what
+it said before.
 
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-import math
+import logging
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit, urlunsplit
 
+import httpx2
 import polars as pl
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.http import JsonService
 from connectors.local import FrameFile
-from connectors.promql import QUERIES
+from connectors.prometheus_answers import digest_of_series, frame_of, series_of, unpack
+from connectors.promql import COLUMNS, QUERIES, query_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.base import Known
+    from connectors.prometheus_answers import Series
 
-Json = dict[str, Any]
+_log = logging.getLogger(__name__)
 
-_LABELS = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
-_COLUMNS = ("cluster", "namespace", "pod", "uid", "node", "resource")
-"""Labels that nearly every series has, as columns: five times faster to read than from the map."""
-_SERIES = pl.Schema(
-    {
-        "query": pl.String(),
-        **dict.fromkeys(_COLUMNS, pl.String()),
-        "labels": _LABELS,
-        "sampled_at": pl.List(pl.Int64()),
-        "value": pl.List(pl.Float64()),
-    }
-)
-_SCHEMA = pl.Schema(
-    {
-        "query": pl.String(),
-        **dict.fromkeys(_COLUMNS, pl.String()),
-        "labels": _LABELS,
-        "sampled_at": pl.Datetime("us"),
-        "value": pl.Float64(),
-        "scrape_seconds": pl.Int64(),
-    }
-)
+_LABEL = re.compile(r"label_[a-zA-Z0-9_]+")
+_NEEDED = ("pod_running", "node_up")
+_OWNERS = ("owner_run", "owner_user", "owner_team", "owner_project", "owner_model")
 
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
     """One Prometheus, or a folder of its answers."""
 
-    url: str = ""
-    """`https://prometheus.example`; either this or `root`."""
+    url: str = field(default="", repr=False)
+    """`https://prometheus.example`, without a password; either this or `root`."""
     root: str = ""
     """A folder of saved answers."""
     token_env: str = ""
@@ -76,7 +66,7 @@ class Prometheus:
     scrape_seconds: int = 60
     """How often Prometheus scrapes kube-state-metrics and the GPUs."""
     user_label: str = "label_user"
-    """The label of kube_pod_labels that names the user."""
+    """The label of kube_pod_labels that names the user; empty: none does."""
     team_label: str = "label_team"
     """The label that names the team."""
     project_label: str = "label_project"
@@ -88,7 +78,7 @@ class Prometheus:
     backfill_days: int = 35
     """Days to ask for on the first night."""
     overlap_days: int = 2
-    """Days before the newest one known that are asked for again."""
+    """Days, the newest one known among them, that are asked for again."""
     settle_minutes: int = 60
     """Minutes after a day's end before it is asked for."""
     timeout_seconds: int = 120
@@ -100,11 +90,12 @@ class Prometheus:
             "samples",
             {
                 "query": "text",
-                **dict.fromkeys(_COLUMNS, "text"),
-                "labels": "tags",
                 "sampled_at": "time",
-                "value": "number",
+                "value": "text",
                 "scrape_seconds": "integer",
+                "cluster": "text",
+                **dict.fromkeys(COLUMNS.values(), "text"),
+                **dict.fromkeys(_OWNERS, "text"),
             },
         ),
     )
@@ -114,36 +105,77 @@ class Prometheus:
 
         Raises: SourceError
         """
-        if bool(self.url) == bool(self.root):
-            raise SourceError(
-                "either url or root must be given",
-                where="[connectors.prometheus]",
-                fix="url for a server, root for a folder of saved answers",
-            )
+        yield from self.deliveries_at(known, datetime.now(UTC))
+
+    def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
+        """Yield the days that have settled at a time; of a folder, the days that are there."""
+        self._check()
         if self.root:
             yield from self._saved(known)
         else:
-            yield from self.deliveries_at(known, datetime.now(UTC))
+            yield from self._asked(known, at.astimezone(UTC))
 
-    def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
-        """Yield the days of a server that have settled at a time."""
+    def _check(self) -> None:
+        """Refuse settings that would give wrong figures.
+
+        Raises: SourceError
+        """
+        if bool(self.url) == bool(self.root):
+            raise _misuse("either url or root must be given", "url for a server, root for a folder")
+        if not 1 <= self.scrape_seconds <= 600:  # noqa: PLR2004 - ten minutes
+            raise _misuse(
+                f"scrape_seconds is {self.scrape_seconds}",
+                "write the scrape interval that Prometheus is configured with, 1 to 600",
+            )
+        if self.backfill_days < 1 or self.overlap_days < 1 or self.settle_minutes < 0:
+            raise _misuse(
+                "a number of days is less than 1, or settle_minutes less than 0", "mend it"
+            )
+        for column, label in self._owners.items():
+            if label and not _LABEL.fullmatch(label):
+                near = "label_" + re.sub(r"[^a-zA-Z0-9_]", "_", label)
+                raise _misuse(
+                    f"{column.removeprefix('owner_')}_label is {label!r}, no label of "
+                    "kube_pod_labels",
+                    f"write it as kube-state-metrics shows it: {near}",
+                )
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise _misuse("url is no address of a server", "begin it with https:// or http://")
+        if parts.username or parts.password:
+            raise _misuse("url holds credentials", "put a token into the environment: token_env")
+
+    @property
+    def _owners(self) -> Mapping[str, str]:
+        """The column that a configured label fills -> the label."""
+        labels = (
+            self.run_label,
+            self.user_label,
+            self.team_label,
+            self.project_label,
+            self.model_label,
+        )
+        return dict(zip(_OWNERS, labels, strict=True))
+
+    def _asked(self, known: Known, at: datetime) -> Iterator[Delivery]:
         last = (at - timedelta(minutes=self.settle_minutes)).date() - timedelta(days=1)
         first, newest = self._reach(known, last)
         headers = {}
         if self.token_env:
             headers["authorization"] = f"Bearer {_secret(self.token_env)}"
+        where = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
         with JsonService.at(
-            "Prometheus", self.url, headers=headers, timeout_seconds=self.timeout_seconds
+            "Prometheus", where, headers=headers, timeout_seconds=self.timeout_seconds
         ) as service:
-            start = max(first, newest - timedelta(days=self.overlap_days - 1))
-            for number in range((last - start).days + 1):
-                day = start + timedelta(days=number)
-                answers = {name: self._ask(service, name, day) for name in QUERIES}
-                version = _digest(answers)
-                if not known.has("samples", day.isoformat(), version):
+            day = max(first, newest - timedelta(days=self.overlap_days - 1))
+            while day <= last:
+                version, frames = self._ask_day(service, day)
+                if not frames:
+                    self._say_empty(day, where, is_newest=day == last)
+                elif not known.has("samples", day.isoformat(), version):
                     newest = max(newest, day)
-                    reach = f"{first}/{newest}"
-                    yield self._delivery(day, version, at, answers, reach)
+                    yield self._delivery(day, version, at, frames, f"{first}/{newest}")
+                day += timedelta(days=1)
 
     def _reach(self, known: Known, last: date) -> tuple[date, date]:
         """Return the first and the newest day asked for so far, or to begin with."""
@@ -154,144 +186,168 @@ class Prometheus:
         first, newest = (date.fromisoformat(day) for day in cursor.split("/"))
         return first, newest
 
-    def _ask(self, service: JsonService, query: str, day: date) -> Json:
-        labels = (
-            self.user_label,
-            self.team_label,
-            self.project_label,
-            self.run_label,
-            self.model_label,
-        )
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    def _say_empty(self, day: date, where: str, *, is_newest: bool) -> None:
+        if is_newest:
+            raise SourceError(
+                f"there is no sample of {day}, neither of kube-state-metrics nor of DCGM",
+                where=where,
+                fix="ask the server for kube_node_info: is it scraped, is it kept, is this the "
+                "right server?",
+            )
+        _log.info("prometheus: no samples of %s", day)
+
+    def _ask_day(self, service: JsonService, day: date) -> tuple[str, Sequence[pl.DataFrame]]:
+        """Ask everything about a day; return a digest of the answers, and those with rows."""
+        digest = hashlib.sha256(repr((self.cluster, self.scrape_seconds, self._owners)).encode())
+        frames = []
+        for query in QUERIES:
+            found = self._ask(service, query, day)
+            frames.append(self._frame(query, found, day, f"{service.where}, {day}"))
+            digest.update(f"{query} {digest_of_series(found)} ".encode())
+        return digest.hexdigest(), [frame for frame in frames if frame.height]
+
+    def _ask(self, service: JsonService, query: str, day: date) -> Series:
+        labels = [label for label in self._owners.values() if label]
+        start = _seconds(day)
         form = {
-            "query": QUERIES[query].replace("%(labels)s", ", ".join(labels)),
-            "start": f"{start + 3600:.0f}",
-            "end": f"{start + 86400:.0f}",
+            "query": query_text(query, labels=labels, scrape_seconds=self.scrape_seconds),
+            "start": str(start + 3600),
+            "end": str(start + 86400),
             "step": "3600",
+            "partial_response": "false",  # Thanos
+            "deny_partial_response": "1",  # VictoriaMetrics
         }
         answer = service.ask("POST", "api/v1/query_range", data=form)
         if not answer.is_success:
-            said = str(answer.json.get("error", ""))
+            is_odd = answer.status == httpx2.codes.OK and not answer.json
+            said = str(answer.json.get("error", "with what is no JSON object" if is_odd else ""))
             raise service.refusal(answer, query, said=said, credentials="token_env")
-        return answer.json
+        return series_of(answer.json, query=query, where=f"{service.where}, {day}")
 
     def _saved(self, known: Known) -> Iterator[Delivery]:
+        """Yield the days of a folder; one that cannot be read does not hold up the others."""
         folder = Path(self.root)
-        if not folder.is_dir():
+        days = sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"))
+        if not days:
             raise SourceError(
-                "there is no such folder", where=self.root, fix="mend `root`, or make the folder"
+                "there are no saved answers, in folders named by day",
+                where=self.root,
+                fix="mend `root`, or save answers as <root>/2026-10-03/<query>.json",
             )
-        for of_day in sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]")):
-            files = {path.name.partition(".")[0]: path for path in sorted(of_day.glob("*.json*"))}
-            files = {name: path for name, path in files.items() if name in QUERIES}
-            packed = {name: path.read_bytes() for name, path in files.items()}
-            digest = hashlib.sha256()
-            for name, content in sorted(packed.items()):
-                digest.update(f"{name} {len(content)} ".encode() + content)
-            if known.has("samples", of_day.name, digest.hexdigest()):
-                continue
-            answers = {name: _unpack(files[name], content) for name, content in packed.items()}
-            newest = max((path.stat().st_mtime for path in files.values()), default=0.0)
-            at = datetime.fromtimestamp(newest, UTC)
-            yield self._delivery(date.fromisoformat(of_day.name), digest.hexdigest(), at, answers)
+        errors = []
+        for of_day in days:
+            try:
+                yield from self._saved_day(of_day, known)
+            except SourceError as error:
+                errors.append(error)
+        if errors:
+            if len(errors) > 1:
+                errors[0].add_note(f"and so for {len(errors) - 1} more days")
+            raise errors[0]
+
+    def _saved_day(self, of_day: Path, known: Known) -> Iterator[Delivery]:
+        paths = _files_of(of_day)
+        if not paths:
+            _log.info("prometheus: no answers of %s", of_day.name)
+            return
+        digest = hashlib.sha256(repr((self.cluster, self.scrape_seconds, self._owners)).encode())
+        for query, path in paths.items():
+            digest.update(f"{query} {_digest_of_file(path)} ".encode())
+        version = digest.hexdigest()
+        if known.has("samples", of_day.name, version):
+            return
+        day = date.fromisoformat(of_day.name)
+        frames = []
+        for query, path in paths.items():
+            found = series_of(unpack(path, path.read_bytes()), query=query, where=str(path))
+            frames.append(self._frame(query, found, day, str(path)))
+        frames = [frame for frame in frames if frame.height]
+        if not frames:
+            self._say_empty(day, str(of_day), is_newest=True)
+        at = datetime.fromtimestamp(max(path.stat().st_mtime for path in paths.values()), UTC)
+        yield self._delivery(day, version, at, frames)
+
+    def _frame(self, query: str, found: Series, day: date, where: str) -> pl.DataFrame:
+        return frame_of(
+            found, query=query, where=where, day_seconds=_seconds(day), owners=self._owners
+        )
 
     def _delivery(
         self,
         day: date,
         version: str,
         at: datetime,
-        answers: Mapping[str, Json],
+        frames: Sequence[pl.DataFrame],
         cursor: str | None = None,
     ) -> Delivery:
-        frames = [self._frame(name, answer, day) for name, answer in sorted(answers.items())]
-        frame = pl.concat([pl.DataFrame(schema=_SCHEMA), *frames])
-        return Delivery(
-            table="samples",
-            unit=day.isoformat(),
-            version=version,
-            version_at=at,
-            files=[FrameFile(f"samples of {day}", frame)],
-            cursor=cursor,
-        )
-
-    def _frame(self, query: str, answer: Json, day: date) -> pl.DataFrame:
-        data = answer.get("data", {})
-        if answer.get("status") != "success" or data.get("resultType") != "matrix":
-            raise SourceError(
-                f"the answer to {query} is not a matrix: {str(answer.get('error', ''))[:200]}",
-                where=f"{self.url or self.root}, {day}",
-                fix="save what /api/v1/query_range answers, whole",
-            )
-        rows = [self._row(query, one) for one in data.get("result", ())]
-        series = pl.DataFrame(rows, schema=_SERIES, orient="row")
-        return (
-            series.explode("sampled_at", "value")
-            .with_columns(
-                pl.from_epoch(pl.col("sampled_at"), time_unit="s").cast(pl.Datetime("us")),
-                pl.lit(self.scrape_seconds, dtype=pl.Int64).alias("scrape_seconds"),
-            )
-            .select(_SCHEMA.names())
-        )
-
-    def _row(self, query: str, one: Json) -> tuple[object, ...]:
-        """Return one series: query, columns, other labels, seconds since the epoch, values."""
-        metric = {"cluster": self.cluster} | one.get("metric", {})
-        labels = [
-            {"key": self._label(key), "value": value}
-            for key, value in sorted(metric.items())
-            if key not in _COLUMNS
-        ]
-        values = one.get("values", ())
-        return (
-            query,
-            *(metric.get(column) for column in _COLUMNS),
-            labels,
-            [int(at) for at, _ in values],
-            [_finite(text) for _, text in values],
-        )
-
-    def _label(self, key: str) -> str:
-        """Return the name that staging reads a configured label by."""
-        owners = {
-            self.user_label: "owner_user",
-            self.team_label: "owner_team",
-            self.project_label: "owner_project",
-            self.run_label: "owner_run",
-            self.model_label: "owner_model",
-        }
-        return owners.get(key, key)
+        """Return a day as three files at most, of pods, nodes and GPUs: their labels differ."""
+        files = []
+        for kind in ("pod", "node", "gpu"):
+            alike = [frame for frame in frames if frame["query"][0].startswith(kind)]
+            if alike:
+                rows = pl.concat(alike, how="diagonal").with_columns(
+                    pl.lit(self.scrape_seconds, dtype=pl.Int64).alias("scrape_seconds"),
+                    pl.lit(self.cluster).alias("cluster"),
+                )
+                files.append(FrameFile(f"{kind} samples of {day}", rows))
+        return Delivery("samples", day.isoformat(), version, at, files, cursor)
 
 
-def _finite(text: str) -> float | None:
-    """Read a value; NaN and infinities, which Prometheus knows, are no measurement."""
-    value = float(text)
-    return value if math.isfinite(value) else None
+def _files_of(of_day: Path) -> Mapping[str, Path]:
+    """Return the file of each query that has one, in the order of the queries.
 
-
-def _digest(answers: Mapping[str, Json]) -> str:
-    """Return a digest of answers' series, whatever order they came in."""
-    found = {
-        name: sorted(
-            json.dumps(one, sort_keys=True) for one in answer.get("data", {}).get("result", ())
-        )
-        for name, answer in answers.items()
-    }
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-
-
-def _unpack(path: Path, content: bytes) -> Json:
-    try:
-        text = gzip.decompress(content) if path.suffix == ".gz" else content
-        answer = json.loads(text)
-    except (OSError, EOFError, ValueError) as error:
+    Raises: SourceError for a day that is not one, and for files that are too many or too few.
+    """
+    wrong = [] if _is_date(of_day.name) else ["there is no such day"]
+    paths: dict[str, Path] = {}
+    for path in sorted(of_day.iterdir()):
+        query = path.name.removesuffix(".gz").removesuffix(".json")
+        if not path.name.endswith((".json", ".json.gz")):
+            continue
+        if query not in QUERIES:
+            near = get_close_matches(query, QUERIES, n=1)
+            wrong.append(f"{path.name} is no query's" + (f"; is it {near[0]}?" if near else ""))
+        elif query in paths:
+            wrong.append(f"{query} is there twice")
+        else:
+            paths[query] = path
+    if paths:
+        wrong += [f"{query} is missing" for query in _NEEDED if query not in paths]
+    if wrong:
         raise SourceError(
-            f"{path.name} is not a whole answer: {error}",
+            f"the answers of {of_day.name} cannot be read as a day: {', '.join(wrong)}",
+            where=str(of_day),
+            fix="save the answers of a UTC day, once each, as <query>.json or <query>.json.gz",
+        )
+    return {query: paths[query] for query in QUERIES if query in paths}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(
+            f"{path.name} cannot be read: {error.strerror}",
             where=str(path),
-            fix="save it again; the day's last good answers stay in force",
+            fix="let the user that runs mlspend read it",
         ) from error
-    if not isinstance(answer, dict):
-        answer = {}
-    return answer
+
+
+def _seconds(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _misuse(what: str, fix: str) -> SourceError:
+    return SourceError(what, where="[connectors.prometheus]", fix=fix)
 
 
 def _secret(variable: str) -> str:

@@ -12,4 +12,4 @@ select
     cast(valid_from as date) as valid_from,
     cast(valid_to as date) as valid_to
 from raw.identities__aliases
-qualify x_version_at = max(x_version_at) over (partition by x_source)
+qualify row(x_version_at, x_version) = max(row(x_version_at, x_version)) over (partition by x_source)

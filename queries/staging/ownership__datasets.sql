@@ -24,4 +24,4 @@ select
     owner_team,
     project
 from raw.ownership__datasets
-qualify x_version_at = max(x_version_at) over (partition by x_source)
+qualify row(x_version_at, x_version) = max(row(x_version_at, x_version)) over (partition by x_source)

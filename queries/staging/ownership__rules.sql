@@ -12,7 +12,7 @@ with
 newest as (
     select *
     from raw.ownership__rules
-    qualify x_version_at = max(x_version_at) over (partition by x_source)
+    qualify row(x_version_at, x_version) = max(row(x_version_at, x_version)) over (partition by x_source)
 )
 
 select

@@ -1,109 +1,54 @@
-"""Telemetry from a real Prometheus, and from saved answers: what each pod, node and GPU did."""
+"""Telemetry from a real Prometheus: what each pod, node and GPU did, whatever the scraping did."""
 
 from __future__ import annotations
 
 import gzip
-import json
-import threading
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 
-from connectors.base import Delivery, SourceError
+from connectors.base import SourceError
 from connectors.prometheus import Prometheus
-from connectors.promql import QUERIES
-from queries.catalog import HOME, read_model
+from connectors.promql import QUERIES, query_text
 from queries.engines.duckdb import Connection, Limits, connect
-from queries.raw import Landed, LandedFile, create_raw_view
+from tests.connectors.telemetry import (
+    DAY,
+    GIB,
+    MIDNIGHT,
+    SETTLED,
+    Ledger,
+    Sample,
+    gpu,
+    node,
+    pod,
+    series,
+    source,
+    stage,
+)
 from tests.servers.prometheus import prometheus_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-DAY = date(2026, 10, 5)
-MIDNIGHT = int(datetime(2026, 10, 5, tzinfo=UTC).timestamp())
-SETTLED = datetime(2026, 10, 6, 3, tzinfo=UTC)
-Sample = tuple[str, dict[str, str], int, float]
+pytestmark = pytest.mark.servers
 
-
-def series(
-    metric: str, labels: dict[str, str], value: float, *, start: int = 0, minutes: int = 120
-) -> Iterator[Sample]:
-    """Yield one sample a minute, from `start` minutes after midnight."""
-    for minute in range(start, start + minutes):
-        yield metric, labels, MIDNIGHT + minute * 60 + 1, value
-
-
-def pod(
-    name: str, *, node: str, gpus: float, start: int = 0, minutes: int = 120, **labels: str
-) -> Iterator[Sample]:
-    """Yield what kube-state-metrics says of a pod of two containers' worth of requests."""
-    base = {"namespace": "vision", "pod": name, "uid": f"uid-{name}"}
-    alive = {"start": start, "minutes": minutes}
-    running = {**base, "container": "main"}
-    yield from series("kube_pod_container_status_running", running, 1, **alive)
-    yield from series("kube_pod_info", {**base, "node": node}, 1, **alive)
-    owned = {f"label_{key}": text for key, text in labels.items()}
-    yield from series("kube_pod_labels", {**base, **owned}, 1, **alive)
-    for resource, amount in (("cpu", 4), ("memory", 8 * 2**30), ("nvidia_com_gpu", gpus)):
-        wanted = {**running, "node": node, "resource": resource}
-        yield from series("kube_pod_container_resource_requests", wanted, amount)
-
-
-def node(name: str, instance: str, gpus: int) -> Iterator[Sample]:
-    """Yield what kube-state-metrics says of a node."""
-    provider = {"node": name, "provider_id": f"aws:///us-east-1a/{instance}"}
-    yield from series("kube_node_info", provider, 1)
-    labels = {"node": name, "label_node_kubernetes_io_instance_type": "p4d.24xlarge"}
-    yield from series("kube_node_labels", {**labels, "label_nvidia_com_gpu_count": str(gpus)}, 1)
-    for resource, amount in (("cpu", 96), ("memory", 1152 * 2**30), ("nvidia_com_gpu", gpus)):
-        capacity = {"node": name, "resource": resource}
-        yield from series("kube_node_status_capacity", capacity, amount)
-
-
-def gpu(uuid: str, pod_name: str, *, activity: float, minutes: int = 120) -> Iterator[Sample]:
-    """Yield what an exporter says of a GPU, scraped without honor_labels."""
-    labels = {"UUID": uuid, "Hostname": "node-a", "namespace": "gpu-operator", "pod": "dcgm-x"}
-    labels |= {"exported_namespace": "vision", "exported_pod": pod_name}
-    yield from series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, activity, minutes=minutes)
-    yield from series("DCGM_FI_DEV_FB_USED", labels, 2048, minutes=minutes)
+HOLDS = (
+    "select pod, hour(charge_hour), held_seconds, gpu_units::double from staging.pod_hours "
+    "order by all"
+)
 
 
 def company() -> Iterator[Sample]:
     """Two pods on one node; one completes after half an hour, its request lingers."""
     yield from pod("train", node="node-a", gpus=4, team="nlp", mlflow_run_id="run-1")
     yield from pod("short", node="node-a", gpus=2, minutes=30, team="vision")
-    yield from node("node-a", "i-0abc", 8)
+    yield from node("node-a", "i-0ABC", 8, label_nvidia_com_gpu_count="8")
     yield from gpu("GPU-1", "train", activity=0.75)
     yield from gpu("GPU-2", "train", activity=0.0, minutes=20)
-
-
-@dataclass
-class Ledger:
-    """Remembers what has been delivered, as the journal does."""
-
-    seen: dict[tuple[str, str], str] = field(default_factory=dict)
-    newest: str | None = None
-
-    def has(self, table: str, unit: str, version: str) -> bool:
-        return self.seen.get((table, unit)) == version
-
-    def cursor(self, table: str) -> str | None:
-        return self.newest if table else None
-
-    def take(self, deliveries: Iterator[Delivery]) -> list[Delivery]:
-        taken = list(deliveries)
-        for row in taken:
-            self.seen[row.table, row.unit] = row.version
-            self.newest = row.cursor
-        return taken
 
 
 @pytest.fixture(scope="module")
@@ -119,34 +64,22 @@ def con() -> Iterator[Connection]:
     connection.close()
 
 
-def stage(con: Connection, folder: Path, deliveries: list[Delivery]) -> None:
-    """Land deliveries and run the three staging models on them."""
-    landed = []
-    for delivery in deliveries:
-        path = folder / f"{delivery.unit}.parquet"
-        with delivery.files[0].open() as stream:
-            path.write_bytes(stream.read())
-        digest = sha256(path.read_bytes()).hexdigest()
-        at = delivery.version_at.replace(tzinfo=None)
-        file = LandedFile(path, path.name, "parquet", digest)
-        unit, version = delivery.unit, delivery.version
-        landed.append(Landed("k8s", "prometheus", "samples", unit, version, at, (file,), at))
-    create_raw_view(con, "prometheus", Prometheus.tables[0], landed)
-    con.execute("create schema if not exists staging")
-    for name in ("pod_hours", "node_hours", "gpu_hours"):
-        model = read_model(HOME / "staging" / f"prometheus__{name}.sql")
-        con.execute(f"create or replace table staging.{name} as {model.sql}")
+@pytest.fixture
+def staged(con: Connection, tmp_path: Path) -> Callable[[Iterable[Sample]], Connection]:
+    """Put samples into a Prometheus of their own, and stage what the connector makes of them."""
+
+    def run(samples: Iterable[Sample]) -> Connection:
+        with prometheus_with(samples) as address:
+            stage(con, tmp_path, source(address).deliveries_at(Ledger(), SETTLED))
+        return con
+
+    return run
 
 
-def source(url: str) -> Prometheus:
-    return Prometheus(url=url, cluster="main", backfill_days=1)
-
-
-@pytest.mark.servers
 def test_pods_hold_what_they_asked_for_while_they_ran(
     url: str, con: Connection, tmp_path: Path
 ) -> None:
-    stage(con, tmp_path, Ledger().take(source(url).deliveries_at(Ledger(), SETTLED)))
+    stage(con, tmp_path, source(url).deliveries_at(Ledger(), SETTLED))
     rows = con.execute(
         "select pod, hour(charge_hour), node, held_seconds, gpu_units::double, cpu_cores::double, "
         "memory_gib::double, team_raw, run_native_id from staging.pod_hours order by all"
@@ -158,21 +91,19 @@ def test_pods_hold_what_they_asked_for_while_they_ran(
     ]
 
 
-@pytest.mark.servers
 def test_nodes_are_known_as_the_bill_writes_them(url: str, con: Connection, tmp_path: Path) -> None:
-    stage(con, tmp_path, Ledger().take(source(url).deliveries_at(Ledger(), SETTLED)))
+    stage(con, tmp_path, source(url).deliveries_at(Ledger(), SETTLED))
     rows = con.execute(
         "select distinct instance_id, instance_type, gpu_capacity::double, cpu_capacity::double, "
         "memory_gib_capacity::double, up_seconds from staging.node_hours"
     ).fetchall()
-    assert rows == [("i-0abc", "p4d.24xlarge", 8.0, 96.0, 1152.0, 3600)]
+    assert rows == [("i-0ABC", "p4d.24xlarge", 8.0, 96.0, 1152.0, 3600)]
 
 
-@pytest.mark.servers
 def test_a_gpu_that_was_not_sampled_is_told_apart_from_one_that_was_idle(
     url: str, con: Connection, tmp_path: Path
 ) -> None:
-    stage(con, tmp_path, Ledger().take(source(url).deliveries_at(Ledger(), SETTLED)))
+    stage(con, tmp_path, source(url).deliveries_at(Ledger(), SETTLED))
     rows = con.execute(
         "select gpu_uuid, namespace, pod, activity, round(sample_share, 2) from staging.gpu_hours "
         "where hour(charge_hour) = 0 order by all"
@@ -183,148 +114,331 @@ def test_a_gpu_that_was_not_sampled_is_told_apart_from_one_that_was_idle(
     ]
 
 
-@pytest.mark.servers
 def test_a_day_is_delivered_once_and_only_when_it_has_settled(url: str) -> None:
     ledger = Ledger()
-    early = datetime(2026, 10, 6, 0, 30, tzinfo=UTC)
-    assert [row.unit for row in source(url).deliveries_at(ledger, early)] == ["2026-10-04"]
+    early = SETTLED.replace(hour=0, minute=30)
+    with pytest.raises(SourceError, match="no sample of 2026-10-04"):
+        list(source(url).deliveries_at(ledger, early))
     assert [row.unit for row in ledger.take(source(url).deliveries_at(ledger, SETTLED))] == [
         "2026-10-05"
     ]
     assert ledger.take(source(url).deliveries_at(ledger, SETTLED)) == []
 
 
-@pytest.mark.servers
+def test_a_day_that_the_server_has_lost_stays_as_it_was_delivered(url: str) -> None:
+    ledger = Ledger()
+    ledger.take(source(url).deliveries_at(ledger, SETTLED))
+    only_later = node("node-a", "i-0abc", 8, start=24 * 60)
+    with prometheus_with(only_later) as wiped:
+        later = source(wiped).deliveries_at(ledger, SETTLED.replace(day=7))
+        assert [row.unit for row in ledger.take(later)] == ["2026-10-06"]
+    assert ledger.cursor("samples") == "2026-10-05/2026-10-06"
+
+
 def test_saved_answers_give_the_rows_that_the_server_gives(
     url: str, con: Connection, tmp_path: Path
 ) -> None:
     folder = tmp_path / "answers" / DAY.isoformat()
     folder.mkdir(parents=True)
-    labels = "label_user, label_team, label_project, label_mlflow_run_id, label_model"
-    for number, (name, query) in enumerate(QUERIES.items()):
-        form = {
-            "query": query.replace("%(labels)s", labels).replace(" ", "+"),
-            "start": MIDNIGHT + 3600,
-            "end": MIDNIGHT + 86400,
-            "step": 3600,
-        }
-        body = "&".join(f"{key}={_quoted(value)}" for key, value in form.items()).encode()
-        with urlopen(Request(f"{url}/api/v1/query_range", body), timeout=30) as answer:  # noqa: S310
+    labels = ("label_user", "label_team", "label_project", "label_mlflow_run_id", "label_model")
+    for number, name in enumerate(QUERIES):
+        query = query_text(name, labels=labels, scrape_seconds=60)
+        form = {"query": query, "start": MIDNIGHT + 3600, "end": MIDNIGHT + 86400, "step": 3600}
+        request = Request(f"{url}/api/v1/query_range", urlencode(form).encode())  # noqa: S310 - loopback
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
             content = answer.read()
         if number % 2:
             (folder / f"{name}.json.gz").write_bytes(gzip.compress(content))
         else:
             (folder / f"{name}.json").write_bytes(content)
     saved = Prometheus(root=str(folder.parent), cluster="main")
-    tables = ("pod_hours", "node_hours", "gpu_hours")
     found = []
     for deliveries in (
         list(saved.deliveries(Ledger())),
         list(source(url).deliveries_at(Ledger(), SETTLED)),
     ):
         stage(con, tmp_path, deliveries)
-        found.append(
-            [con.execute(f"from staging.{table} order by all").fetchall() for table in tables]
-        )
+        tables = ("pod_hours", "node_hours", "gpu_hours")
+        query = "from staging.{} order by all"
+        found.append([con.execute(query.format(table)).fetchall() for table in tables])
     assert found[0] == found[1]
-    assert len(found[0][0]) == 3
+    assert [len(rows) for rows in found[0]] == [3, 2, 3]
 
 
-def _quoted(value: object) -> str:
-    return "".join(
-        letter if letter.isalnum() or letter in "_.-+" else f"%{ord(letter):02X}"
-        for letter in str(value)
-    )
-
-
-def answers_in(folder: Path, **answers: str) -> Prometheus:
-    of_day = folder / DAY.isoformat()
-    of_day.mkdir(parents=True)
-    for name, text in answers.items():
-        (of_day / f"{name}.json").write_text(text, encoding="utf-8")
-    return Prometheus(root=str(folder))
+def by(replica: str, *, start: int = 0, minutes: int = 120) -> Iterator[Sample]:
+    """Yield a node and a pod as one replica of kube-state-metrics tells of them."""
+    yield from node("node-a", "i-0abc", 8, replica=replica, start=start, minutes=minutes)
+    yield from pod("train", node="node-a", gpus=4, replica=replica, start=start, minutes=minutes)
 
 
 @pytest.mark.parametrize(
-    "text",
+    "samples",
     [
-        '{"status": "success", "data": {"resultType": "matrix", "result": [',
-        '{"status": "error", "error": "query timed out"}',
-        '{"status": "success", "data": {"resultType": "vector", "result": []}}',
-        "[]",
-        "",
+        pytest.param(lambda: chain(by("a"), by("b")), id="two replicas"),
+        pytest.param(
+            lambda: chain(by("a", minutes=25), by("b", start=25, minutes=95)), id="a restart"
+        ),
+        pytest.param(
+            lambda: chain(
+                node("node-a", "i-0abc", 8, replica="a"),
+                pod("train", node="node-a", gpus=4, replica="b"),
+            ),
+            id="two shards",
+        ),
     ],
 )
-def test_half_an_answer_is_refused(tmp_path: Path, text: str) -> None:
-    saved = answers_in(tmp_path, pod_running=text)
-    with pytest.raises(SourceError) as caught:
-        list(saved.deliveries(Ledger()))
-    assert "2026-10-05" in caught.value.__notes__[0]
-
-
-def test_a_value_that_is_no_number_is_no_measurement(con: Connection, tmp_path: Path) -> None:
-    metric = {"UUID": "GPU-1"}
-    one = {"metric": metric, "values": [[MIDNIGHT + 3600, "NaN"], [MIDNIGHT + 7200, "0.5"]]}
-    answer = {"status": "success", "data": {"resultType": "matrix", "result": [one]}}
-    saved = answers_in(tmp_path / "answers", gpu_sm=json.dumps(answer))
-    stage(con, tmp_path, list(saved.deliveries(Ledger())))
-    rows = con.execute("select activity from staging.gpu_hours order by charge_hour").fetchall()
-    assert rows == [(None,), (0.5,)]
-
-
-def test_a_time_sliced_gpu_counts_by_its_share_and_a_mig_slice_by_its_size(
-    con: Connection, tmp_path: Path
+def test_replicas_restarts_and_shards_of_kube_state_metrics_change_nothing(
+    staged: Callable[[Iterable[Sample]], Connection], samples: Callable[[], Iterable[Sample]]
 ) -> None:
-    def answer(*rows: tuple[dict[str, str], str]) -> str:
-        result = [{"metric": labels, "values": [[MIDNIGHT + 3600, text]]} for labels, text in rows]
-        return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})
+    con = staged(samples())
+    assert con.execute(HOLDS).fetchall() == [("train", 0, 3600, 4.0), ("train", 1, 3600, 4.0)]
+    ups = con.execute("select up_seconds from staging.node_hours").fetchall()
+    assert ups == [(3600,), (3600,)]
 
-    def held(name: str, resource: str) -> tuple[dict[str, str], str]:
-        labels = {"namespace": "n", "pod": name, "uid": name, "node": "a", "resource": resource}
-        return labels, "1"
 
-    pods = [({"namespace": "n", "pod": name, "uid": name}, "60") for name in ("shared", "slice")]
-    gpus = {"label_nvidia_com_gpu_count": "2", "label_nvidia_com_gpu_memory": "40960"}
-    saved = answers_in(
-        tmp_path / "answers",
-        pod_running=answer(*pods),
-        pod_request=answer(
-            held("shared", "nvidia_com_gpu_shared"), held("slice", "nvidia_com_mig_1g_10gb")
-        ),
-        node_labels=answer(({"node": "a", **gpus}, "1")),
-        node_capacity=answer(({"node": "a", "resource": "nvidia_com_gpu_shared"}, "8")),
+def test_scraping_more_often_than_configured_does_not_lengthen_an_hour(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    status = {"namespace": "vision", "pod": "short", "uid": "u", "container": "main"}
+    running = series("kube_pod_container_status_running", status, 1, minutes=30, each=30)
+    con = staged(chain(node("node-a", "i-0abc", 8, each=30), running))
+    assert con.execute(HOLDS).fetchall() == [("short", 0, 1800, 0.0)]
+
+
+def test_a_pod_holds_its_gpus_while_any_of_its_containers_runs(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    sidecar = {"namespace": "vision", "pod": "train", "uid": "uid-train", "container": "proxy"}
+    asked = {**sidecar, "node": "node-a", "resource": "cpu"}
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            pod("train", node="node-a", gpus=4, minutes=30),
+            series("kube_pod_container_status_running", sidecar, 1, minutes=60),
+            series("kube_pod_container_resource_requests", asked, 1, minutes=60),
+        )
     )
-    stage(con, tmp_path, list(saved.deliveries(Ledger())))
-    rows = con.execute("select pod, gpu_units::double from staging.pod_hours order by all")
-    assert rows.fetchall() == [("shared", 0.25), ("slice", 0.25)]
+    assert con.execute(HOLDS).fetchall() == [("train", 0, 3600, 4.0)]
+    assert con.execute("select cpu_cores::double from staging.pod_hours").fetchall() == [(5.0,)]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again_and_told_of_by_count(status: int) -> None:
-    asked: list[str] = []
+def test_pods_of_one_name_within_an_hour_share_what_was_used_by_time(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    used = {"namespace": "vision", "pod": "db-0", "container": "main"}
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            pod("db-0", node="node-a", gpus=0, uid="first", minutes=30),
+            pod("db-0", node="node-a", gpus=0, uid="second", start=30, minutes=30),
+            # 8 cores: 480 seconds a minute
+            series("container_cpu_usage_seconds_total", used, 0, minutes=60, growth=480),
+            series("container_memory_working_set_bytes", used, 16 * GIB, minutes=60),
+        )
+    )
+    rows = con.execute(
+        "select pod_uid, held_seconds, round(cpu_cores::double, 1), memory_gib::double "
+        "from staging.pod_hours order by all"
+    ).fetchall()
+    assert rows == [("first", 1800, 8.0, 16.0), ("second", 1800, 8.0, 16.0)]
 
-    class Busy(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-            asked.append(form["query"][0])
-            is_busy = len(asked) <= 2
-            self.send_response(status if is_busy else 200)
-            self.send_header("retry-after", "0")
-            self.end_headers()
-            if not is_busy:
-                empty = {"status": "success", "data": {"resultType": "matrix", "result": []}}
-                self.wfile.write(json.dumps(empty).encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Keep quiet."""
+def test_use_counts_where_it_is_more_than_was_asked_for_and_whole_pods_do_not_count_twice(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    used = {"namespace": "vision", "pod": "short", "container": "main"}
+    of_pod = {"namespace": "vision", "pod": "short"}  # the control group above the containers
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            pod("short", node="node-a", gpus=1, minutes=30),
+            series("container_cpu_usage_seconds_total", used, 0, minutes=31, growth=600),
+            series("container_cpu_usage_seconds_total", of_pod, 0, minutes=31, growth=600),
+            series("container_memory_working_set_bytes", used, 12 * GIB, minutes=30),
+            series("container_memory_working_set_bytes", of_pod, 12 * GIB, minutes=30),
+        )
+    )
+    rows = con.execute("select cpu_cores::double, memory_gib::double from staging.pod_hours")
+    ((cores, memory),) = rows.fetchall()
+    assert cores == pytest.approx(10, rel=0.05)
+    assert memory == 12
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}"
-        (delivery,) = list(source(address).deliveries_at(Ledger(), SETTLED))
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert delivery.unit == "2026-10-05"
-    assert len(asked) == len(QUERIES) + 2
+
+def test_a_node_that_came_again_under_its_name_is_the_machine_seen_longer(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0old", 8, minutes=20),
+            node("node-a", "i-0new", 8, start=20, minutes=100),
+            node("node-b", "i-0b", 8),
+        )
+    )
+    rows = con.execute(
+        "select node, hour(charge_hour), instance_id, up_seconds from staging.node_hours "
+        "order by all"
+    ).fetchall()
+    assert rows == [
+        ("node-a", 0, "i-0new", 2400),
+        ("node-a", 1, "i-0new", 3600),
+        ("node-b", 0, "i-0b", 3600),
+        ("node-b", 1, "i-0b", 3600),
+    ]
+
+
+def test_a_pod_on_a_node_that_nobody_knows_still_has_its_row(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(pod("train", node="ghost", gpus=4))
+    assert con.execute(HOLDS).fetchall() == [("train", 0, 3600, 4.0), ("train", 1, 3600, 4.0)]
+    assert con.execute("select count(*) from staging.node_hours").fetchone() == (0,)
+
+
+def test_time_sliced_gpus_count_by_the_physical_ones_that_dcgm_sees(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8, resource="nvidia_com_gpu_shared"),
+            pod("train", node="node-a", gpus=1, resource="nvidia_com_gpu_shared"),
+            gpu("GPU-1", "train", activity=0.5),
+            gpu("GPU-2", "", activity=0.0),
+        )
+    )
+    assert con.execute(HOLDS).fetchall() == [("train", 0, 3600, 0.25), ("train", 1, 3600, 0.25)]
+    capacity = con.execute("select distinct gpu_capacity::double from staging.node_hours")
+    assert capacity.fetchall() == [(2.0,)]
+
+
+def test_slices_offered_as_gpus_count_as_slices(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    slices = [gpu("GPU-1", "", activity=0.1, GPU_I_ID=str(number)) for number in range(7)]
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 7, label_nvidia_com_gpu_count="7"),
+            pod("train", node="node-a", gpus=1),
+            *slices,
+        )
+    )
+    assert con.execute(HOLDS).fetchall() == [
+        ("train", 0, 3600, 0.142857),
+        ("train", 1, 3600, 0.142857),
+    ]
+    capacity = con.execute("select distinct gpu_capacity::double from staging.node_hours")
+    assert capacity.fetchall() == [(1.0,)]
+    seen = con.execute("select count(distinct gpu_instance_id) from staging.gpu_hours").fetchone()
+    assert seen == (7,)
+
+
+def test_slices_of_an_unknown_number_of_gpus_leave_the_number_to_the_instance_type(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 7, resource="nvidia_com_mig_1g_5gb"),
+            pod("train", node="node-a", gpus=1, resource="nvidia_com_mig_1g_5gb"),
+            node("node-b", "i-0b", 0),
+        )
+    )
+    assert con.execute(HOLDS).fetchall()[0] == ("train", 0, 3600, 0.142857)
+    rows = con.execute("select distinct node, gpu_capacity::double from staging.node_hours")
+    assert sorted(rows.fetchall()) == [("node-a", None), ("node-b", 0.0)]
+
+
+def test_resources_that_count_something_else_are_no_gpus(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 81920, resource="nvidia_com_gpumem"),
+            pod("train", node="node-a", gpus=4096, resource="nvidia_com_gpumem"),
+        )
+    )
+    assert con.execute(HOLDS).fetchall()[0] == ("train", 0, 3600, 0.0)
+
+
+def test_the_exporter_itself_holds_no_gpu(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            pod("train", node="node-a", gpus=2),
+            gpu("GPU-1", "train", activity=0.5),
+            gpu("GPU-2", "", activity=0.0),  # idle: only the exporter's own labels
+            gpu("GPU-3", "", activity=0.25, namespace="vision", pod="train"),  # honor_labels
+        )
+    )
+    rows = con.execute(
+        "select gpu_uuid, namespace, pod from staging.gpu_hours where hour(charge_hour) = 0 "
+        "order by all"
+    ).fetchall()
+    assert rows == [
+        ("GPU-1", "vision", "train"),
+        ("GPU-2", None, None),
+        ("GPU-3", "vision", "train"),
+    ]
+
+
+def test_an_exporter_that_restarts_leaves_one_row_with_the_mean_of_what_was_seen(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            gpu("GPU-1", "train", activity=0.2, minutes=15, pod="exporter-x"),
+            gpu("GPU-1", "train", activity=0.6, start=15, minutes=45, pod="exporter-y"),
+        )
+    )
+    rows = con.execute(
+        "select pod, round(activity, 6), activity_max, memory_used_gib, sample_share "
+        "from staging.gpu_hours"
+    ).fetchall()
+    assert rows == [("train", 0.5, 0.6, 2.0, 1.0)]
+
+
+def test_a_gpu_that_changes_hands_has_a_row_for_each_holder(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    con = staged(
+        chain(
+            gpu("GPU-1", "first", activity=1.0, minutes=15),
+            gpu("GPU-1", "", activity=0.0, start=15, minutes=15),
+            gpu("GPU-1", "second", activity=0.5, start=30, minutes=30),
+        )
+    )
+    rows = con.execute(
+        "select pod, activity, sample_share from staging.gpu_hours order by pod nulls first"
+    ).fetchall()
+    assert rows == [(None, 0.0, 0.25), ("first", 1.0, 0.25), ("second", 0.5, 0.5)]
+
+
+def test_either_spelling_of_dcgm_will_do_and_the_better_measure_counts(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    metrics: dict[str, list[tuple[str, float]]] = {
+        "old": [("DCGM_FI_PROF_SM_ACTIVE", 0.1), ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.9)],
+        "new": [("DCGM_FI_PROF_SM_UTIL_RATIO", 0.2), ("DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO", 0.9)],
+        "both": [("DCGM_FI_PROF_SM_ACTIVE", 0.3), ("DCGM_FI_PROF_SM_UTIL_RATIO", 0.3)],
+        "engine": [("DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO", 0.4), ("DCGM_FI_DEV_GPU_UTIL", 90)],
+        "device": [("DCGM_FI_DEV_GPU_UTIL", 50)],
+    }
+    samples = [
+        gpu(uuid, "train", activity=value, metric=metric, minutes=60)
+        for uuid, pairs in metrics.items()
+        for metric, value in pairs
+    ]
+    # each metric's memory is the same series: say it once
+    once = dict.fromkeys((m, tuple(sorted(lb.items())), at, v) for m, lb, at, v in chain(*samples))
+    con = staged((metric, dict(labels), at, value) for metric, labels, at, value in once)
+    rows = con.execute("select gpu_uuid, round(activity, 6) from staging.gpu_hours").fetchall()
+    assert dict(rows) == {"old": 0.1, "new": 0.2, "both": 0.3, "engine": 0.4, "device": 0.5}
+
+
+def test_a_query_that_the_server_refuses_is_reported_in_its_words() -> None:
+    with prometheus_with(node("node-a", "i-0abc", 8)) as address:
+        too_many = Prometheus(url=f"{address}/nowhere", backfill_days=1)
+        with pytest.raises(SourceError, match="404") as caught:
+            list(too_many.deliveries_at(Ledger(), SETTLED))
+    assert address in caught.value.__notes__[0]
