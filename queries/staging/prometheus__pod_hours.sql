@@ -21,7 +21,7 @@
 
 with
 
-pods as (
+samples as (
     select
         query,
         sampled_at - interval 1 hour as charge_hour,
@@ -166,7 +166,7 @@ asked as (
 
 uses as (
     select
-        sampled_at,
+        charge_hour,
         cluster,
         namespace,
         pod,
@@ -174,12 +174,12 @@ uses as (
         max(amount) filter (where query = 'pod_memory_use') as memory_bytes
     from samples
     where query in ('pod_cpu_use', 'pod_memory_use')
-    group by sampled_at, cluster, namespace, pod
+    group by charge_hour, cluster, namespace, pod
 ),
 
-nodes as (
+places as (
     select
-        sampled_at,
+        charge_hour,
         cluster,
         namespace,
         pod_uid,
@@ -189,7 +189,7 @@ nodes as (
     group by charge_hour, cluster, namespace, pod_uid
 ),
 
-slices as (
+owners as (
     select
         charge_hour,
         cluster,
@@ -206,8 +206,8 @@ slices as (
 )
 
 select
-    cast(sampled_at - interval 1 hour as date) as charge_date,
-    sampled_at - interval 1 hour as charge_hour,
+    cast(charge_hour as date) as charge_date,
+    charge_hour,
     cluster,
     namespace,
     pod,

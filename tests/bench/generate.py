@@ -207,13 +207,14 @@ def write_telemetry(path: Path, rows: int, month: str = "2026-10") -> int:
             'main' as cluster,
             'team-' || (node % 20) as namespace,
             pod,
-            pod as uid,
+            pod as pod_uid,
             node_name as node,
             resource,
-            case when query = 'pod_labels' then map {{'owner_run': 'run-' || pod,
-                'owner_team': 'team-' || (node % 20)}} end as labels,
+            null::varchar as provider_id,
+            case when query = 'pod_labels' then 'run-' || pod end as owner_run,
+            case when query = 'pod_labels' then 'team-' || (node % 20) end as owner_team,
             began_at + interval 1 hour as sampled_at,
-            value,
+            value::varchar as value,
             60::bigint as scrape_seconds
         from pod_samples
         union all
@@ -225,9 +226,11 @@ def write_telemetry(path: Path, rows: int, month: str = "2026-10") -> int:
             null,
             node_name,
             null,
-            map {{'provider_id': 'aws:///us-east-1a/i-' || md5('node' || node)[:17]}},
+            'aws:///us-east-1a/i-' || md5('node' || node)[:17],
+            null,
+            null,
             began_at + interval 1 hour,
-            60.0,
+            '60.0',
             60
         from node_hours
     """
