@@ -74,6 +74,7 @@ usage_kinds as (
                 when bare_kinds.service like '%support%' then 'support'
                 when
                     bare_kinds.service like '%nat gateway%'
+                    or bare_kinds.service like '%cloud nat%'
                     or bare_kinds.meter like '%nat gateway%'
                     or bare_kinds.meter like '%natgateway%'
                     or bare_kinds.meter like '%cloud nat%'

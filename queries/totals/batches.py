@@ -54,7 +54,8 @@ class Layout:
 def batches(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
     """Yield a file's lines with the wanted columns alone, null where the file has no such column.
 
-    Parquet keeps its types, CSV is text. Raises: ModelError for a file that cannot be read.
+    Parquet keeps its types, CSV is text without its blank lines.
+    Raises: ModelError for a file that cannot be read.
     """
     try:
         if path.name.endswith(".parquet"):
@@ -117,7 +118,7 @@ def _block(block: bytes, width: int, places: Mapping[str, int], layout: Layout) 
         if column in places
         else pl.lit(None, pl.String).alias(column)
         for column in layout.wanted
-    )
+    ).filter(~pl.all_horizontal(pl.all().is_null()))
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -83,6 +83,8 @@ class Sums:
     def _add(self, lines: pl.DataFrame) -> None:
         if lines.is_empty():
             return
+        if lines["charge_month"].null_count():
+            raise BadFileError("a line has neither a billing period nor a time of use")
         present = [column for column in self.money if _counts(lines[column])]
         frame = lines.with_columns(
             series for column in present for series in _units(lines[column], column)
@@ -184,7 +186,8 @@ def _units_of_doubles(values: pl.Series, column: str) -> tuple[pl.Series, pl.Ser
         pl.when(is_small).then((values * 10.0**PLACES).round(0, "half_away_from_zero"))
     )
     whole = frame.to_series()
-    is_exact = (whole / 10.0**PLACES == values) & is_small
+    # Divided by a column: by a number, polars multiplies with its inverse, and that is not exact.
+    is_exact = (whole / pl.repeat(10.0**PLACES, whole.len(), eager=True) == values) & is_small
     units = whole.cast(pl.Int64)
     large = (~is_small).fill_null(value=False).arg_true()
     if large.len():
@@ -258,8 +261,10 @@ def month_of(times: pl.Series) -> pl.Series:
     Raises: BadFileError for a text that is not a time.
     """
     if times.dtype == pl.String:
-        known = {text: _month_number(text) for text in times.unique().drop_nulls()}
-        return times.replace_strict(known, return_dtype=pl.Int32)
+        known = {
+            text: _month_number(text) for text in times.unique(maintain_order=True).drop_nulls()
+        }
+        return times.replace_strict(known, return_dtype=pl.Int32).cast(pl.Int32)
     if times.dtype == pl.Null:
         return times.cast(pl.Int32)
     if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None:

@@ -8,13 +8,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 
 from connectors.aws_cur import AwsCur, declared_name
 from connectors.base import Delivery, SourceError
 from tests.connectors.known import Memory
-from tests.servers.moto import s3_server
+from tests.servers.moto import client, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +70,10 @@ def names(delivery: Delivery) -> list[str]:
 
 def until_error(root: Path) -> tuple[list[str], SourceError]:
     """Return the units delivered before the error, and the error."""
-    units = []
+    units: list[str] = []
+    found = AwsCur(str(root)).deliveries(Memory())
     with pytest.raises(SourceError) as caught:
-        for delivery in AwsCur(str(root)).deliveries(Memory()):
-            units.append(delivery.unit)  # noqa: PERF401 - what comes before the error counts
+        units.extend(delivery.unit for delivery in found)
     return units, caught.value
 
 
@@ -89,9 +88,7 @@ def until_error(root: Path) -> tuple[list[str], SourceError]:
         ("LINE_ITEM_UNBLENDED_COST", "line_item_unblended_cost"),
     ],
 )
-def test_headers_of_both_reports_become_the_names_that_athena_gives(
-    header: str, name: str
-) -> None:
+def test_headers_of_both_reports_become_the_names_that_athena_gives(header: str, name: str) -> None:
     assert declared_name(header) == name
 
 
@@ -187,7 +184,9 @@ def test_a_manifest_that_names_a_file_twice_would_double_its_cost(tmp_path: Path
     assert "names a file twice" in str(until_error(tmp_path)[1])
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"dataFiles": [1]}', '{"reportKeys": ["a"]}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"dataFiles": [1]}', '{"reportKeys": ["a"]}']
+)
 def test_a_manifest_of_unknown_shape_is_refused(tmp_path: Path, content: str) -> None:
     write_export(tmp_path, MAY)
     write(tmp_path, f"metadata/BILLING_PERIOD={MAY}/ml-Manifest.json", content)
@@ -286,9 +285,9 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
-    client = boto3.session.Session().client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="acme-billing")
-    return client
+    found = client("s3")
+    found.create_bucket(Bucket="acme-billing")
+    return found
 
 
 def upload(s3: Any, root: Path, prefix: str) -> None:

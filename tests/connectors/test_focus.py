@@ -99,10 +99,10 @@ def test_two_runs_below_one_period_without_manifests_would_count_twice(tmp_path:
     write(tmp_path, "focus/20261001-20261031/run-a/000001.csv")
     write(tmp_path, "focus/20261001-20261031/run-b/000001.csv")
     write(tmp_path, "focus/20261101-20261130/run-c/000001.csv")
-    units = []
+    units: list[str] = []
+    found = Focus(str(tmp_path)).deliveries(Memory())
     with pytest.raises(SourceError, match="2026-10 lies here twice"):
-        for delivery in Focus(str(tmp_path)).deliveries(Memory()):
-            units.append(delivery.unit)  # noqa: PERF401 - what comes before the error counts
+        units.extend(delivery.unit for delivery in found)
     assert units == ["2026-11"]
 
 

@@ -7,13 +7,12 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 
 from connectors.base import Checksum, SourceError
 from connectors.store import format_of, open_store, read_whole
 from tests.servers.cutting import cutting_line
-from tests.servers.moto import demand_rights, s3_server
+from tests.servers.moto import client, demand_rights, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +33,9 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="acme")
-    return client
+    found = client("s3")
+    found.create_bucket(Bucket="acme")
+    return found
 
 
 def notes(error: pytest.ExceptionInfo[SourceError]) -> str:
@@ -222,7 +220,7 @@ def test_a_missing_right_is_named_and_no_secret_is(
     s3: Any, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put_object(Bucket="acme", Key="rights/a.csv", Body=b"1")
-    iam = boto3.client("iam")
+    iam = client("iam")
     iam.create_user(UserName="reader")
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
+
+import boto3  # type: ignore[import-untyped]  # noqa: TID251 - it fills the buckets
 
 from tests.servers.process import free_port, running
 
@@ -23,6 +25,11 @@ def s3_server(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with running(command, log=folder / "moto.log", is_ready=lambda: answers(address)):
         yield address
+
+
+def client(service: str) -> Any:
+    """Return a client as the environment of this moment says."""
+    return boto3.session.Session().client(service, region_name="us-east-1")
 
 
 def answers(address: str) -> bool:
