@@ -163,7 +163,7 @@ def _row(  # noqa: PLR0913 - a row is drawn from all of it
     return BoardRow(
         place=place,
         name=member_name(record["member_name"]),
-        note=member_name(record["team"] or ""),
+        note=member_name(record["team"] or "") if record["team"] != record["member"] else "",
         href=href,
         kind=_kind(record["member"]),
         cost=money(cost, currency),
