@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reports.base import Range, Span
 
 ZERO = Decimal(0)
+UNCHANGEABLE = ("(shared)", "(tax)", "(unused commitment)", "(credit)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +74,38 @@ class Board:
 
 
 def boards(
-    records: Iterable[dict[str, Any]], *, top: int, href: Callable[[str], str | None]
+    records: Iterable[dict[str, Any]],
+    *,
+    top: int,
+    href: Callable[[str], str | None],
+    is_brief: bool = False,
 ) -> dict[str, Board]:
-    """Return a board for each currency of a leaderboard's records, as many members as `top`."""
+    """Return a board for each currency of a leaderboard's records, as many members as `top`.
+
+    A brief one has a single row for what no member could change: shared, tax and the like.
+    """
     by_currency: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         by_currency.setdefault(record["billing_currency"], []).append(record)
     return {
-        currency: _board(currency, rows, top, href)
+        currency: _board(currency, rows, top, href, is_brief=is_brief)
         for currency, rows in sorted(by_currency.items())
     }
 
 
 def _board(
-    currency: str, records: Sequence[dict[str, Any]], top: int, href: Callable[[str], str | None]
+    currency: str,
+    records: Sequence[dict[str, Any]],
+    top: int,
+    href: Callable[[str], str | None],
+    *,
+    is_brief: bool,
 ) -> Board:
     total = sum((record["effective_cost"] for record in records), ZERO)
     members = [record for record in records if not is_nobodys(record["member"])]
     nobodys = [record for record in records if is_nobodys(record["member"])]
+    if is_brief:
+        nobodys = _lumped(nobodys)
     most = max((record["effective_cost"] for record in records), default=ZERO)
     rows = [
         _row(record, currency, total, most, place=place, href=href(record["member"]))
@@ -98,7 +113,7 @@ def _board(
     ]
     rest = members[top:]
     if rest:
-        rows.append(_row(_summed(rest), currency, total, most))
+        rows.append(_row(_summed(rest, f"{len(rest)} more"), currency, total, most))
     return Board(
         currency=currency,
         rows=rows,
@@ -112,11 +127,21 @@ def _board(
     )
 
 
-def _summed(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _lumped(nobodys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with those that no member could change summed into one, the last."""
+    lump = [record for record in nobodys if record["member"] in UNCHANGEABLE]
+    if len(lump) < 2:  # noqa: PLR2004 - one alone keeps its name
+        return list(nobodys)
+    name = ", ".join(member_name(record["member"]) for record in lump).capitalize()
+    others = [record for record in nobodys if record["member"] not in UNCHANGEABLE]
+    return [*others, _summed(lump, name) | {"member": "(lumped)"}]
+
+
+def _summed(records: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     before = [record["previous_cost"] for record in records if record["previous_cost"] is not None]
     return {
         "member": None,
-        "member_name": f"{len(records)} more",
+        "member_name": name,
         "team": None,
         "effective_cost": sum((record["effective_cost"] for record in records), ZERO),
         "previous_cost": sum(before, ZERO) if before else None,
@@ -138,7 +163,7 @@ def _row(  # noqa: PLR0913 - a row is drawn from all of it
     return BoardRow(
         place=place,
         name=member_name(record["member_name"]),
-        note=member_name(record["team"] or ""),
+        note=member_name(record["team"] or "") if record["team"] != record["member"] else "",
         href=href,
         kind=_kind(record["member"]),
         cost=money(cost, currency),
@@ -154,7 +179,7 @@ def _row(  # noqa: PLR0913 - a row is drawn from all of it
 def _kind(member: str | None) -> str:
     if member is None:
         return "more"
-    if not is_nobodys(member):
+    if not is_nobodys(member) and member != "(lumped)":
         return "member"
     return {"(idle)": "idle", "(shared)": "shared", "unattributed": "unattributed"}.get(
         member, "other"

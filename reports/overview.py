@@ -121,6 +121,7 @@ class Overview:
                 frames.records(board.leaderboard(days)),
                 top=ROWS_OF_A_BOARD,
                 href=paths[board.name].get,
+                is_brief=True,
             )
             for board in BOARDS
         }
