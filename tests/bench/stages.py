@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-from queries.totals import raw_totals
 
 from connectors import CONNECTORS, connector_class
 from queries.build import BuildInput, Built, Settings, build
@@ -22,6 +21,7 @@ from queries.ledgers import Total
 from queries.publish import newest_manifest, publish
 from queries.raw import Landed, LandedFile
 from queries.stage import Stager
+from queries.totals import raw_totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -135,7 +135,7 @@ def test_a_night_in_which_nothing_changed_does_nothing_and_is_quick(lived_in: Pa
         if path.is_file() and "journal" not in path.name and path.name != "lock"
     }
     start = _cpu_of_children()
-    done = run(home)
+    done = run(lived_in)
     seconds = _cpu_of_children() - start
     after = {
         path: path.stat().st_mtime_ns
@@ -146,7 +146,7 @@ def test_a_night_in_which_nothing_changed_does_nothing_and_is_quick(lived_in: Pa
     assert "nothing changed" in done.stderr
     assert after == before
     assert seconds < 1.5  # of CPU, on a busy machine; alone it is less than one
-    with Journal(home / "state" / "journal.sqlite") as journal:
+    with Journal(lived_in / "state" / "journal.sqlite") as journal:
         assert [night.outcome for night in journal.nights()] == ["published", "unchanged"]
 
 
