@@ -87,7 +87,7 @@ def _write(built: Built, path: Path) -> None:
         for model in models():
             if model.layer == "marts":
                 table = f"published.{model.name}"
-                con.execute(f"create table {table} as select * from {model.name} order by all")
+                con.execute(f"create table {table} as select * from {model.name}")
                 _comment(con, table, model.about, _comments_of(model.name))
                 built.manifest.tables[model.name] = {
                     "digest": content_of(con, table),

@@ -309,9 +309,9 @@ def test_a_lost_line_shows_in_the_books(warehouse: Build, draw: type[Draw]) -> N
     lines = [draw.machine(10), draw.line("2.5", resource_id="data")]
     built = warehouse({"cost_lines": lines[:1], "raw.totals": totals_of(lines)})
 
-    assert set(built.rows("select billed, attributed + unattributed, difference from marts.books")) == {
-        (Decimal("12.5"), Decimal(10), Decimal("2.5"))
-    }
+    assert set(
+        built.rows("select billed, attributed + unattributed, difference from marts.books")
+    ) == {(Decimal("12.5"), Decimal(10), Decimal("2.5"))}
 
 
 def test_a_bill_that_only_one_side_knows_is_a_difference(
@@ -327,9 +327,7 @@ def test_a_bill_that_only_one_side_knows_is_a_difference(
     }
 
 
-def test_the_books_keep_what_lies_beyond_twelve_places(
-    warehouse: Build, draw: type[Draw]
-) -> None:
+def test_the_books_keep_what_lies_beyond_twelve_places(warehouse: Build, draw: type[Draw]) -> None:
     totals = totals_of([draw.line(1), draw.line(1)])
     for total in totals:
         total["beyond"] = "0.0000000000004"

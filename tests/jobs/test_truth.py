@@ -1,0 +1,151 @@
+"""What the night says of the demo company, held against what everything there really cost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queries.read import open_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from queries.engines.duckdb import Connection
+
+ROOT = Path(__file__).parents[2]
+BLIND_DAY = "2026-09-09"
+"""The day on which one cluster's telemetry was lost for some hours."""
+CUT = Decimal("0.000001")
+"""Parts are cut at 10^-12, hour by hour: months of hours may differ by less than this."""
+
+
+@dataclass(frozen=True)
+class Company:
+    """The demo company after its night."""
+
+    folder: Path
+    con: Connection
+
+    def truth(self, name: str) -> list[dict[str, str]]:
+        """Return a file of the truth."""
+        with (self.folder / "truth" / f"{name}.csv").open(encoding="utf-8") as lines:
+            return list(csv.DictReader(lines))
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        """Return what the published database answers."""
+        return self.con.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """Write the company and run its night, as README's command does."""
+    folder = tmp_path_factory.mktemp("demo") / "company"
+    subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(folder)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    (generation,) = (folder / "state" / "generations").glob("*.duckdb")
+    with open_generation(generation) as con:
+        yield Company(folder, con)
+
+
+def test_every_bill_closes_to_the_truth_to_the_last_digit(company: Company) -> None:
+    ours = {
+        (source, period, currency, measure): billed
+        for source, period, currency, measure, billed in company.rows(
+            "select source, strftime(billing_period, '%Y-%m'), billing_currency, measure, "
+            "sum(billed) from marts.books where dimension = 'team' group by all"
+        )
+    }
+    truth = {
+        (row["source"], row["billing_period"], row["billing_currency"], measure): Decimal(
+            row[measure]
+        )
+        for row in company.truth("totals")
+        for measure in ("effective_cost", "billed_cost")
+    }
+    assert ours == truth
+    assert company.rows("select count(*) from marts.books where difference <> 0") == [(0,)]
+
+
+def test_a_run_costs_what_it_cost_unless_its_evidence_was_spoiled(company: Company) -> None:
+    ours = {
+        (native, currency): cost
+        for native, currency, cost in company.rows(
+            "select native_id, billing_currency, effective_cost from marts.runs"
+        )
+    }
+    off = {}
+    for row in company.truth("runs"):
+        cost = ours.get((row["run_id"], row["billing_currency"]), Decimal(0))
+        assert isinstance(cost, Decimal)
+        error = cost - Decimal(row["effective_cost"])
+        if abs(error) > CUT:
+            off[row["run_id"]] = error
+    spoiled = _spoiled_runs(company)
+    assert len(spoiled) > 0
+    assert off.keys() <= spoiled
+
+
+def _spoiled_runs(company: Company) -> set[str]:
+    """Return runs whose evidence the company has spoiled on purpose, and those beside them.
+
+    Clocks that run back, runs that never end, the day on which telemetry was lost; and runs that
+    share a day's transfers with one of the first kind.
+    """
+    blind = f"date '{BLIND_DAY}'"
+    rows = company.rows(
+        "with broken as (select * from marts.runs where status = 'lost' or duration_hours = 0) "
+        "select native_id from broken union select runs.native_id from marts.runs as runs "
+        "inner join broken on cast(runs.started_at as date) <= "
+        "cast(broken.started_at as date) + 1 and "
+        "cast(runs.ended_at as date) >= cast(broken.started_at as date) - 1 "
+        f"union select native_id from marts.runs where cast(started_at as date) <= {blind} "
+        f"and cast(ended_at as date) >= {blind}"
+    )
+    return {str(native) for (native,) in rows}
+
+
+LIMITS = {
+    # dimension -> percent of all bills that may stand with another member than in truth
+    "service": Decimal("0.1"),
+    "model": Decimal("0.1"),
+    "team": Decimal("0.5"),
+    "project": Decimal("1.0"),
+    "dataset": Decimal("1.0"),
+    "user": Decimal("1.0"),
+}
+
+
+@pytest.mark.parametrize("dimension", LIMITS)
+def test_the_error_of_a_dimension_stays_below_its_limit(
+    company: Company, dimension: str, record_property: Callable[[str, object], None]
+) -> None:
+    found: dict[tuple[object, ...], Decimal] = defaultdict(Decimal)
+    billed = Decimal(0)
+    for row in company.truth("members"):
+        if row["dimension"] == dimension:
+            key = (row["billing_currency"], row["member"], row["cost_kind"])
+            found[key] -= Decimal(row["effective_cost"])
+            billed += abs(Decimal(row["effective_cost"]))
+    for currency, member, kind, cost in company.rows(
+        "select billing_currency, member, cost_kind, sum(effective_cost) from marts.spend_daily "
+        f"where dimension = '{dimension}' group by all"
+    ):
+        assert isinstance(cost, Decimal)
+        found[currency, member, kind] += cost
+    moved = sum((abs(error) for error in found.values()), Decimal(0)) / 2
+    percent = 100 * moved / billed
+    record_property("percent", f"{percent:.4f}")
+    assert percent < LIMITS[dimension]
