@@ -77,9 +77,9 @@ class Attribution(_Section):
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
     lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
-    team_tags: _Texts = ("team",)
-    user_tags: _Texts = ("user", "owner")
-    project_tags: _Texts = ("project",)
+    team_tags: _Texts = ("team", "Team", "user_team", "user:team", "user:Team")
+    user_tags: _Texts = ("user", "owner", "Owner", "user_owner", "user:owner", "user:Owner")
+    project_tags: _Texts = ("project", "Project", "user_project", "user:project", "user:Project")
 
 
 class Engine(_Section):

@@ -125,6 +125,18 @@ def test_a_double_reads_as_its_shortest_text_to_twelve_places(value: float) -> N
         assert read_value == Decimal(repr(value))
 
 
+@pytest.mark.parametrize("bad", ["4/1/25", "10/03/2026", "yesterday", "2026-13-01"])
+def test_a_time_that_is_not_iso_is_refused_not_guessed(
+    con: Connection, tmp_path: Path, bad: str
+) -> None:
+    delivery = landed(csv_file(tmp_path, f"cost,started_at\n1,2026-10-01\n2,{bad}\n"))
+    with pytest.raises(Error):
+        read(con, delivery)
+    error = find_bad_value(con, Bill(), [delivery])
+    assert error is not None
+    assert repr(bad) in str(error)
+
+
 @pytest.mark.parametrize("bad", ["abc", "1,5", "NaN", "--1"])
 def test_text_in_a_cost_is_found_with_file_row_and_value(
     con: Connection, tmp_path: Path, bad: str
