@@ -57,7 +57,9 @@ class Stager:
         """What the rows depend on besides the delivery."""
         reader = (HOME / "raw.py").read_text(encoding="utf-8")
         macros = (HOME / "macros.sql").read_text(encoding="utf-8")
-        seeds = sorted(table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table)
+        seeds = sorted(
+            table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table
+        )
         looked_up = [(HOME / "seeds" / f"{seed}.csv").read_text(encoding="utf-8") for seed in seeds]
         return digest(self.sql, reader, macros, looked_up)
 

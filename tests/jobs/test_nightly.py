@@ -129,6 +129,7 @@ def test_the_first_night_publishes_and_reports(home: Path) -> None:
 
 
 def test_a_night_in_which_nothing_changed_does_nothing_and_is_quick(lived_in: Path) -> None:
+    run(lived_in)  # the folder was copied, so that its files look new once
     before = {
         path: path.stat().st_mtime_ns
         for path in (lived_in / "state").rglob("*")
@@ -147,7 +148,11 @@ def test_a_night_in_which_nothing_changed_does_nothing_and_is_quick(lived_in: Pa
     assert after == before
     assert seconds < 1.5  # of CPU, on a busy machine; alone it is less than one
     with Journal(lived_in / "state" / "journal.sqlite") as journal:
-        assert [night.outcome for night in journal.nights()] == ["published", "unchanged"]
+        assert [night.outcome for night in journal.nights()] == [
+            "published",
+            "unchanged",
+            "unchanged",
+        ]
 
 
 def _cpu_of_children() -> float:
