@@ -1,0 +1,39 @@
+-- One row is about a place where a registered dataset lies: a container and a key under it.
+--
+-- All bytes under the key are the dataset's, unless a longer key under it is another's. Versions
+-- that share a place are one row. A place that two datasets claim belongs to the first by name:
+-- wrong for one of them, but never paid twice.
+--
+-- grain: one row per container and key
+-- key:   container, key_path
+-- owner: ml-platform
+
+with
+
+places as (
+    select
+        dataset,
+        version,
+        region_id,
+        owner_user,
+        owner_team,
+        project,
+        rtrim(split_part(uri, '://', -1), '/') as path
+    from staging.datasets
+    where uri is not null and dataset is not null
+)
+
+select
+    last_part(split_part(path, '/', 1)) as container,  -- bucket or volume, as last_part() writes it
+    substr(path, length(split_part(path, '/', 1)) + 2) as key_path,  -- '' for the whole container
+    dataset,
+    region_id,
+    owner_user,
+    owner_team,
+    project
+from places
+qualify
+    row_number() over (
+        partition by container, key_path
+        order by dataset, version desc, region_id, owner_team, owner_user, project
+    ) = 1

@@ -1,0 +1,89 @@
+-- One row is about a run's part of the bill of a managed job on a day.
+--
+-- A job belongs to the run that names its id. Runs that name the same job share it by the time
+-- they ran that day, or equally where none has any: it is never paid twice.
+--
+-- grain: one row per line group and run
+-- step:  charge_date
+-- owner: ml-platform
+
+with
+
+weights as (
+    select
+        charge_date,
+        cloud_job_arn,
+        run_id,
+        cast(coalesce(gpu_count, 0) * run_us as bigint) as gpu_us,
+        case
+            when max(run_us) over (partition by charge_date, cloud_job_arn) > 0 then run_us
+            else 1
+        end as weight
+    from attribution.run_days
+    where cloud_job_arn is not null
+),
+
+running as (
+    select
+        *,
+        sum(weight) over up_to as upto_weight,
+        sum(weight) over (partition by charge_date, cloud_job_arn) as total_weight
+    from weights
+    window up_to as (
+        partition by charge_date, cloud_job_arn order by run_id
+        rows between unbounded preceding and current row
+    )
+),
+
+job_shares as (
+    select
+        charge_date,
+        cloud_job_arn,
+        run_id,
+        gpu_us,
+        share_of(upto_weight - weight, total_weight) as share_from,
+        share_of(upto_weight, total_weight) as share_to
+    from running
+),
+
+job_lines as (
+    select
+        *,
+        row_number() over (
+            partition by charge_date, resource_id
+            order by
+                effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
+                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project,
+                tag_ranks, x_from_region, x_to_region
+        ) = 1 as is_dearest
+    from attribution.line_methods
+    where method = 'managed_job'
+)
+
+select
+    job_lines.source,
+    job_lines.billing_period,
+    job_lines.charge_date,
+    job_lines.billing_currency,
+    job_lines.sub_account_id,
+    job_lines.service_name,
+    job_lines.region_id,
+    job_lines.resource_id,
+    job_lines.x_line_class,
+    job_lines.x_from_region,
+    job_lines.x_to_region,
+    job_lines.tag_user,
+    job_lines.tag_team,
+    job_lines.tag_project,
+    job_lines.tag_ranks,
+    job_shares.run_id,
+    job_lines.is_provisional,
+    case when job_lines.is_dearest then job_shares.gpu_us end as gpu_us,
+    cut(job_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(job_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(job_lines.list_cost, share_from, share_to) as list_cost
+from job_lines
+inner join job_shares
+    on
+        job_lines.charge_date = job_shares.charge_date
+        and job_lines.resource_id = job_shares.cloud_job_arn

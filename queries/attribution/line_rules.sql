@@ -1,0 +1,49 @@
+-- One row is about lines that ownership rules match, by what the bill says of them.
+--
+-- grain: one row per source, sub-account, service, resource and set of tags, where a rule matches
+-- step:  charge_date
+-- owner: ml-platform
+
+with
+
+lines as (
+    select distinct
+        charge_date,
+        source,
+        sub_account_id,
+        service_name,
+        resource_id,
+        tag_ranks
+    from attribution.line_groups
+    where (select count(*) from attribution.rules where side <> 'run') > 0
+)
+
+select
+    lines.charge_date,
+    lines.source,
+    lines.sub_account_id,
+    lines.service_name,
+    lines.resource_id,
+    lines.tag_ranks,
+    min(rules.rule_rank) filter (where rules.side = 'line' and rules.level = 'rule') as rule_rank,
+    min(rules.rule_rank) filter (where rules.level = 'sub_account') as sub_account_rank,
+    list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
+        as mixed_ranks  -- rules that match if the run matches too
+from lines
+inner join attribution.rules
+    on
+        rules.side <> 'run'
+        and lines.charge_date >= rules.valid_from
+        and lines.charge_date < rules.valid_to
+        and (rules.match_source is null or rules.side = 'mixed' or lines.source glob rules.match_source)
+        and (rules.match_sub_account_id is null or lines.sub_account_id glob rules.match_sub_account_id)
+        and (rules.match_service_name is null or lines.service_name glob rules.match_service_name)
+        and (rules.match_resource_id is null or lines.resource_id glob rules.match_resource_id)
+        and (rules.match_tag_key is null or list_contains(lines.tag_ranks, rules.rule_rank))
+group by
+    lines.charge_date,
+    lines.source,
+    lines.sub_account_id,
+    lines.service_name,
+    lines.resource_id,
+    lines.tag_ranks

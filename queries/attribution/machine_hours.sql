@@ -1,0 +1,158 @@
+-- One row is about a machine in an hour for which it is billed: what it offered.
+--
+-- Capacity comes from the cluster's telemetry; where it has none, from the table of instance types
+-- and the hours on the bill; where the type is unknown, a machine is one whole thing, counted as
+-- one core. A machine billed by the day has one row, slot 24.
+--
+-- Known drawback: where telemetry says that a machine was up for part of an hour and the bill
+-- covers all of it, the bill's whole cost is spread over the part.
+--
+-- grain: one row per machine and hour, or day
+-- key:   charge_date, instance_id, slot
+-- step:  charge_date
+-- owner: ml-platform
+
+with
+
+billed_machines as (
+    select
+        charge_date,
+        lower(resource_id) as instance_id,
+        slot,
+        max(instance_type) as instance_type,
+        min(region_id) as region_id,
+        sum(used_hours) as used_hours
+    from attribution.line_groups
+    where slot is not null
+    group by charge_date, lower(resource_id), slot
+),
+
+observed_hours as (
+    select
+        charge_date,
+        lower(instance_id) as instance_id,
+        cast(hour(charge_hour) as tinyint) as slot,
+        min(cluster) as cluster,
+        max(instance_type) as instance_type,
+        least(max(up_seconds), 3600) * cast(1000000 as bigint) as up_us,
+        unit_us(max(gpu_capacity), least(max(up_seconds), 3600)) as gpu_us,
+        unit_us(max(cpu_capacity), least(max(up_seconds), 3600)) as cpu_us,
+        unit_us(max(memory_gib_capacity), least(max(up_seconds), 3600)) as memory_us
+    from staging.node_hours
+    where up_seconds > 0 and instance_id is not null
+    group by charge_date, lower(instance_id), hour(charge_hour)
+),
+
+observed_slots as (
+    select
+        charge_date,
+        instance_id,
+        slot,
+        cluster,
+        instance_type,
+        up_us,
+        gpu_us,
+        cpu_us,
+        memory_us
+    from observed_hours
+    union all
+    select
+        charge_date,
+        instance_id,
+        24 as slot,
+        min(cluster) as cluster,
+        max(instance_type) as instance_type,
+        cast(sum(up_us) as bigint) as up_us,
+        cast(sum(gpu_us) as bigint) as gpu_us,
+        cast(sum(cpu_us) as bigint) as cpu_us,
+        cast(sum(memory_us) as bigint) as memory_us
+    from observed_hours
+    group by charge_date, instance_id
+),
+
+instance_types as (
+    select
+        instance_type,
+        cast(gpu_count as double) as gpu_count,
+        cast(vcpu as double) as vcpu,
+        cast(memory_gib as double) as memory_gib
+    from seeds.gpu_instances
+),
+
+up_times as (
+    select
+        billed_machines.charge_date,
+        billed_machines.instance_id,
+        billed_machines.slot,
+        billed_machines.region_id,
+        observed_slots.cluster,
+        observed_slots.up_us is not null as is_observed,
+        coalesce(observed_slots.instance_type, billed_machines.instance_type) as instance_type,
+        observed_slots.gpu_us,
+        observed_slots.cpu_us,
+        observed_slots.memory_us,
+        coalesce(
+            observed_slots.up_us,
+            least(
+                cast(round(cast(nullif(billed_machines.used_hours, 0) as double) * 3600) as bigint)
+                * 1000000,
+                case when billed_machines.slot = 24 then 86400000000 else 3600000000 end
+            )
+        ) as up_us
+    from billed_machines
+    left join observed_slots using (charge_date, instance_id, slot)
+),
+
+capacities as (
+    select
+        up_times.charge_date,
+        up_times.instance_id,
+        up_times.slot,
+        up_times.region_id,
+        up_times.cluster,
+        up_times.is_observed,
+        up_times.instance_type,
+        greatest(
+            coalesce(up_times.up_us, case when up_times.slot = 24 then 86400000000 else 3600000000 end),
+            1
+        ) as up_us,
+        up_times.gpu_us,
+        up_times.cpu_us,
+        up_times.memory_us,
+        instance_types.gpu_count,
+        instance_types.vcpu,
+        instance_types.memory_gib
+    from up_times
+    left join instance_types
+        on replace(up_times.instance_type, 'ml.', '') = instance_types.instance_type
+),
+
+filled as (
+    select
+        charge_date,
+        instance_id,
+        slot,
+        region_id,
+        cluster,
+        is_observed,
+        instance_type,
+        up_us,
+        coalesce(gpu_us, cast(gpu_count * up_us as bigint), 0) as gpu_us,
+        coalesce(cpu_us, cast(vcpu * up_us as bigint), 0) as cpu_us,
+        coalesce(memory_us, cast(memory_gib * up_us as bigint), 0) as memory_us
+    from capacities
+)
+
+select
+    charge_date,
+    instance_id,  -- in lower case
+    slot,  -- hour of the day, or 24: the day
+    instance_type,
+    region_id,
+    cluster,  -- null where no cluster knows the machine
+    is_observed,  -- the cluster's telemetry knows this hour
+    up_us,  -- microseconds that it was up
+    gpu_us,  -- GPUs x microseconds that it offered
+    case when gpu_us + cpu_us + memory_us = 0 then up_us else cpu_us end as cpu_us,  -- cores x microseconds
+    memory_us  -- GiB x microseconds
+from filled

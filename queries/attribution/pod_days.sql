@@ -1,0 +1,82 @@
+-- One row is about a pod on a day: whose it is, as far as its labels and namespace say.
+--
+-- Pods of the namespaces in `shared_namespaces` serve everybody: what they hold is shared cost.
+--
+-- grain: one row per pod and day
+-- key:   charge_date, pod_id
+-- step:  charge_date
+-- param: shared_namespaces = 'kube-system'  -- namespaces of the cluster's own pods, with commas
+-- owner: ml-platform
+
+with
+
+pods as (
+    select
+        charge_date,
+        concat_ws('/', cluster, namespace, pod) as pod_id,
+        min(cluster) as cluster,
+        min(namespace) as namespace,
+        min(pod) as pod,
+        min(pod_uid) as pod_uid,
+        max(run_native_id) as run_native_id,
+        max(user_raw) as user_raw,
+        max(team_raw) as team_raw,
+        max(project_raw) as project_raw,
+        max(model_raw) as model
+    from staging.pod_hours
+    group by charge_date, concat_ws('/', cluster, namespace, pod)
+),
+
+namespaces as (
+    select distinct
+        charge_date,
+        namespace
+    from pods
+),
+
+namespace_ranks as (
+    select
+        namespaces.charge_date,
+        namespaces.namespace,
+        min(rules.rule_rank) filter (where rules.side = 'run' and rules.level = 'rule') as rule_rank,
+        min(rules.rule_rank) filter (where rules.level = 'namespace') as namespace_rank,
+        list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
+            as mixed_ranks
+    from namespaces
+    inner join attribution.rules
+        on
+            namespaces.namespace glob rules.match_namespace
+            and coalesce(rules.match_run, rules.match_experiment, rules.match_source) is null
+            and namespaces.charge_date >= rules.valid_from
+            and namespaces.charge_date < rules.valid_to
+    group by namespaces.charge_date, namespaces.namespace
+),
+
+labelled_runs as (
+    select
+        charge_date,
+        native_id as run_native_id,
+        arg_max(run_id, (attempt, run_id)) as run_id
+    from attribution.run_days
+    group by charge_date, native_id
+)
+
+select
+    pods.charge_date,
+    pods.pod_id,  -- cluster/namespace/pod
+    pods.cluster,
+    pods.namespace,
+    pods.pod,
+    pods.pod_uid,
+    labelled_runs.run_id,  -- the run that a label names, its last attempt
+    pods.user_raw,
+    pods.team_raw,
+    pods.project_raw,
+    pods.model,  -- what a serving pod serves
+    list_contains(string_split($shared_namespaces, ','), pods.namespace) as is_shared,
+    namespace_ranks.rule_rank,
+    namespace_ranks.namespace_rank,
+    namespace_ranks.mixed_ranks
+from pods
+left join namespace_ranks using (charge_date, namespace)
+left join labelled_runs using (charge_date, run_native_id)

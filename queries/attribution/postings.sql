@@ -1,0 +1,338 @@
+-- One row is about a part of the bill and whom it is attributed to: the result of attribution.
+--
+-- Every part of every line group is here exactly once, whatever was known: what nobody could be
+-- found for is kept as `unattributed`, so the costs of a day add up to its bill to the last digit.
+-- What made a row is told by `method` (how the cost was cut: `line_methods`) and by a rule for each
+-- owner (how user, team and project were found).
+--
+-- An owner is the first that is named by, in this order:
+--   the company's own rule (its rule_id), the run ('run_tag'), the pod ('pod_label'), the dataset's
+--   registry ('dataset_owner'), the map of namespaces (its rule_id), the resource's tags
+--   ('resource_tag'), the map of sub-accounts (its rule_id); else 'unattributed'.
+-- User, team and project are looked up one by one. A team of the last three kinds gives way to
+-- the membership of the user, where that is known from further up; the marts see to it, because
+-- people and teams are resolved there (`user_days`).
+-- Nobody owns idle, shared, tax, credit and unused commitment, unless the idle policy says so.
+--
+-- grain:     one row per line group of the day, cost_kind, method, run, pod and dataset
+-- partition: charge_date
+-- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_period, billing_currency
+-- owner:     ml-platform
+
+with
+
+parts as (
+    select
+        source,
+        billing_period,
+        charge_date,
+        billing_currency,
+        sub_account_id,
+        service_name,
+        region_id,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
+        tag_user,
+        tag_team,
+        tag_project,
+        tag_ranks,
+        cost_kind,
+        'machine_share' as method,
+        run_id,
+        pod_id,
+        null as dataset,
+        null as owner_user,
+        null as owner_team,
+        null as owner_project,
+        is_provisional,
+        gpu_us,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.machine_parts
+    where cost_kind = 'direct'
+    union all
+    select
+        source,
+        billing_period,
+        charge_date,
+        billing_currency,
+        sub_account_id,
+        service_name,
+        region_id,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
+        tag_user,
+        tag_team,
+        tag_project,
+        tag_ranks,
+        'idle' as cost_kind,
+        'machine_share' as method,
+        run_id,
+        pod_id,
+        null as dataset,
+        null as owner_user,
+        null as owner_team,
+        null as owner_project,
+        is_provisional,
+        null as gpu_us,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.idle_parts
+    union all
+    select
+        source,
+        billing_period,
+        charge_date,
+        billing_currency,
+        sub_account_id,
+        service_name,
+        region_id,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
+        tag_user,
+        tag_team,
+        tag_project,
+        tag_ranks,
+        'direct' as cost_kind,
+        'managed_job' as method,
+        run_id,
+        null as pod_id,
+        null as dataset,
+        null as owner_user,
+        null as owner_team,
+        null as owner_project,
+        is_provisional,
+        gpu_us,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.job_parts
+    union all
+    select
+        source,
+        billing_period,
+        charge_date,
+        billing_currency,
+        sub_account_id,
+        service_name,
+        region_id,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
+        tag_user,
+        tag_team,
+        tag_project,
+        tag_ranks,
+        'direct' as cost_kind,
+        method,
+        run_id,
+        null as pod_id,
+        dataset,
+        owner_user,
+        owner_team,
+        owner_project,
+        is_provisional,
+        null as gpu_us,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.data_parts
+    union all
+    select
+        source,
+        billing_period,
+        charge_date,
+        billing_currency,
+        sub_account_id,
+        service_name,
+        region_id,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
+        tag_user,
+        tag_team,
+        tag_project,
+        tag_ranks,
+        case
+            when method = 'owner' then 'direct'
+            when x_line_class in ('tax', 'credit', 'commitment_unused') then x_line_class
+            else 'shared'
+        end as cost_kind,
+        method,
+        null as run_id,
+        null as pod_id,
+        null as dataset,
+        null as owner_user,
+        null as owner_team,
+        null as owner_project,
+        is_provisional,
+        null as gpu_us,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.line_methods
+    where method in ('owner', 'by_kind')
+),
+
+matched as (
+    select
+        parts.*,
+        run_days.user_raw as run_user,
+        run_days.team_raw as run_team,
+        run_days.project_raw as run_project,
+        pod_days.user_raw as pod_user,
+        pod_days.team_raw as pod_team,
+        pod_days.project_raw as pod_project,
+        pod_days.model,
+        parts.run_id is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
+        least(
+            run_days.rule_rank,
+            pod_days.rule_rank,
+            line_rules.rule_rank,
+            list_min(
+                list_intersect(
+                    coalesce(run_days.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks
+                )
+            )
+        ) as rule_rank,
+        coalesce(run_days.namespace_rank, pod_days.namespace_rank) as namespace_rank,
+        line_rules.sub_account_rank
+    from parts
+    left join attribution.run_days using (charge_date, run_id)
+    left join attribution.pod_days using (charge_date, pod_id)
+    left join attribution.line_rules
+        on
+            parts.charge_date = line_rules.charge_date
+            and parts.source = line_rules.source
+            and parts.sub_account_id is not distinct from line_rules.sub_account_id
+            and parts.service_name is not distinct from line_rules.service_name
+            and parts.resource_id is not distinct from line_rules.resource_id
+            and parts.tag_ranks is not distinct from line_rules.tag_ranks
+),
+
+owned as (
+    select
+        matched.*,
+        case
+            when matched.is_shared_pod then 'shared'
+            else matched.cost_kind
+        end as posted_kind,
+        matched.cost_kind = 'direct' and not matched.is_shared_pod
+        or coalesce(matched.run_id, matched.pod_id) is not null and not matched.is_shared_pod as has_owner,
+        rules.rule_id,
+        rules.user_id as rule_user,
+        rules.team as rule_team,
+        rules.project as rule_project,
+        namespaces.rule_id as namespace_rule,
+        namespaces.user_id as namespace_user,
+        namespaces.team as namespace_team,
+        namespaces.project as namespace_project,
+        sub_accounts.rule_id as sub_account_rule,
+        sub_accounts.user_id as sub_account_user,
+        sub_accounts.team as sub_account_team,
+        sub_accounts.project as sub_account_project
+    from matched
+    left join attribution.rules using (rule_rank)
+    left join attribution.rules as namespaces on matched.namespace_rank = namespaces.rule_rank
+    left join attribution.rules as sub_accounts on matched.sub_account_rank = sub_accounts.rule_rank
+),
+
+named as (
+    select
+        *,
+        case when has_owner then coalesce(rule_user, run_user, pod_user, owner_user, namespace_user, tag_user, sub_account_user) end as user_raw,
+        case
+            when not has_owner then null
+            when rule_user is not null then rule_id
+            when run_user is not null then 'run_tag'
+            when pod_user is not null then 'pod_label'
+            when owner_user is not null then 'dataset_owner'
+            when namespace_user is not null then namespace_rule
+            when tag_user is not null then 'resource_tag'
+            when sub_account_user is not null then sub_account_rule
+            else 'unattributed'
+        end as user_rule,
+        case when has_owner then coalesce(rule_team, run_team, pod_team, owner_team, namespace_team, tag_team, sub_account_team) end as team,
+        case
+            when not has_owner then null
+            when rule_team is not null then rule_id
+            when run_team is not null then 'run_tag'
+            when pod_team is not null then 'pod_label'
+            when owner_team is not null then 'dataset_owner'
+            when namespace_team is not null then namespace_rule
+            when tag_team is not null then 'resource_tag'
+            when sub_account_team is not null then sub_account_rule
+            else 'unattributed'
+        end as team_rule,
+        case when has_owner then coalesce(rule_project, run_project, pod_project, owner_project, namespace_project, tag_project, sub_account_project) end as project,
+        case
+            when not has_owner then null
+            when rule_project is not null then rule_id
+            when run_project is not null then 'run_tag'
+            when pod_project is not null then 'pod_label'
+            when owner_project is not null then 'dataset_owner'
+            when namespace_project is not null then namespace_rule
+            when tag_project is not null then 'resource_tag'
+            when sub_account_project is not null then sub_account_rule
+            else 'unattributed'
+        end as project_rule,
+        -- a team that a tag or a map gives yields to that of a user known from closer by
+        has_owner
+        and coalesce(rule_team, run_team, pod_team, owner_team) is null
+        and (
+            coalesce(rule_user, run_user, pod_user, owner_user) is not null
+            or coalesce(namespace_team, tag_team, sub_account_team) is null
+        ) as is_team_of_user
+    from owned
+)
+
+select
+    source,
+    billing_period,
+    charge_date,
+    billing_currency,
+    sub_account_id,
+    service_name,
+    region_id,
+    resource_id,
+    x_line_class,
+    x_from_region,
+    x_to_region,
+    tag_user,
+    tag_team,
+    tag_project,
+    case
+        when
+            posted_kind = 'direct'
+            and coalesce(user_raw, team, project, run_id, model, nullif(dataset, '(unregistered)')) is null
+            then 'unattributed'
+        else posted_kind
+    end as cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed
+    method,  -- how the cost was cut: by_kind, machine_share, managed_job, reads, stored_bytes, owner
+    run_id,
+    pod_id,  -- cluster/namespace/pod
+    dataset,  -- stored or read
+    model,  -- what a serving pod serves
+    user_raw,  -- as the owner's source names the person
+    user_rule,  -- how the user was found; null where nobody is to own the cost
+    team,
+    team_rule,
+    is_team_of_user,  -- the marts replace `team` by the user's, where it is known
+    project,
+    project_rule,
+    is_provisional,  -- some of the lines have no final invoice yet
+    cast(coalesce(gpu_us, 0) / 3.6e9 as decimal(18, 6)) as gpu_hours,  -- held
+    effective_cost,  -- amortised
+    billed_cost,  -- cash
+    list_cost  -- at list price
+from named

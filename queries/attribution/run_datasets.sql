@@ -1,0 +1,83 @@
+-- One row is about data that a run read or wrote, and the registered dataset that it belongs to.
+--
+-- A location counts before a name: the dataset with the longest key that the location lies under.
+-- Data of no registered dataset keeps its container, whose region the bill may know.
+--
+-- grain: one row per run, direction and location or name
+-- owner: ml-platform
+
+with
+
+locations as (
+    select
+        run_id,
+        'read' as direction,
+        dataset_uri,
+        dataset_name,
+        bytes_read
+    from staging.run_inputs
+    inner join attribution.run_links using (run_key)
+    union all
+    select
+        run_id,
+        'written' as direction,
+        dataset_uri,
+        null as dataset_name,
+        null as bytes_read
+    from staging.run_outputs
+    inner join attribution.run_links using (run_key)
+),
+
+paths as (
+    select
+        *,
+        row_number() over (order by run_id, direction, dataset_uri, dataset_name, bytes_read) as location_id,
+        rtrim(split_part(dataset_uri, '://', -1), '/') as path,
+        last_part(split_part(path, '/', 1)) as container,
+        substr(path, length(split_part(path, '/', 1)) + 2) as key_path
+    from locations
+),
+
+found_by_location as (
+    select
+        paths.location_id,
+        dataset_roots.dataset,
+        dataset_roots.region_id
+    from paths
+    inner join attribution.dataset_roots
+        on
+            paths.container = dataset_roots.container
+            and (
+                dataset_roots.key_path = ''
+                or starts_with(paths.key_path || '/', dataset_roots.key_path || '/')
+            )
+    qualify
+        row_number() over (
+            partition by paths.location_id order by length(dataset_roots.key_path) desc
+        ) = 1
+),
+
+named_datasets as (
+    select
+        dataset,
+        container,
+        region_id
+    from attribution.dataset_roots
+    qualify row_number() over (partition by dataset order by container, key_path) = 1
+)
+
+select
+    paths.run_id,
+    paths.direction,  -- read or written
+    coalesce(found_by_location.dataset, named_datasets.dataset) as dataset,  -- null: unregistered
+    case
+        when found_by_location.dataset is null and named_datasets.dataset is not null
+            then named_datasets.container
+        else paths.container
+    end as container,
+    coalesce(found_by_location.region_id, named_datasets.region_id) as region_id,  -- as registered
+    paths.bytes_read  -- null where the source does not say
+from paths
+left join found_by_location using (location_id)
+left join named_datasets
+    on paths.dataset_name = named_datasets.dataset and found_by_location.dataset is null

@@ -1,0 +1,52 @@
+-- One row is about a run on a UTC day on which it ran, its interval cut to the day.
+--
+-- A run without an end lasts until its last sign of life; one without either has no length. A run
+-- of a managed service is also listed, with no time, the day before and the day after, because
+-- providers may bill an hour that the tracker did not see. An end more than three years after the
+-- start is a fault of the source and cut off there.
+--
+-- grain: one row per record of a run and day
+-- key:   run_id, run_key, charge_date
+-- owner: ml-platform
+
+with
+
+run_spans as (
+    select
+        run_id,
+        run_key,
+        started_at,
+        least(
+            greatest(coalesce(ended_at, last_seen_at, started_at), started_at),
+            started_at + interval 1100 day
+        ) as ended_at,
+        case when cloud_job_arn is null then interval 0 day else interval 1 day end as margin
+    from staging.runs
+    inner join attribution.run_links using (run_key)
+    where started_at is not null
+),
+
+run_days as (
+    select
+        *,
+        unnest(
+            generate_series(
+                date_trunc('day', started_at - margin), date_trunc('day', ended_at + margin), interval 1 day
+            )
+        ) as day_start
+    from run_spans
+)
+
+select
+    run_id,
+    run_key,
+    cast(day_start as date) as charge_date,
+    greatest(started_at, day_start) as started_at,
+    greatest(least(ended_at, day_start + interval 1 day), greatest(started_at, day_start)) as ended_at,
+    epoch_us(greatest(least(ended_at, day_start + interval 1 day), greatest(started_at, day_start)))
+    - epoch_us(greatest(started_at, day_start)) as run_us  -- microseconds of the day
+from run_days
+where
+    margin > interval 0 day
+    or day_start < ended_at
+    or cast(day_start as date) = cast(started_at as date)

@@ -1,0 +1,80 @@
+-- One row is about a name of a person on a day on which it cost or ran something: who it is, which team.
+--
+-- A name is looked up without regard to case among the aliases in force that day, the user ids
+-- and the mail addresses; one that nobody has stays as it is. Who is in two teams on a day counts
+-- for the first by name, as does a name that two people have.
+-- Resolving names here, after attribution, means that a new alias or a change of team needs no day
+-- to be attributed anew.
+--
+-- grain: one row per name and day
+-- key:   charge_date, user_raw
+-- owner: ml-platform
+
+with
+
+names as (
+    select distinct
+        charge_date,
+        user_raw
+    from attribution.postings
+    where user_raw is not null
+    union
+    select
+        charge_date,
+        user_raw
+    from attribution.run_days
+    where user_raw is not null
+),
+
+all_aliases as (
+    select
+        lower(alias) as alias,
+        user_id,
+        coalesce(valid_from, date '0001-01-01') as valid_from,
+        coalesce(valid_to, date '9999-12-31') as valid_to
+    from staging.aliases
+    union all
+    select
+        lower(user_id) as alias,
+        user_id,
+        date '0001-01-01' as valid_from,
+        date '9999-12-31' as valid_to
+    from staging.people
+    union all
+    select
+        lower(email) as alias,
+        user_id,
+        date '0001-01-01' as valid_from,
+        date '9999-12-31' as valid_to
+    from staging.people
+    where email is not null
+),
+
+people as (
+    select
+        names.charge_date,
+        names.user_raw,
+        coalesce(min(all_aliases.user_id), names.user_raw) as user_id,
+        count(all_aliases.user_id) > 0 as is_known
+    from names
+    left join all_aliases
+        on
+            lower(names.user_raw) = all_aliases.alias
+            and names.charge_date >= all_aliases.valid_from
+            and names.charge_date < all_aliases.valid_to
+    group by names.charge_date, names.user_raw
+)
+
+select
+    people.charge_date,
+    people.user_raw,  -- as some source names the person
+    people.user_id,
+    people.is_known,  -- false: nobody has the name, so the id is the name as it is
+    min(memberships.team) as team  -- null: none that day
+from people
+left join staging.memberships
+    on
+        people.user_id = memberships.user_id
+        and people.charge_date >= coalesce(memberships.valid_from, date '0001-01-01')
+        and people.charge_date < coalesce(memberships.valid_to, date '9999-12-31')
+group by people.charge_date, people.user_raw, people.user_id, people.is_known

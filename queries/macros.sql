@@ -1,0 +1,59 @@
+-- Shared arithmetic. A share is a double between 0 and 1 on a grid of 1e-12; every step that makes
+-- one is monotone, so shares that run upwards cut parts that never change sign. Only IEEE division,
+-- product and floor are used, which every engine computes alike.
+
+-- The share that `upto` is of `total`, on the grid; exactly 1 where they are equal.
+create or replace macro share_of(upto, total) as
+least(floor(cast(upto as double) / cast(total as double) * 1e12 + 0.5) / 1e12, 1.0);
+
+-- A share that was summed from doubles, put on the grid; what is 1 but for rounding becomes 1.
+create or replace macro to_share(fraction) as
+least(floor(fraction * 1e12 + 0.5) / 1e12, 1.0);
+
+-- A cost below 1,000 as a whole number of 1e-12, exact in a double.
+create or replace macro cost_units(cost) as
+round(cast(cast(cost as decimal(15, 12)) as double) * 1e12);
+
+-- The first `share` of a cost of any size up to 10^13, in exact decimals: slow, for few rows.
+create or replace macro large_cost_upto(cost, share) as
+cast(cast(cost as decimal(25, 12)) * cast(share as decimal(13, 12)) as decimal(38, 12));
+
+-- The part of a cost between two shares of it, in whole units of 1e-12. Parts that meet add up to
+-- the cost, because each end is rounded once, in the same way for both its neighbours.
+create or replace macro cut(cost, share_from, share_to) as
+case
+    when share_from = 0 and share_to = 1 then cost
+    when cost between -999 and 999
+        then
+            cast(
+                floor(cost_units(cost) * share_to) - floor(cost_units(cost) * share_from)
+                as decimal(15, 0)
+            ) * cast(0.000000000001 as decimal(12, 12))
+    else large_cost_upto(cost, share_to) - large_cost_upto(cost, share_from)
+end;
+
+-- The first upto/total of a whole amount that is no money (microseconds, bytes), rounded down.
+create or replace macro whole_upto(amount, upto, total) as
+cast(floor(cast(amount as double) * (cast(upto as double) / cast(total as double))) as bigint);
+
+-- Units held for some seconds (GPUs, cores, GiB), in whole units x microseconds.
+create or replace macro unit_us(units, seconds) as
+cast(round(cast(units as double) * 1e6) as bigint) * cast(seconds as bigint);
+
+-- The last part of an id: `i-0abc` of an ARN, the bucket of `arn:aws:s3:::bucket`; in lower case.
+create or replace macro last_part(id) as
+lower(split_part(split_part(id, '/', -1), ':', -1));
+
+-- Who a posting's cost goes to in a dimension: the member where there is one, else the explicit
+-- member of its kind of cost.
+create or replace macro member_or_kind(member, cost_kind, otherwise) as
+case
+    when member is not null then member
+    when cost_kind = 'idle' then '(idle)'
+    when cost_kind = 'shared' then '(shared)'
+    when cost_kind = 'tax' then '(tax)'
+    when cost_kind = 'credit' then '(credit)'
+    when cost_kind = 'commitment_unused' then '(unused commitment)'
+    when cost_kind = 'unattributed' then 'unattributed'
+    else otherwise
+end;

@@ -1,0 +1,53 @@
+-- One row is about a way of finding owners, and the cost whose owner was found so.
+--
+-- Only cost that is to have an owner counts: not idle, shared, tax, credit and unused commitment.
+--
+-- grain: one row per dimension, rule and currency
+-- key:   dimension, rule_id, billing_currency
+-- owner: ml-platform
+
+with
+
+owners as (
+    select
+        'user' as dimension,
+        user_rule as rule_id,
+        billing_currency,
+        effective_cost
+    from marts.postings_daily
+    union all
+    select
+        'team' as dimension,
+        team_rule as rule_id,
+        billing_currency,
+        effective_cost
+    from marts.postings_daily
+    union all
+    select
+        'project' as dimension,
+        project_rule as rule_id,
+        billing_currency,
+        effective_cost
+    from marts.postings_daily
+),
+
+rules as (
+    select
+        dimension,
+        rule_id,
+        billing_currency,
+        sum(effective_cost) as effective_cost
+    from owners
+    where rule_id is not null
+    group by dimension, rule_id, billing_currency
+)
+
+select
+    dimension,  -- user, team or project
+    rule_id,  -- a rule of the company, run_tag, pod_label, member_of, resource_tag, ..., unattributed
+    billing_currency,
+    effective_cost,
+    cast(effective_cost as double)
+    / nullif(cast(sum(effective_cost) over (partition by dimension, billing_currency) as double), 0)
+        as cost_share  -- of all cost that is to have an owner, 0 to 1
+from rules

@@ -1,0 +1,101 @@
+-- One row is about a run: who ran what, how long, and what it cost.
+--
+-- Costs are the run's own part of machines, managed jobs and transfers; a run that no bill shows
+-- costs 0 and has no currency.
+--
+-- grain: one row per run and currency it was billed in
+-- key:   run_id, billing_currency
+-- owner: ml-platform
+
+with
+
+run_costs as (
+    select
+        run_id,
+        billing_currency,
+        bool_or(is_provisional) as is_provisional,
+        sum(gpu_hours) as gpu_hours,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) as billed_cost
+    from marts.postings_daily
+    where run_id is not null
+    group by run_id, billing_currency
+),
+
+run_owners as (
+    select
+        run_id,
+        arg_max(user_id, (charge_date, effective_cost, user_id)) as user_id,
+        arg_max(team, (charge_date, effective_cost, team)) as team,
+        arg_max(project, (charge_date, effective_cost, project)) as project
+    from marts.postings_daily
+    where run_id is not null
+    group by run_id
+),
+
+run_names as (
+    select
+        run_days.run_id,
+        arg_max(user_days.user_id, run_days.charge_date) as user_id,
+        arg_max(coalesce(run_days.team_raw, user_days.team), run_days.charge_date) as team,
+        arg_max(run_days.project_raw, run_days.charge_date) as project
+    from attribution.run_days
+    left join attribution.user_days using (charge_date, user_raw)
+    group by run_days.run_id
+),
+
+run_model_names as (
+    select
+        run_links.run_id,
+        string_agg(distinct run_models.model_name, ', ' order by run_models.model_name) as model
+    from staging.run_models
+    inner join attribution.run_links using (run_key)
+    group by run_links.run_id
+),
+
+run_ends as (
+    select
+        run_id,
+        run_name,
+        experiment,
+        source,
+        status,
+        gpu_count,
+        started_at,
+        ended_at,
+        (epoch_us(coalesce(ended_at, last_seen_at)) - epoch_us(started_at)) / 3.6e9 as duration_hours
+    from staging.runs
+    inner join attribution.run_links using (run_key)
+)
+
+select
+    run_ends.run_id,
+    run_ends.run_name,
+    run_ends.experiment,
+    run_ends.source,  -- the tracker
+    coalesce(run_owners.user_id, run_names.user_id) as user_id,
+    people.user_name,
+    coalesce(run_owners.team, run_names.team) as team,
+    coalesce(run_owners.project, run_names.project) as project,
+    run_model_names.model,  -- the models it registered, with commas
+    run_ends.status,  -- queued, running, succeeded, failed, cancelled, preempted or lost
+    run_ends.started_at,
+    run_ends.ended_at,  -- null while it runs
+    run_ends.duration_hours,  -- to the end, or to the last sign of life
+    cast(
+        case
+            when run_costs.run_id is not null then run_costs.gpu_hours
+            else coalesce(run_ends.gpu_count * greatest(run_ends.duration_hours, 0), 0)
+        end
+        as decimal(18, 6)
+    ) as gpu_hours,  -- held, as the machines show; asked for, where no bill shows the run
+    cast(coalesce(run_costs.effective_cost, 0) as decimal(38, 12)) as effective_cost,
+    cast(coalesce(run_costs.billed_cost, 0) as decimal(38, 12)) as billed_cost,
+    run_costs.billing_currency,  -- null where no bill shows the run
+    run_ends.status = 'running' or coalesce(run_costs.is_provisional, true) as is_provisional  -- may still change
+from run_ends
+left join run_costs using (run_id)
+left join run_owners using (run_id)
+left join run_names using (run_id)
+left join run_model_names using (run_id)
+left join staging.people on coalesce(run_owners.user_id, run_names.user_id) = people.user_id

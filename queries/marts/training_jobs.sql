@@ -1,0 +1,34 @@
+-- One row is about an experiment of a team: how many training jobs, how many failed, what they cost.
+--
+-- Notebooks, serving and pipelines, whose steps are jobs of their own, are left out.
+--
+-- grain: one row per experiment, project, team and currency
+-- key:   experiment, project, team, billing_currency
+-- owner: ml-platform
+
+with
+
+jobs as (
+    select runs.*
+    from marts.runs
+    inner join attribution.run_links using (run_id)
+    inner join staging.runs as records using (run_key)
+    where coalesce(records.kind, 'training') in ('training', 'job')
+)
+
+select
+    experiment,
+    project,
+    team,
+    billing_currency,
+    count(*) as run_count,
+    count(*) filter (where status in ('failed', 'lost')) as failed_count,
+    cast(count(*) filter (where status in ('failed', 'lost')) as double) / count(*) as failure_rate,  -- 0 to 1
+    sum(effective_cost) as effective_cost,
+    coalesce(sum(effective_cost) filter (where status in ('failed', 'lost')), 0) as failed_cost,
+    max(duration_hours) as longest_hours,
+    sum(duration_hours) / count(duration_hours) as mean_hours,
+    arg_max(run_id, (effective_cost, run_id)) as dearest_run_id,
+    max(effective_cost) as dearest_run_cost
+from jobs
+group by experiment, project, team, billing_currency

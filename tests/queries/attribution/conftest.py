@@ -1,0 +1,217 @@
+"""A small warehouse: canonical tables drawn in the test, the attribution models run over them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queries.catalog import HOME, canonical_columns, models
+from queries.checks import check_model
+from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+Row = dict[str, Any]
+
+DAY = date(2026, 10, 5)
+TAG_KEYS = {"user": ["user", "owner"], "team": ["team"], "project": ["project"]}
+LEDGERS = {
+    "raw.totals": "source varchar, provider varchar, billing_account_id varchar, "
+    "billing_period date, charge_month date, billing_currency varchar, measure varchar, "
+    "row_count bigint, amount decimal(38, 12), beyond varchar",
+    "raw.deliveries": "source varchar, connector varchar, table_name varchar, unit varchar, "
+    "version_at timestamp, landed_at timestamp, is_bill boolean",
+}
+
+
+class Warehouse:
+    """Canonical tables in memory; `build` runs every model of attribution and marts over them."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self.con = connect(Limits(threads=threads))
+        for schema in ("raw", "staging", "attribution", "marts"):
+            self.con.execute(f"create schema {schema}")
+        create_macros(self.con, TAG_KEYS)
+        create_seeds(self.con)
+        for table, columns in canonical_columns().items():
+            drawn = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+            self.con.execute(f"create table {table} ({drawn})")
+        for table, drawn in LEDGERS.items():
+            self.con.execute(f"create table {table} ({drawn})")
+
+    def fill(self, tables: Mapping[str, Sequence[Row]]) -> None:
+        """Replace what is in the canonical tables by `tables`; those not named are emptied."""
+        for table in (*canonical_columns(), *LEDGERS):
+            self.con.execute(f"delete from {table}")
+        for table, rows in tables.items():
+            name = table if "." in table else f"staging.{table}"
+            for row in rows:
+                columns = ", ".join(row)
+                marks = ", ".join("?" for _ in row)
+                self.con.execute(
+                    f"insert into {name} ({columns}) values ({marks})", list(row.values())
+                )
+
+    def build(self, **params: str | float) -> None:
+        """Run the models in order; prove the key and the sums that each promises."""
+        for model in models():
+            if model.layer not in ("attribution", "marts"):
+                continue
+            sql = model.sql
+            for param in model.params:
+                value = params.get(param.name)
+                shown = literal(value) if isinstance(value, str) else str(value)
+                sql = sql.replace(f"${param.name}", param.default if value is None else shown)
+            self.con.execute(f"create or replace table {model.name} as {sql}")
+            check_model(self.con, model)
+        for path in sorted((HOME / "marts").glob("*.macro.sql")):
+            self.con.execute(path.read_text(encoding="utf-8"))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the answer to a query."""
+        return self.con.execute(query).fetchall()
+
+    def costs(self, columns: str, where: str = "true") -> dict[Any, Decimal]:
+        """Return effective cost by some columns of the postings; one column gives plain keys."""
+        rows = self.rows(
+            f"select {columns}, sum(effective_cost) from attribution.postings where {where} "
+            "group by all"
+        )
+        return {row[0] if len(row) == 2 else row[:-1]: row[-1] for row in rows}
+
+    def digest(self, table: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a table in an order of their own."""
+        return self.rows(f"select * from {table} order by all")
+
+
+@pytest.fixture(scope="session")
+def warehouse() -> Iterator[Callable[..., Warehouse]]:
+    """Return a function that fills a warehouse with tables and builds it; `threads` from 1."""
+    kept: dict[int, Warehouse] = {}
+
+    def build(tables: Mapping[str, Sequence[Row]], threads: int = 2, **params: str) -> Warehouse:
+        one = kept.setdefault(threads, Warehouse(threads)) if threads in kept else None
+        if one is None:
+            one = kept[threads] = Warehouse(threads)
+        one.fill(tables)
+        one.build(**params)
+        return one
+
+    yield build
+    for one in kept.values():
+        one.con.close()
+
+
+class Draw:
+    """Rows of the canonical tables, with what a test does not care about filled in."""
+
+    day = DAY
+
+    @staticmethod
+    def at(hour: float, day: date = DAY) -> datetime:
+        """Return a moment of the day, in UTC without a zone, as the tables hold it."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).replace(tzinfo=None)
+        return midnight + timedelta(hours=hour)
+
+    @classmethod
+    def line(cls, cost: Decimal | str | int, hour: int | None = None, **more: object) -> Row:
+        """Return a bill line of the day, or of one hour of it."""
+        day = more.pop("charge_date", DAY)
+        start = cls.at(hour or 0, day)  # type: ignore[arg-type]
+        end = start + timedelta(hours=1 if hour is not None else 24)
+        money = Decimal(cost)
+        return {
+            "source": "aws",
+            "billing_period": day.replace(day=1),  # type: ignore[attr-defined]
+            "charge_date": day,
+            "charge_hour": start if hour is not None else None,
+            "charge_period_start": start,
+            "charge_period_end": end,
+            "billed_cost": money,
+            "effective_cost": money,
+            "list_cost": money,
+            "billing_currency": "USD",
+            "service_name": "Amazon EC2",
+            "x_line_class": "other",
+            "tags": {},
+        } | more
+
+    @classmethod
+    def machine(
+        cls, cost: Decimal | str | int, hour: int | None = 0, instance: str = "i-1", **more: object
+    ) -> Row:
+        """Return a machine's bill line."""
+        return cls.line(cost, hour, resource_id=instance, x_line_class="instance", **more)
+
+    @classmethod
+    def node(
+        cls,
+        hour: int = 0,
+        instance: str = "i-1",
+        gpu: float = 8,
+        cpu: float = 64,
+        memory: float = 488,
+        **more: object,
+    ) -> Row:
+        """Return what telemetry knows of a node in an hour."""
+        return {
+            "charge_date": DAY,
+            "charge_hour": cls.at(hour),
+            "cluster": "c1",
+            "node": f"node-{instance}",
+            "instance_id": instance,
+            "gpu_capacity": gpu,
+            "cpu_capacity": cpu,
+            "memory_gib_capacity": memory,
+            "up_seconds": 3600,
+        } | more
+
+    @classmethod
+    def pod(
+        cls,
+        pod: str,
+        hour: int = 0,
+        instance: str = "i-1",
+        gpu: float = 0,
+        cpu: float = 0,
+        memory: float = 0,
+        **more: object,
+    ) -> Row:
+        """Return what a pod held in an hour."""
+        return {
+            "charge_date": DAY,
+            "charge_hour": cls.at(hour),
+            "cluster": "c1",
+            "namespace": "lab",
+            "pod": pod,
+            "node": f"node-{instance}",
+            "held_seconds": 3600,
+            "gpu_units": gpu,
+            "cpu_cores": cpu,
+            "memory_gib": memory,
+        } | more
+
+    @classmethod
+    def run(cls, run: str, start: float = 0, end: float | None = 1, **more: object) -> Row:
+        """Return a run between two hours of the day."""
+        return {
+            "run_key": run,
+            "source": "mlflow",
+            "native_id": run,
+            "attempt": 1,
+            "kind": "training",
+            "run_name": run,
+            "status": "succeeded",
+            "started_at": cls.at(start),
+            "ended_at": None if end is None else cls.at(end),
+        } | more
+
+
+@pytest.fixture(scope="session")
+def draw() -> type[Draw]:
+    """Return the makers of canonical rows."""
+    return Draw
