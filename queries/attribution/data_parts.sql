@@ -22,9 +22,9 @@ select
     line_methods.tag_user,
     line_methods.tag_team,
     line_methods.tag_project,
-    line_methods.tag_ranks,
+    line_methods.tag_marks,
     line_methods.method,
-    null as run_id,
+    null as run_no,
     stored_shares.dataset,
     stored_shares.owner_user,  -- of the registry
     stored_shares.owner_team,
@@ -52,9 +52,9 @@ select
     line_methods.tag_user,
     line_methods.tag_team,
     line_methods.tag_project,
-    line_methods.tag_ranks,
+    line_methods.tag_marks,
     line_methods.method,
-    read_shares.run_id,
+    day_runs.run_no,
     read_shares.dataset,
     null as owner_user,
     null as owner_team,
@@ -69,5 +69,7 @@ inner join attribution.read_shares
         line_methods.charge_date = read_shares.charge_date
         and line_methods.x_from_region = read_shares.from_region
         and line_methods.x_to_region = read_shares.to_region
-        and line_methods.scope = read_shares.scope
+        and line_methods.container = read_shares.scope
+inner join attribution.day_runs
+    on read_shares.charge_date = day_runs.charge_date and read_shares.run_id = day_runs.run_id
 where line_methods.method = 'reads'

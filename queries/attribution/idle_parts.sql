@@ -30,8 +30,8 @@ holder_costs as (
         machine_parts.charge_date,
         clusters.cluster,
         machine_parts.billing_currency,
-        machine_parts.run_id,
-        machine_parts.pod_id,
+        machine_parts.run_no,
+        machine_parts.pod_no,
         sum(machine_parts.effective_cost) as held_cost
     from attribution.machine_parts
     inner join clusters
@@ -50,7 +50,7 @@ cluster_shares as (
         sum(held_cost) over (partition by charge_date, cluster, billing_currency) as total_cost
     from holder_costs
     window up_to as (
-        partition by charge_date, cluster, billing_currency order by run_id, pod_id
+        partition by charge_date, cluster, billing_currency order by run_no, pod_no
         rows between unbounded preceding and current row
     )
 ),
@@ -115,9 +115,9 @@ select
     tag_user,
     tag_team,
     tag_project,
-    tag_ranks,
-    run_id,
-    pod_id,
+    tag_marks,
+    run_no,
+    pod_no,
     is_provisional,
     effective_cost,
     billed_cost,
@@ -140,9 +140,9 @@ select
     null as tag_user,
     null as tag_team,
     null as tag_project,
-    null as tag_ranks,
-    cluster_shares.run_id,
-    cluster_shares.pod_id,
+    null as tag_marks,
+    cluster_shares.run_no,
+    cluster_shares.pod_no,
     idle_clusters.is_provisional,
     cut(
         idle_clusters.effective_cost,

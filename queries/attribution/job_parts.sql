@@ -13,13 +13,14 @@ weights as (
     select
         charge_date,
         cloud_job_arn,
-        run_id,
+        run_no,
         cast(coalesce(gpu_count, 0) * run_us as bigint) as gpu_us,
         case
             when max(run_us) over (partition by charge_date, cloud_job_arn) > 0 then run_us
             else 1
         end as weight
     from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
     where cloud_job_arn is not null
 ),
 
@@ -30,7 +31,7 @@ running as (
         sum(weight) over (partition by charge_date, cloud_job_arn) as total_weight
     from weights
     window up_to as (
-        partition by charge_date, cloud_job_arn order by run_id
+        partition by charge_date, cloud_job_arn order by run_no
         rows between unbounded preceding and current row
     )
 ),
@@ -39,7 +40,7 @@ job_shares as (
     select
         charge_date,
         cloud_job_arn,
-        run_id,
+        run_no,
         gpu_us,
         share_of(upto_weight - weight, total_weight) as share_from,
         share_of(upto_weight, total_weight) as share_to
@@ -54,7 +55,7 @@ job_lines as (
             order by
                 effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
                 sub_account_id, service_name, region_id, tag_user, tag_team, tag_project,
-                tag_ranks, x_from_region, x_to_region
+                tag_marks, x_from_region, x_to_region
         ) = 1 as is_dearest
     from attribution.line_methods
     where method = 'managed_job'
@@ -75,8 +76,8 @@ select
     job_lines.tag_user,
     job_lines.tag_team,
     job_lines.tag_project,
-    job_lines.tag_ranks,
-    job_shares.run_id,
+    job_lines.tag_marks,
+    job_shares.run_no,
     job_lines.is_provisional,
     case when job_lines.is_dearest then job_shares.gpu_us end as gpu_us,
     cut(job_lines.effective_cost, share_from, share_to) as effective_cost,

@@ -12,7 +12,7 @@
 with
 
 tag_rules as (
-    select list({'rule_rank': rule_rank, 'tag_key': match_tag_key, 'tag_value': match_tag_value}) as wanted
+    select list({'mark': '|' || rule_rank || '|', 'tag_key': match_tag_key, 'tag_value': match_tag_value}) as wanted
     from attribution.rules
     where match_tag_key is not null
 )
@@ -42,14 +42,17 @@ select
     case
         when tag_rules.wanted is not null
             then
-                list_transform(
-                    list_filter(
-                        tag_rules.wanted,
-                        lambda rule: coalesce(tags[rule.tag_key] glob rule.tag_value, false)
+                array_to_string(
+                    list_transform(
+                        list_filter(
+                            tag_rules.wanted,
+                            lambda rule: coalesce(tags[rule.tag_key] glob rule.tag_value, false)
+                        ),
+                        lambda rule: rule.mark
                     ),
-                    lambda rule: rule.rule_rank
+                    ''
                 )
-    end as tag_ranks,  -- ownership rules whose tag these lines have; null where no rule asks
+    end as tag_marks,  -- marks of the ownership rules whose tag these lines have; null: no rule asks
     max(x_instance_type) as instance_type,
     sum(case when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h') then consumed_quantity end)
         as used_hours,

@@ -17,18 +17,32 @@
 
 with
 
-machines as (
-    select distinct
+lines as (
+    select
+        *,
+        case when slot is not null then lower(resource_id) end as instance_id,
+        case
+            when x_line_class in ('object_storage', 'object_requests', 'volume', 'transfer')
+                then last_part(coalesce(resource_id, ''))
+        end as container
+    from attribution.line_groups
+),
+
+watched_hours as (
+    select
         charge_date,
         instance_id,
-        slot
-    from attribution.machine_shares
+        slot,
+        machine_hour_no
+    from attribution.machine_hours
+    semi join attribution.machine_shares using (machine_hour_no)
 ),
 
 jobs as (
     select distinct
         charge_date,
-        cloud_job_arn
+        cloud_job_arn as resource_id,
+        'managed_job' as x_line_class
     from attribution.run_days
     where cloud_job_arn is not null
 ),
@@ -36,9 +50,10 @@ jobs as (
 reads as (
     select distinct
         charge_date,
-        from_region,
-        to_region,
-        scope
+        from_region as x_from_region,
+        to_region as x_to_region,
+        scope as container,
+        'transfer' as x_line_class
     from attribution.read_shares
 ),
 
@@ -50,42 +65,20 @@ containers as (
 )
 
 select
-    line_groups.*,
-    case when line_groups.slot is not null then lower(line_groups.resource_id) end as instance_id,
-    containers.container,
-    reads.scope,
+    lines.*,
+    watched_hours.machine_hour_no,
     case
         when
-            line_groups.x_line_class in (
-                'tax', 'credit', 'support', 'control_plane', 'purchase', 'commitment_unused'
-            )
+            x_line_class in ('tax', 'credit', 'support', 'control_plane', 'purchase', 'commitment_unused')
             then 'by_kind'
-        when machines.slot is not null then 'machine_share'
-        when jobs.cloud_job_arn is not null then 'managed_job'
-        when reads.scope is not null then 'reads'
+        when watched_hours.machine_hour_no is not null then 'machine_share'
+        when jobs.resource_id is not null then 'managed_job'
+        when reads.container is not null then 'reads'
         when containers.container is not null then 'stored_bytes'
         else 'owner'
     end as method
-from attribution.line_groups
-left join machines
-    on
-        line_groups.charge_date = machines.charge_date
-        and line_groups.slot = machines.slot
-        and lower(line_groups.resource_id) = machines.instance_id
-left join jobs
-    on
-        line_groups.x_line_class = 'managed_job'
-        and line_groups.charge_date = jobs.charge_date
-        and line_groups.resource_id = jobs.cloud_job_arn
-left join reads
-    on
-        line_groups.x_line_class = 'transfer'
-        and line_groups.charge_date = reads.charge_date
-        and line_groups.x_from_region = reads.from_region
-        and line_groups.x_to_region = reads.to_region
-        and coalesce(last_part(line_groups.resource_id), '') = reads.scope
-left join containers
-    on
-        line_groups.x_line_class in ('object_storage', 'object_requests', 'volume', 'transfer')
-        and line_groups.charge_date = containers.charge_date
-        and last_part(line_groups.resource_id) = containers.container
+from lines
+left join watched_hours using (charge_date, instance_id, slot)
+left join jobs using (charge_date, resource_id, x_line_class)
+left join reads using (charge_date, x_from_region, x_to_region, container, x_line_class)
+left join containers using (charge_date, container)

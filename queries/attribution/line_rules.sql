@@ -13,7 +13,7 @@ lines as (
         sub_account_id,
         service_name,
         resource_id,
-        tag_ranks
+        tag_marks
     from attribution.line_groups
     where (select count(*) from attribution.rules where side <> 'run') > 0
 )
@@ -24,7 +24,7 @@ select
     lines.sub_account_id,
     lines.service_name,
     lines.resource_id,
-    lines.tag_ranks,
+    lines.tag_marks,
     min(rules.rule_rank) filter (where rules.side = 'line' and rules.level = 'rule') as rule_rank,
     min(rules.rule_rank) filter (where rules.level = 'sub_account') as sub_account_rank,
     list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
@@ -39,11 +39,11 @@ inner join attribution.rules
         and (rules.match_sub_account_id is null or lines.sub_account_id glob rules.match_sub_account_id)
         and (rules.match_service_name is null or lines.service_name glob rules.match_service_name)
         and (rules.match_resource_id is null or lines.resource_id glob rules.match_resource_id)
-        and (rules.match_tag_key is null or list_contains(lines.tag_ranks, rules.rule_rank))
+        and (rules.match_tag_key is null or contains(lines.tag_marks, '|' || rules.rule_rank || '|'))
 group by
     lines.charge_date,
     lines.source,
     lines.sub_account_id,
     lines.service_name,
     lines.resource_id,
-    lines.tag_ranks
+    lines.tag_marks

@@ -144,6 +144,8 @@ filled as (
 )
 
 select
+    cast(row_number() over (order by charge_date, instance_id, slot) as integer)
+        as machine_hour_no,  -- known by it within one build
     charge_date,
     instance_id,  -- in lower case
     slot,  -- hour of the day, or 24: the day

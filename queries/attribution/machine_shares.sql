@@ -20,7 +20,7 @@
 -- Source: https://docs.aws.amazon.com/cur/latest/userguide/split-cost-allocation-data.html
 --
 -- grain: one row per machine, hour (or day), kind of cost and holder
--- key:   charge_date, instance_id, slot, cost_kind, run_id, pod_id
+-- key:   machine_hour_no, cost_kind, run_no, pod_no
 -- step:  charge_date
 -- param: idle_policy = 'separate'  -- who pays for what nobody held: separate, by_node or by_cluster
 -- param: gpu_weight = 9            -- price of a GPU against the other weights
@@ -31,35 +31,27 @@
 with
 
 watched_machines as (
-    select
-        charge_date,
-        instance_id
-    from attribution.held_hours
-    union
-    select
+    select distinct
         charge_date,
         instance_id
     from attribution.machine_hours
-    where is_observed
+    left join attribution.held_hours using (machine_hour_no)
+    where machine_hours.is_observed or held_hours.machine_hour_no is not null
 ),
 
 held_pools as (
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         cast(sum(gpu_us) as bigint) as gpu_us,
         cast(sum(cpu_us) as bigint) as cpu_us,
         cast(sum(memory_us) as bigint) as memory_us
     from attribution.held_hours
-    group by charge_date, instance_id, slot
+    group by machine_hour_no
 ),
 
 pool_sizes as (
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         coalesce(held_pools.gpu_us, 0) as held_gpu,
         coalesce(held_pools.cpu_us, 0) as held_cpu,
         coalesce(held_pools.memory_us, 0) as held_memory,
@@ -75,14 +67,12 @@ pool_sizes as (
             as memory_worth
     from attribution.machine_hours
     semi join watched_machines using (charge_date, instance_id)
-    left join held_pools using (charge_date, instance_id, slot)
+    left join held_pools using (machine_hour_no)
 ),
 
 prices as (
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         held_gpu,
         held_cpu,
         held_memory,
@@ -112,11 +102,9 @@ prices as (
 
 running as (
     select
-        charge_date,
-        instance_id,
-        slot,
-        run_id,
-        pod_id,
+        machine_hour_no,
+        run_no,
+        pod_no,
         gpu_us,
         cpu_us,
         memory_us,
@@ -125,19 +113,17 @@ running as (
         cast(sum(memory_us) over up_to as double) as upto_memory
     from attribution.held_hours
     window up_to as (
-        partition by charge_date, instance_id, slot order by run_id, pod_id
+        partition by machine_hour_no order by run_no, pod_no
         rows between unbounded preceding and current row
     )
 ),
 
 holder_shares as (
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         'direct' as cost_kind,
-        running.run_id,
-        running.pod_id,
+        running.run_no,
+        running.pod_no,
         running.gpu_us,
         to_share(
             (upto_gpu - gpu_us) * gpu_price + (upto_cpu - cpu_us) * cpu_price
@@ -145,7 +131,7 @@ holder_shares as (
         ) as share_from,
         to_share(upto_gpu * gpu_price + upto_cpu * cpu_price + upto_memory * memory_price) as share_to
     from running
-    inner join prices using (charge_date, instance_id, slot)
+    inner join prices using (machine_hour_no)
 ),
 
 held_shares as (
@@ -158,12 +144,10 @@ held_shares as (
 idle_shares as (
     -- what holders pay for idle resources, above what they held
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         'idle' as cost_kind,
-        running.run_id,
-        running.pod_id,
+        running.run_no,
+        running.pod_no,
         0 as gpu_us,
         to_share(
             held_share + (upto_gpu - gpu_us) * gpu_price * gpu_surcharge
@@ -175,17 +159,15 @@ idle_shares as (
             + upto_memory * memory_price * memory_surcharge
         ) as share_to
     from running
-    inner join held_shares using (charge_date, instance_id, slot)
+    inner join held_shares using (machine_hour_no)
     where $idle_policy = 'by_node'
     union all
     -- what stays nobody's
     select
-        charge_date,
-        instance_id,
-        slot,
+        machine_hour_no,
         'idle' as cost_kind,
-        null as run_id,
-        null as pod_id,
+        null as run_no,
+        null as pod_no,
         0 as gpu_us,
         to_share(
             held_share + held_gpu * gpu_price * gpu_surcharge + held_cpu * cpu_price * cpu_surcharge
@@ -196,12 +178,10 @@ idle_shares as (
 )
 
 select
-    charge_date,
-    instance_id,
-    slot,  -- hour of the day, or 24: the day
+    machine_hour_no,
     cost_kind,  -- direct or idle
-    run_id,
-    pod_id,
+    run_no,
+    pod_no,
     gpu_us,  -- GPUs x microseconds held
     share_from,
     share_to
@@ -209,12 +189,10 @@ from holder_shares
 where share_from < share_to or gpu_us > 0
 union all
 select
-    charge_date,
-    instance_id,
-    slot,
+    machine_hour_no,
     cost_kind,
-    run_id,
-    pod_id,
+    run_no,
+    pod_no,
     gpu_us,
     share_from,
     share_to

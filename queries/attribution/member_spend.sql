@@ -17,97 +17,125 @@
 
 with
 
-plain_members as (
+owner_days as (
     select
         charge_date,
         source,
         billing_period,
         billing_currency,
-        'user' as dimension,
-        member_or_kind(user_raw, cost_kind, 'unattributed') as member,
-        null as user_of_team,
+        user_raw,
+        team,
+        is_team_of_user,
+        project,
         cost_kind,
         service_name,
-        gpu_hours,
-        effective_cost,
-        billed_cost
+        sum(gpu_hours) as gpu_hours,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) as billed_cost
     from attribution.postings
-    union all
-    select
-        charge_date,
-        source,
-        billing_period,
-        billing_currency,
-        'team' as dimension,
-        member_or_kind(team, cost_kind, 'unattributed') as member,
-        case when is_team_of_user then user_raw end as user_of_team,
-        cost_kind,
-        service_name,
-        gpu_hours,
-        effective_cost,
-        billed_cost
-    from attribution.postings
-    union all
-    select
-        charge_date,
-        source,
-        billing_period,
-        billing_currency,
-        'project' as dimension,
-        member_or_kind(project, cost_kind, 'unattributed') as member,
-        null as user_of_team,
-        cost_kind,
-        service_name,
-        gpu_hours,
-        effective_cost,
-        billed_cost
-    from attribution.postings
-    union all
-    select
-        charge_date,
-        source,
-        billing_period,
-        billing_currency,
-        'service' as dimension,
-        coalesce(service_name, 'unattributed') as member,
-        null as user_of_team,
-        cost_kind,
-        service_name,
-        gpu_hours,
-        effective_cost,
-        billed_cost
-    from attribution.postings
+    group by all
 ),
 
-bridged_members as (
+owner_members as (
+    select
+        owner_days.*,
+        dimensions.dimension,
+        case dimensions.dimension
+            when 'user' then member_or_kind(user_raw, cost_kind, 'unattributed')
+            when 'team' then member_or_kind(team, cost_kind, 'unattributed')
+            when 'project' then member_or_kind(project, cost_kind, 'unattributed')
+            else coalesce(service_name, 'unattributed')
+        end as member,
+        case when dimensions.dimension = 'team' and is_team_of_user then user_raw end as user_of_team
+    from owner_days
+    cross join (select unnest(['user', 'team', 'project', 'service']) as dimension) as dimensions
+),
+
+-- runs count one by one only where they have models or datasets
+bridged_runs as (
+    select distinct
+        charge_date,
+        run_id
+    from attribution.run_members
+),
+
+work_days as (
     select
         postings.charge_date,
         postings.source,
         postings.billing_period,
         postings.billing_currency,
-        dimensions.dimension,
-        member_or_kind(
-            case
-                when dimensions.dimension = 'model' then coalesce(postings.model, run_members.member)
-                else coalesce(postings.dataset, run_members.member)
-            end,
-            postings.cost_kind,
-            case when dimensions.dimension = 'model' then 'not a model''s' else 'not a dataset''s' end
-        ) as member,
-        null as user_of_team,
+        bridged_runs.run_id,
+        postings.model,
+        postings.dataset,
         postings.cost_kind,
         postings.service_name,
-        cast(cut(postings.gpu_hours, coalesce(share_from, 0), coalesce(share_to, 1)) as decimal(38, 12)) as gpu_hours,
-        cut(postings.effective_cost, coalesce(share_from, 0), coalesce(share_to, 1)) as effective_cost,
-        cut(postings.billed_cost, coalesce(share_from, 0), coalesce(share_to, 1)) as billed_cost
+        sum(postings.gpu_hours) as gpu_hours,
+        sum(postings.effective_cost) as effective_cost,
+        sum(postings.billed_cost) as billed_cost
     from attribution.postings
+    left join bridged_runs using (charge_date, run_id)
+    group by all
+),
+
+work_members as (
+    select
+        work_days.*,
+        dimensions.dimension,
+        case when dimensions.dimension = 'model' then model else dataset end as own_member,
+        case when dimensions.dimension = 'model' then 'not a model''s' else 'not a dataset''s' end
+            as no_member
+    from work_days
     cross join (select unnest(['model', 'dataset']) as dimension) as dimensions
+),
+
+bridged_members as (
+    select
+        work_members.*,
+        member_or_kind(
+            coalesce(work_members.own_member, run_members.member), work_members.cost_kind, no_member
+        ) as member,
+        coalesce(run_members.share_from, 0.0) as share_from,
+        coalesce(run_members.share_to, 1.0) as share_to
+    from work_members
     left join attribution.run_members
         on
-            postings.charge_date = run_members.charge_date
-            and postings.run_id = run_members.run_id
-            and dimensions.dimension = run_members.dimension
-            and case when dimensions.dimension = 'model' then postings.model else postings.dataset end is null
+            work_members.own_member is null
+            and work_members.charge_date = run_members.charge_date
+            and work_members.run_id = run_members.run_id
+            and work_members.dimension = run_members.dimension
+),
+
+all_members as (
+    select
+        charge_date,
+        source,
+        billing_period,
+        billing_currency,
+        dimension,
+        member,
+        user_of_team,
+        cost_kind,
+        service_name,
+        gpu_hours,
+        effective_cost,
+        billed_cost
+    from owner_members
+    union all
+    select
+        charge_date,
+        source,
+        billing_period,
+        billing_currency,
+        dimension,
+        member,
+        null as user_of_team,
+        cost_kind,
+        service_name,
+        cut(gpu_hours, share_from, share_to) as gpu_hours,
+        cut(effective_cost, share_from, share_to) as effective_cost,
+        cut(billed_cost, share_from, share_to) as billed_cost
+    from bridged_members
 )
 
 select
@@ -123,9 +151,5 @@ select
     sum(gpu_hours) as gpu_hours,
     sum(effective_cost) as effective_cost,
     sum(billed_cost) as billed_cost
-from (
-    select * from plain_members
-    union all
-    select * from bridged_members
-) as members
+from all_members
 group by all

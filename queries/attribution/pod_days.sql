@@ -3,7 +3,7 @@
 -- Pods of the namespaces in `shared_namespaces` serve everybody: what they hold is shared cost.
 --
 -- grain: one row per pod and day
--- key:   charge_date, pod_id
+-- key:   pod_no
 -- step:  charge_date
 -- param: shared_namespaces = 'kube-system'  -- namespaces of the cluster's own pods, with commas
 -- owner: ml-platform
@@ -13,10 +13,9 @@ with
 pods as (
     select
         charge_date,
-        concat_ws('/', cluster, namespace, pod) as pod_id,
-        min(cluster) as cluster,
-        min(namespace) as namespace,
-        min(pod) as pod,
+        cluster,
+        namespace,
+        pod,
         min(pod_uid) as pod_uid,
         max(run_native_id) as run_native_id,
         max(user_raw) as user_raw,
@@ -24,7 +23,7 @@ pods as (
         max(project_raw) as project_raw,
         max(model_raw) as model
     from staging.pod_hours
-    group by charge_date, concat_ws('/', cluster, namespace, pod)
+    group by charge_date, cluster, namespace, pod
 ),
 
 namespaces as (
@@ -56,19 +55,23 @@ labelled_runs as (
     select
         charge_date,
         native_id as run_native_id,
-        arg_max(run_id, (attempt, run_id)) as run_id
+        arg_max(run_no, (attempt, run_no)) as run_no
     from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
     group by charge_date, native_id
 )
 
 select
+    cast(
+        row_number() over (order by pods.charge_date, pods.cluster, pods.namespace, pods.pod) as integer
+    ) as pod_no,  -- known by it within one build
     pods.charge_date,
-    pods.pod_id,  -- cluster/namespace/pod
+    concat_ws('/', pods.cluster, pods.namespace, pods.pod) as pod_id,
     pods.cluster,
     pods.namespace,
     pods.pod,
     pods.pod_uid,
-    labelled_runs.run_id,  -- the run that a label names, its last attempt
+    labelled_runs.run_no,  -- the run that a label names, its last attempt
     pods.user_raw,
     pods.team_raw,
     pods.project_raw,

@@ -37,11 +37,11 @@ parts as (
         tag_user,
         tag_team,
         tag_project,
-        tag_ranks,
+        tag_marks,
         cost_kind,
         'machine_share' as method,
-        run_id,
-        pod_id,
+        run_no,
+        pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -69,11 +69,11 @@ parts as (
         tag_user,
         tag_team,
         tag_project,
-        tag_ranks,
+        tag_marks,
         'idle' as cost_kind,
         'machine_share' as method,
-        run_id,
-        pod_id,
+        run_no,
+        pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -100,11 +100,11 @@ parts as (
         tag_user,
         tag_team,
         tag_project,
-        tag_ranks,
+        tag_marks,
         'direct' as cost_kind,
         'managed_job' as method,
-        run_id,
-        null as pod_id,
+        run_no,
+        null as pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -131,11 +131,11 @@ parts as (
         tag_user,
         tag_team,
         tag_project,
-        tag_ranks,
+        tag_marks,
         'direct' as cost_kind,
         method,
-        run_id,
-        null as pod_id,
+        run_no,
+        null as pod_no,
         dataset,
         owner_user,
         owner_team,
@@ -162,15 +162,15 @@ parts as (
         tag_user,
         tag_team,
         tag_project,
-        tag_ranks,
+        tag_marks,
         case
             when method = 'owner' then 'direct'
             when x_line_class in ('tax', 'credit', 'commitment_unused') then x_line_class
             else 'shared'
         end as cost_kind,
         method,
-        null as run_id,
-        null as pod_id,
+        null as run_no,
+        null as pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -184,32 +184,42 @@ parts as (
     where method in ('owner', 'by_kind')
 ),
 
+runs as (
+    select
+        day_runs.run_no,
+        run_days.*
+    from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
+),
+
 matched as (
     select
         parts.*,
-        run_days.user_raw as run_user,
-        run_days.team_raw as run_team,
-        run_days.project_raw as run_project,
+        runs.run_id,
+        pod_days.pod_id,
+        runs.user_raw as run_user,
+        runs.team_raw as run_team,
+        runs.project_raw as run_project,
         pod_days.user_raw as pod_user,
         pod_days.team_raw as pod_team,
         pod_days.project_raw as pod_project,
         pod_days.model,
-        parts.run_id is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
+        parts.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
         least(
-            run_days.rule_rank,
+            runs.rule_rank,
             pod_days.rule_rank,
             line_rules.rule_rank,
             list_min(
                 list_intersect(
-                    coalesce(run_days.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks
+                    coalesce(runs.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks
                 )
             )
         ) as rule_rank,
-        coalesce(run_days.namespace_rank, pod_days.namespace_rank) as namespace_rank,
+        coalesce(runs.namespace_rank, pod_days.namespace_rank) as namespace_rank,
         line_rules.sub_account_rank
     from parts
-    left join attribution.run_days using (charge_date, run_id)
-    left join attribution.pod_days using (charge_date, pod_id)
+    left join runs using (run_no)
+    left join attribution.pod_days using (pod_no)
     left join attribution.line_rules
         on
             parts.charge_date = line_rules.charge_date
@@ -217,7 +227,7 @@ matched as (
             and parts.sub_account_id is not distinct from line_rules.sub_account_id
             and parts.service_name is not distinct from line_rules.service_name
             and parts.resource_id is not distinct from line_rules.resource_id
-            and parts.tag_ranks is not distinct from line_rules.tag_ranks
+            and parts.tag_marks is not distinct from line_rules.tag_marks
 ),
 
 owned as (
@@ -228,7 +238,7 @@ owned as (
             else matched.cost_kind
         end as posted_kind,
         matched.cost_kind = 'direct' and not matched.is_shared_pod
-        or coalesce(matched.run_id, matched.pod_id) is not null and not matched.is_shared_pod as has_owner,
+        or coalesce(matched.run_no, matched.pod_no) is not null and not matched.is_shared_pod as has_owner,
         rules.rule_id,
         rules.user_id as rule_user,
         rules.team as rule_team,

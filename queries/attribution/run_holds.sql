@@ -1,6 +1,7 @@
 -- One row is about the time for which a run held a pod or a machine, in an hour.
 --
--- Time is cut wherever a run comes or goes, and each piece is shared by the runs present:
+-- Where stays at a place overlap, time is cut wherever a run comes or goes, and each piece is
+-- shared by the runs present:
 --   all of them say how many GPUs they hold: by GPUs; on a bare machine, what they leave of its
 --     GPUs stays nobody's (idle);
 --   some or none say so: equally, the whole place.
@@ -13,7 +14,7 @@
 -- Known drawback: of three generations at one place, the oldest shares while its child is away.
 --
 -- grain: one row per place, hour and run
--- key:   charge_date, place_kind, place_id, slot, run_id
+-- key:   pod_no, charge_date, instance_id, slot, run_no
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -41,7 +42,7 @@ node_machines as (
 located as (
     select
         run_stays.*,
-        coalesce(pods_by_uid.pod_id, pods_by_name.pod_id) as pod_id,
+        coalesce(pods_by_uid.pod_no, pods_by_name.pod_no) as pod_no,
         coalesce(run_stays.instance_id, node_machines.instance_id, lower(run_stays.node)) as machine_id
     from attribution.run_stays
     left join attribution.pod_days as pods_by_uid
@@ -60,92 +61,95 @@ located as (
             and lower(run_stays.node) = node_machines.node
 ),
 
-place_stays as (
+placed as (
     select
-        charge_date,
-        case when pod_id is null then 'machine' else 'pod' end as place_kind,
-        coalesce(pod_id, machine_id) as place_id,
-        run_id,
-        record_id,
-        parent_record_id,
-        gpu_count,
-        started_at,
-        ended_at
+        located.charge_date,
+        located.pod_no,
+        case when located.pod_no is null then located.machine_id end as instance_id,
+        day_runs.run_no,
+        located.record_id,
+        located.parent_record_id,
+        located.gpu_count,
+        epoch_us(located.started_at) - epoch_us(cast(located.charge_date as timestamp)) as start_us,
+        epoch_us(located.ended_at) - epoch_us(cast(located.charge_date as timestamp)) as end_us
     from located
-    where coalesce(pod_id, machine_id) is not null
+    inner join attribution.day_runs using (charge_date, run_id)
+    where located.pod_no is not null or located.machine_id is not null
+),
+
+stays as (
+    select
+        placed.*,
+        machines.gpu_micros,
+        -- another stay at the place begins before this one ends, or ends after this one begins
+        coalesce(lead(placed.start_us) over by_start < placed.end_us, false)
+        or coalesce(
+            max(placed.end_us) over (by_start rows between unbounded preceding and 1 preceding)
+            > placed.start_us,
+            false
+        ) as is_shared
+    from placed
+    left join machines
+        on placed.charge_date = machines.charge_date and placed.instance_id = machines.instance_id
+    window by_start as (
+        partition by placed.charge_date, placed.pod_no, placed.instance_id
+        order by placed.start_us, placed.end_us
+    )
 ),
 
 edges as (
-    select charge_date, place_kind, place_id, started_at as edge_at
-    from place_stays
+    select charge_date, pod_no, instance_id, start_us as edge_us
+    from stays
+    where is_shared
     union
-    select charge_date, place_kind, place_id, ended_at as edge_at
-    from place_stays
-    union
-    select
-        charge_date,
-        place_kind,
-        place_id,
-        unnest(
-            generate_series(
-                date_trunc('hour', started_at) + interval 1 hour,
-                ended_at - interval 1 microsecond,
-                interval 1 hour
-            )
-        ) as edge_at
-    from place_stays
+    select charge_date, pod_no, instance_id, end_us as edge_us
+    from stays
+    where is_shared
 ),
 
 pieces as (
     select
         charge_date,
-        place_kind,
-        place_id,
-        edge_at as started_at,
-        lead(edge_at) over (
-            partition by charge_date, place_kind, place_id order by edge_at
-        ) as ended_at
+        pod_no,
+        instance_id,
+        edge_us as start_us,
+        lead(edge_us) over (partition by charge_date, pod_no, instance_id order by edge_us) as end_us
     from edges
 ),
 
 present as (
-    select
+    select distinct
         pieces.charge_date,
-        pieces.place_kind,
-        pieces.place_id,
-        pieces.started_at,
-        pieces.ended_at,
-        place_stays.run_id,
-        place_stays.record_id,
-        max(place_stays.parent_record_id) as parent_record_id,
-        max(place_stays.gpu_count) as gpu_count
+        pieces.pod_no,
+        pieces.instance_id,
+        pieces.start_us,
+        pieces.end_us,
+        stays.run_no,
+        stays.record_id,
+        stays.parent_record_id,
+        stays.gpu_count,
+        stays.gpu_micros
     from pieces
-    inner join place_stays
+    inner join stays
         on
-            pieces.charge_date = place_stays.charge_date
-            and pieces.place_kind = place_stays.place_kind
-            and pieces.place_id = place_stays.place_id
-            and pieces.started_at >= place_stays.started_at
-            and pieces.ended_at <= place_stays.ended_at
-    group by
-        pieces.charge_date,
-        pieces.place_kind,
-        pieces.place_id,
-        pieces.started_at,
-        pieces.ended_at,
-        place_stays.run_id,
-        place_stays.record_id
+            stays.is_shared
+            and pieces.charge_date = stays.charge_date
+            and pieces.pod_no is not distinct from stays.pod_no
+            and pieces.instance_id is not distinct from stays.instance_id
+            and pieces.start_us >= stays.start_us
+            and pieces.end_us <= stays.end_us
 ),
 
 leaves as (
     select
         charge_date,
-        place_kind,
-        place_id,
-        started_at,
-        ended_at,
-        run_id,
-        max(gpu_count) as gpu_count
+        pod_no,
+        instance_id,
+        start_us,
+        end_us,
+        run_no,
+        max(gpu_count) as gpu_count,
+        max(gpu_micros) as gpu_micros
     from present
     where
         not exists (
@@ -153,64 +157,100 @@ leaves as (
             from present as children
             where
                 children.charge_date = present.charge_date
-                and children.place_kind = present.place_kind
-                and children.place_id = present.place_id
-                and children.started_at = present.started_at
+                and children.pod_no is not distinct from present.pod_no
+                and children.instance_id is not distinct from present.instance_id
+                and children.start_us = present.start_us
                 and children.parent_record_id = present.record_id
-                and children.run_id <> present.run_id
+                and children.run_no <> present.run_no
         )
-    group by charge_date, place_kind, place_id, started_at, ended_at, run_id
+    group by charge_date, pod_no, instance_id, start_us, end_us, run_no
 ),
 
-claims as (
-    select
-        leaves.*,
-        case
-            when coalesce(min(gpu_count) over piece, 0) > 0 and count(*) over piece = count(gpu_count) over piece
-                then cast(gpu_count * 1000000 as bigint)
-        end as claimed_micros,
-        machines.gpu_micros
-    from leaves
-    left join machines
-        on
-            leaves.charge_date = machines.charge_date
-            and leaves.place_id = machines.instance_id
-            and leaves.place_kind = 'machine'
-    window piece as (
-        partition by leaves.charge_date, leaves.place_kind, leaves.place_id, leaves.started_at
-    )
-),
-
-weights as (
+shared_weights as (
     select
         *,
-        coalesce(claimed_micros, 1) as weight,
-        cast(sum(coalesce(claimed_micros, 1)) over up_to as bigint) as upto_weight,
-        greatest(
-            cast(sum(coalesce(claimed_micros, 1)) over piece as bigint),
-            case when claimed_micros is not null then coalesce(gpu_micros, 0) else 0 end
-        ) as total_weight,
-        epoch_us(ended_at) - epoch_us(started_at) as piece_us
-    from claims
+        count(*) over piece = count(case when gpu_count > 0 then 1 end) over piece as is_by_gpu,
+        cast(sum(cast(gpu_count * 1000000 as bigint)) over piece as bigint) as all_micros,
+        cast(sum(cast(gpu_count * 1000000 as bigint)) over up_to as bigint) as upto_micros,
+        row_number() over up_to as upto_count,
+        count(*) over piece as all_count
+    from leaves
     window
-        piece as (partition by charge_date, place_kind, place_id, started_at),
+        piece as (partition by charge_date, pod_no, instance_id, start_us),
         up_to as (
-            partition by charge_date, place_kind, place_id, started_at order by run_id
+            partition by charge_date, pod_no, instance_id, start_us order by run_no
             rows between unbounded preceding and current row
         )
+),
+
+weighed_pieces as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        run_no,
+        start_us,
+        end_us,
+        case when is_by_gpu then upto_micros - cast(gpu_count * 1000000 as bigint) else upto_count - 1 end
+            as from_weight,
+        case when is_by_gpu then upto_micros else upto_count end as upto_weight,
+        case when is_by_gpu then greatest(all_micros, coalesce(gpu_micros, 0)) else all_count end
+            as total_weight
+    from shared_weights
+    union all
+    -- stays alone at their place need no cutting
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        run_no,
+        start_us,
+        end_us,
+        0 as from_weight,
+        case when gpu_count > 0 and gpu_micros > 0 then cast(gpu_count * 1000000 as bigint) else 1 end
+            as upto_weight,
+        case
+            when gpu_count > 0 and gpu_micros > 0
+                then greatest(cast(gpu_count * 1000000 as bigint), gpu_micros)
+            else 1
+        end as total_weight
+    from stays
+    where not is_shared
+),
+
+hours as (
+    select
+        *,
+        unnest(range(start_us // 3600000000, (end_us - 1) // 3600000000 + 1)) as slot
+    from weighed_pieces
+    where end_us > start_us
+),
+
+hour_pieces as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        cast(slot as tinyint) as slot,
+        run_no,
+        from_weight,
+        upto_weight,
+        total_weight,
+        least(end_us, (slot + 1) * 3600000000) - greatest(start_us, slot * 3600000000) as piece_us
+    from hours
 )
 
 select
     charge_date,
-    place_kind,  -- pod or machine
-    place_id,
-    cast(hour(started_at) as tinyint) as slot,  -- hour of the day
-    run_id,
+    pod_no,  -- null where the place is a machine
+    instance_id,  -- null where the place is a pod
+    slot,  -- hour of the day
+    run_no,
     cast(
         sum(
             whole_upto(piece_us, upto_weight, total_weight)
-            - whole_upto(piece_us, upto_weight - weight, total_weight)
+            - whole_upto(piece_us, from_weight, total_weight)
         ) as bigint
     ) as run_us  -- microseconds of the whole place
-from weights
-group by charge_date, place_kind, place_id, hour(started_at), run_id
+from hour_pieces
+group by charge_date, pod_no, instance_id, slot, run_no

@@ -5,13 +5,23 @@
 -- step:  charge_date
 -- owner: ml-platform
 
-select distinct
-    machine_shares.charge_date,
-    machine_shares.run_id,
-    machine_hours.region_id
-from attribution.machine_shares
-inner join attribution.machine_hours using (charge_date, instance_id, slot)
-where machine_shares.run_id is not null and machine_hours.region_id is not null
+with
+
+run_machines as (
+    select distinct
+        held_hours.run_no,
+        machine_hours.region_id
+    from attribution.held_hours
+    inner join attribution.machine_hours using (machine_hour_no)
+    where held_hours.run_no is not null and machine_hours.region_id is not null
+)
+
+select
+    day_runs.charge_date,
+    day_runs.run_id,
+    run_machines.region_id
+from run_machines
+inner join attribution.day_runs using (run_no)
 union
 select distinct
     line_groups.charge_date,
