@@ -7,69 +7,46 @@
 -- step:  charge_date
 -- owner: ml-platform
 
+with
+
+data_lines as (
+    select *
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
+    where line_methods.method in ('stored_bytes', 'reads')
+)
+
 select
-    line_methods.source,
-    line_methods.billing_period,
-    line_methods.charge_date,
-    line_methods.billing_currency,
-    line_methods.sub_account_id,
-    line_methods.service_name,
-    line_methods.region_id,
-    line_methods.resource_id,
-    line_methods.x_line_class,
-    line_methods.x_from_region,
-    line_methods.x_to_region,
-    line_methods.tag_user,
-    line_methods.tag_team,
-    line_methods.tag_project,
-    line_methods.tag_marks,
-    line_methods.method,
+    data_lines.line_no,
     null as run_no,
     stored_shares.dataset,
     stored_shares.owner_user,  -- of the registry
     stored_shares.owner_team,
     stored_shares.project as owner_project,
-    line_methods.is_provisional,
-    cut(line_methods.effective_cost, share_from, share_to) as effective_cost,
-    cut(line_methods.billed_cost, share_from, share_to) as billed_cost,
-    cut(line_methods.list_cost, share_from, share_to) as list_cost
-from attribution.line_methods
+    cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(data_lines.list_cost, share_from, share_to) as list_cost
+from data_lines
 inner join attribution.stored_shares using (charge_date, container)
-where line_methods.method = 'stored_bytes'
+where data_lines.method = 'stored_bytes'
 union all
 select
-    line_methods.source,
-    line_methods.billing_period,
-    line_methods.charge_date,
-    line_methods.billing_currency,
-    line_methods.sub_account_id,
-    line_methods.service_name,
-    line_methods.region_id,
-    line_methods.resource_id,
-    line_methods.x_line_class,
-    line_methods.x_from_region,
-    line_methods.x_to_region,
-    line_methods.tag_user,
-    line_methods.tag_team,
-    line_methods.tag_project,
-    line_methods.tag_marks,
-    line_methods.method,
+    data_lines.line_no,
     day_runs.run_no,
     read_shares.dataset,
     null as owner_user,
     null as owner_team,
     null as owner_project,
-    line_methods.is_provisional,
-    cut(line_methods.effective_cost, share_from, share_to) as effective_cost,
-    cut(line_methods.billed_cost, share_from, share_to) as billed_cost,
-    cut(line_methods.list_cost, share_from, share_to) as list_cost
-from attribution.line_methods
+    cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
+    cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
+    cut(data_lines.list_cost, share_from, share_to) as list_cost
+from data_lines
 inner join attribution.read_shares
     on
-        line_methods.charge_date = read_shares.charge_date
-        and line_methods.x_from_region = read_shares.from_region
-        and line_methods.x_to_region = read_shares.to_region
-        and line_methods.container = read_shares.scope
+        data_lines.charge_date = read_shares.charge_date
+        and data_lines.x_from_region = read_shares.from_region
+        and data_lines.x_to_region = read_shares.to_region
+        and data_lines.container = read_shares.scope
 inner join attribution.day_runs
     on read_shares.charge_date = day_runs.charge_date and read_shares.run_id = day_runs.run_id
-where line_methods.method = 'reads'
+where data_lines.method = 'reads'

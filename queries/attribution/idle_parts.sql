@@ -8,10 +8,10 @@
 -- Known drawback: `by_cluster` goes by all pools together, so a pod without GPUs pays a little of
 -- idle ones.
 --
--- grain:     one row per line group of the day and holder; by cluster, per cluster and holder
--- step:      charge_date
--- param:     idle_policy = 'separate'  -- who pays for what nobody held: separate, by_node or by_cluster
--- owner:     ml-platform
+-- grain: one row per line group of the day and holder; by cluster, per cluster and holder
+-- step:  charge_date
+-- param: idle_policy = 'separate'  -- who pays for what nobody held: separate, by_node or by_cluster
+-- owner: ml-platform
 
 with
 
@@ -25,25 +25,40 @@ clusters as (
     group by charge_date, instance_id
 ),
 
-holder_costs as (
+machine_costs as (
     select
-        machine_parts.charge_date,
-        clusters.cluster,
-        machine_parts.billing_currency,
-        machine_parts.run_no,
-        machine_parts.pod_no,
-        sum(machine_parts.effective_cost) as held_cost
+        machine_parts.*,
+        line_groups.charge_date,
+        line_groups.source,
+        line_groups.billing_period,
+        line_groups.billing_currency,
+        line_groups.sub_account_id,
+        line_groups.service_name,
+        line_groups.region_id,
+        clusters.cluster
     from attribution.machine_parts
+    inner join attribution.line_groups using (line_no)
     inner join clusters
         on
-            machine_parts.charge_date = clusters.charge_date
-            and lower(machine_parts.resource_id) = clusters.instance_id
-    where machine_parts.cost_kind = 'direct'
-    group by all
-    having sum(machine_parts.effective_cost) > 0
+            line_groups.charge_date = clusters.charge_date
+            and lower(line_groups.resource_id) = clusters.instance_id
 ),
 
-cluster_shares as (
+holder_costs as (
+    select
+        charge_date,
+        cluster,
+        billing_currency,
+        run_no,
+        pod_no,
+        sum(effective_cost) as held_cost
+    from machine_costs
+    where cost_kind = 'direct'
+    group by charge_date, cluster, billing_currency, run_no, pod_no
+    having sum(effective_cost) > 0
+),
+
+cluster_costs as (
     select
         *,
         sum(held_cost) over up_to as upto_cost,
@@ -55,105 +70,59 @@ cluster_shares as (
     )
 ),
 
-shared_clusters as (
-    select distinct
+cluster_shares as (
+    select
+        *,
+        share_of(upto_cost - held_cost, total_cost) as share_from,
+        share_of(upto_cost, total_cost) as share_to
+    from cluster_costs
+),
+
+pooled_lines as (
+    select
+        machine_costs.*,
+        min(line_no) over (
+            partition by
+                charge_date, cluster, source, billing_period, billing_currency, sub_account_id,
+                service_name, region_id
+        ) as pool_line_no
+    from machine_costs
+    semi join cluster_shares using (charge_date, cluster, billing_currency)
+    where cost_kind = 'idle'
+),
+
+pools as (
+    select
+        pool_line_no as line_no,
         charge_date,
         cluster,
-        billing_currency
-    from cluster_shares
-),
-
-idle_lines as (
-    select
-        machine_parts.*,
-        shared_clusters.cluster
-    from attribution.machine_parts
-    left join clusters
-        on
-            machine_parts.charge_date = clusters.charge_date
-            and lower(machine_parts.resource_id) = clusters.instance_id
-    left join shared_clusters
-        on
-            machine_parts.charge_date = shared_clusters.charge_date
-            and machine_parts.billing_currency = shared_clusters.billing_currency
-            and clusters.cluster = shared_clusters.cluster
-    where machine_parts.cost_kind = 'idle'
-),
-
-idle_clusters as (
-    select
-        source,
-        billing_period,
-        charge_date,
         billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        x_line_class,
-        cluster,
-        bool_or(is_provisional) as is_provisional,
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost,
         sum(list_cost) as list_cost
-    from idle_lines
-    where cluster is not null
-    group by all
+    from pooled_lines
+    group by pool_line_no, charge_date, cluster, billing_currency
 )
 
 select
-    source,
-    billing_period,
-    charge_date,
-    billing_currency,
-    sub_account_id,
-    service_name,
-    region_id,
-    resource_id,
-    x_line_class,
-    x_from_region,
-    x_to_region,
-    tag_user,
-    tag_team,
-    tag_project,
-    tag_marks,
+    line_no,
+    null as cluster,
     run_no,
     pod_no,
-    is_provisional,
     effective_cost,
     billed_cost,
     list_cost
-from idle_lines
-where cluster is null
+from attribution.machine_parts
+anti join pooled_lines using (line_no)
+where cost_kind = 'idle'
 union all
 select
-    source,
-    billing_period,
-    charge_date,
-    billing_currency,
-    sub_account_id,
-    service_name,
-    region_id,
-    cluster as resource_id,
-    x_line_class,
-    null as x_from_region,
-    null as x_to_region,
-    null as tag_user,
-    null as tag_team,
-    null as tag_project,
-    null as tag_marks,
+    pools.line_no,  -- of one of the cluster's machines
+    pools.cluster,  -- in the place of the machine; null: the line's own machine
     cluster_shares.run_no,
     cluster_shares.pod_no,
-    idle_clusters.is_provisional,
-    cut(
-        idle_clusters.effective_cost,
-        share_of(upto_cost - held_cost, total_cost),
-        share_of(upto_cost, total_cost)
-    ) as effective_cost,
-    cut(
-        idle_clusters.billed_cost, share_of(upto_cost - held_cost, total_cost), share_of(upto_cost, total_cost)
-    ) as billed_cost,
-    cut(
-        idle_clusters.list_cost, share_of(upto_cost - held_cost, total_cost), share_of(upto_cost, total_cost)
-    ) as list_cost
-from idle_clusters
+    cut(pools.effective_cost, share_from, share_to) as effective_cost,
+    cut(pools.billed_cost, share_from, share_to) as billed_cost,
+    cut(pools.list_cost, share_from, share_to) as list_cost
+from pools
 inner join cluster_shares using (charge_date, cluster, billing_currency)

@@ -54,31 +54,17 @@ job_lines as (
             partition by charge_date, resource_id
             order by
                 effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
-                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project,
-                tag_marks, x_from_region, x_to_region
+                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project, tag_marks
         ) = 1 as is_dearest
-    from attribution.line_methods
-    where method = 'managed_job'
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
+    where line_methods.method = 'managed_job'
 )
 
 select
-    job_lines.source,
-    job_lines.billing_period,
-    job_lines.charge_date,
-    job_lines.billing_currency,
-    job_lines.sub_account_id,
-    job_lines.service_name,
-    job_lines.region_id,
-    job_lines.resource_id,
-    job_lines.x_line_class,
-    job_lines.x_from_region,
-    job_lines.x_to_region,
-    job_lines.tag_user,
-    job_lines.tag_team,
-    job_lines.tag_project,
-    job_lines.tag_marks,
+    job_lines.line_no,
     job_shares.run_no,
-    job_lines.is_provisional,
+    -- GPUs x microseconds, once per job
     case when job_lines.is_dearest then job_shares.gpu_us end as gpu_us,
     cut(job_lines.effective_cost, share_from, share_to) as effective_cost,
     cut(job_lines.billed_cost, share_from, share_to) as billed_cost,

@@ -10,16 +10,22 @@
 --   owner         everything else: rules, tags, sub-account; else unattributed
 -- A method takes a group only if its shares are there and run to 1, so no join can lose cost.
 --
--- grain:     one row per line group
--- step:      charge_date
--- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_currency
--- owner:     ml-platform
+-- grain: one row per line group
+-- key:   line_no
+-- step:  charge_date
+-- owner: ml-platform
 
 with
 
 lines as (
     select
-        *,
+        line_no,
+        charge_date,
+        slot,
+        resource_id,
+        x_line_class,
+        x_from_region,
+        x_to_region,
         case when slot is not null then lower(resource_id) end as instance_id,
         case
             when x_line_class in ('object_storage', 'object_requests', 'volume', 'transfer')
@@ -65,13 +71,14 @@ containers as (
 )
 
 select
-    lines.*,
-    watched_hours.machine_hour_no,
+    line_no,
+    machine_hour_no,  -- of `machine_share`
+    container,  -- of `stored_bytes` and `reads`, where the line names one
     case
         when
             x_line_class in ('tax', 'credit', 'support', 'control_plane', 'purchase', 'commitment_unused')
             then 'by_kind'
-        when watched_hours.machine_hour_no is not null then 'machine_share'
+        when machine_hour_no is not null then 'machine_share'
         when jobs.resource_id is not null then 'managed_job'
         when reads.container is not null then 'reads'
         when containers.container is not null then 'stored_bytes'

@@ -24,40 +24,39 @@ capacities as (
     group by charge_date, instance_id
 ),
 
-costs as (
+held as (
     select
-        charge_date,
-        lower(resource_id) as instance_id,
-        billing_currency,
+        line_no,
         cast(sum(coalesce(gpu_us, 0)) as bigint) as gpu_us,
-        sum(effective_cost) as effective_cost,
         sum(case when cost_kind = 'idle' then effective_cost else 0 end) as idle_cost
     from attribution.machine_parts
-    group by charge_date, lower(resource_id), billing_currency
-    union all
+    group by line_no
+),
+
+costs as (
     select
-        charge_date,
-        instance_id,
-        billing_currency,
-        0 as gpu_us,
-        sum(effective_cost) as effective_cost,
-        0 as idle_cost
-    from attribution.line_methods
-    where instance_id is not null and method <> 'machine_share'
-    group by charge_date, instance_id, billing_currency
+        line_groups.charge_date,
+        lower(line_groups.resource_id) as instance_id,
+        line_groups.billing_currency,
+        cast(sum(coalesce(held.gpu_us, 0)) as bigint) as gpu_us,
+        sum(line_groups.effective_cost) as effective_cost,
+        sum(coalesce(held.idle_cost, 0)) as idle_cost
+    from attribution.line_groups
+    left join held using (line_no)
+    where line_groups.slot is not null
+    group by line_groups.charge_date, lower(line_groups.resource_id), line_groups.billing_currency
 )
 
 select
-    charge_date,
-    instance_id,  -- in lower case
-    any_value(instance_type) as instance_type,
-    any_value(region_id) as region_id,
-    billing_currency,
-    cast(round(any_value(gpu_count), 6) as decimal(18, 6)) as gpu_count,
-    cast(round(any_value(up_hours), 6) as decimal(18, 6)) as up_hours,
-    cast(sum(gpu_us) / 3.6e9 as decimal(18, 6)) as gpu_hours_held,
-    cast(sum(effective_cost) as decimal(38, 12)) as effective_cost,
-    cast(sum(idle_cost) as decimal(38, 12)) as idle_cost  -- watched, and held by nobody
+    costs.charge_date,
+    costs.instance_id,  -- in lower case
+    capacities.instance_type,
+    capacities.region_id,
+    costs.billing_currency,
+    cast(round(capacities.gpu_count, 6) as decimal(18, 6)) as gpu_count,
+    cast(round(capacities.up_hours, 6) as decimal(18, 6)) as up_hours,
+    cast(costs.gpu_us / 3.6e9 as decimal(18, 6)) as gpu_hours_held,
+    cast(costs.effective_cost as decimal(38, 12)) as effective_cost,
+    cast(costs.idle_cost as decimal(38, 12)) as idle_cost  -- watched, and held by nobody
 from costs
 inner join capacities using (charge_date, instance_id)
-group by charge_date, instance_id, billing_currency

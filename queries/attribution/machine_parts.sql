@@ -4,9 +4,10 @@
 -- a machine is counted once, on the dearest of its line groups of the hour, because a bill may
 -- show one hour of one machine in several lines.
 --
--- grain:     one row per line group of the day, kind of cost and holder
--- step:      charge_date
--- owner:     ml-platform
+-- grain: one row per line group of the day, kind of cost and holder
+-- key:   line_no, cost_kind, run_no, pod_no
+-- step:  charge_date
+-- owner: ml-platform
 
 with
 
@@ -19,31 +20,16 @@ machine_lines as (
                 effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
                 sub_account_id, service_name, region_id, tag_user, tag_team, tag_project, tag_marks
         ) = 1
-        and (slot < 24 or min(slot) over (partition by charge_date, instance_id) = 24) as is_dearest
-    from attribution.line_methods
-    where method = 'machine_share'
+        and (slot < 24 or min(slot) over (partition by charge_date, lower(resource_id)) = 24) as is_dearest
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
+    where line_methods.method = 'machine_share'
 ),
 
--- a line group of the day gets a number, so that only numbers travel through the join
+-- the hours of a line group of the day are told by the number of one of them
 line_days as (
     select
-        row_number() over () as line_no,
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
-        bool_or(is_provisional) as is_provisional,
+        min(line_no) as line_no,
         list(
             {
                 'machine_hour_no': machine_hour_no,
@@ -77,46 +63,18 @@ line_hours as (
         line_no,
         unnest(hours, recursive := true)
     from line_days
-),
-
-parts as (
-    select
-        line_no,
-        machine_shares.cost_kind,
-        machine_shares.run_no,
-        machine_shares.pod_no,
-        cast(sum(case when line_hours.is_dearest then machine_shares.gpu_us end) as bigint) as gpu_us,
-        sum(cut(line_hours.effective_cost, share_from, share_to)) as effective_cost,
-        sum(cut(line_hours.billed_cost, share_from, share_to)) as billed_cost,
-        sum(cut(line_hours.list_cost, share_from, share_to)) as list_cost
-    from line_hours
-    inner join attribution.machine_shares using (machine_hour_no)
-    group by line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no
 )
 
 select
-    line_days.source,
-    line_days.billing_period,
-    line_days.charge_date,
-    line_days.billing_currency,
-    line_days.sub_account_id,
-    line_days.service_name,
-    line_days.region_id,
-    line_days.resource_id,
-    line_days.x_line_class,
-    line_days.x_from_region,
-    line_days.x_to_region,
-    line_days.tag_user,
-    line_days.tag_team,
-    line_days.tag_project,
-    line_days.tag_marks,
-    parts.cost_kind,  -- direct or idle
-    parts.run_no,
-    parts.pod_no,
-    line_days.is_provisional,
-    parts.gpu_us,  -- GPUs x microseconds held
-    parts.effective_cost,
-    parts.billed_cost,
-    parts.list_cost
-from parts
-inner join line_days using (line_no)
+    line_no,  -- of one of the day's hours
+    machine_shares.cost_kind,  -- direct or idle
+    machine_shares.run_no,
+    machine_shares.pod_no,
+    -- GPUs x microseconds held
+    cast(sum(case when line_hours.is_dearest then machine_shares.gpu_us end) as bigint) as gpu_us,
+    sum(cut(line_hours.effective_cost, share_from, share_to)) as effective_cost,
+    sum(cut(line_hours.billed_cost, share_from, share_to)) as billed_cost,
+    sum(cut(line_hours.list_cost, share_from, share_to)) as list_cost
+from line_hours
+inner join attribution.machine_shares using (machine_hour_no)
+group by line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no

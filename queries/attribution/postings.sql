@@ -23,30 +23,15 @@ with
 
 parts as (
     select
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
+        line_no,
+        null as cluster,
         cost_kind,
-        'machine_share' as method,
         run_no,
         pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
         null as owner_project,
-        is_provisional,
         gpu_us,
         effective_cost,
         billed_cost,
@@ -55,30 +40,15 @@ parts as (
     where cost_kind = 'direct'
     union all
     select
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
+        line_no,
+        cluster,
         'idle' as cost_kind,
-        'machine_share' as method,
         run_no,
         pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
         null as owner_project,
-        is_provisional,
         null as gpu_us,
         effective_cost,
         billed_cost,
@@ -86,30 +56,15 @@ parts as (
     from attribution.idle_parts
     union all
     select
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
+        line_no,
+        null as cluster,
         'direct' as cost_kind,
-        'managed_job' as method,
         run_no,
         null as pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
         null as owner_project,
-        is_provisional,
         gpu_us,
         effective_cost,
         billed_cost,
@@ -117,30 +72,15 @@ parts as (
     from attribution.job_parts
     union all
     select
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
+        line_no,
+        null as cluster,
         'direct' as cost_kind,
-        method,
         run_no,
         null as pod_no,
         dataset,
         owner_user,
         owner_team,
         owner_project,
-        is_provisional,
         null as gpu_us,
         effective_cost,
         billed_cost,
@@ -148,39 +88,25 @@ parts as (
     from attribution.data_parts
     union all
     select
-        source,
-        billing_period,
-        charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks,
+        line_no,
+        null as cluster,
         case
             when method = 'owner' then 'direct'
             when x_line_class in ('tax', 'credit', 'commitment_unused') then x_line_class
             else 'shared'
         end as cost_kind,
-        method,
         null as run_no,
         null as pod_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
         null as owner_project,
-        is_provisional,
         null as gpu_us,
         effective_cost,
         billed_cost,
         list_cost
-    from attribution.line_methods
+    from attribution.line_groups
+    inner join attribution.line_methods using (line_no)
     where method in ('owner', 'by_kind')
 ),
 
@@ -192,42 +118,66 @@ runs as (
     inner join attribution.day_runs using (charge_date, run_id)
 ),
 
+lines as (
+    select
+        parts.* exclude (cluster),
+        line_methods.method,
+        line_groups.source,
+        line_groups.billing_period,
+        line_groups.charge_date,
+        line_groups.billing_currency,
+        line_groups.sub_account_id,
+        line_groups.service_name,
+        line_groups.region_id,
+        coalesce(parts.cluster, line_groups.resource_id) as resource_id,
+        line_groups.x_line_class,
+        line_groups.x_from_region,
+        line_groups.x_to_region,
+        line_groups.is_provisional,
+        -- what a cluster's machines have in common has no tags of one of them
+        case when parts.cluster is null then line_groups.tag_user end as tag_user,
+        case when parts.cluster is null then line_groups.tag_team end as tag_team,
+        case when parts.cluster is null then line_groups.tag_project end as tag_project,
+        case when parts.cluster is null then line_groups.tag_marks end as tag_marks
+    from parts
+    inner join attribution.line_groups using (line_no)
+    inner join attribution.line_methods using (line_no)
+),
+
 matched as (
     select
-        parts.*,
+        lines.*,
         runs.run_id,
-        pod_days.pod_id,
         runs.user_raw as run_user,
         runs.team_raw as run_team,
         runs.project_raw as run_project,
+        pod_days.pod_id,
         pod_days.user_raw as pod_user,
         pod_days.team_raw as pod_team,
         pod_days.project_raw as pod_project,
         pod_days.model,
-        parts.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
+        lines.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
         least(
             runs.rule_rank,
             pod_days.rule_rank,
             line_rules.rule_rank,
             list_min(
-                list_intersect(
-                    coalesce(runs.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks
-                )
+                list_intersect(coalesce(runs.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks)
             )
         ) as rule_rank,
         coalesce(runs.namespace_rank, pod_days.namespace_rank) as namespace_rank,
         line_rules.sub_account_rank
-    from parts
+    from lines
     left join runs using (run_no)
     left join attribution.pod_days using (pod_no)
     left join attribution.line_rules
         on
-            parts.charge_date = line_rules.charge_date
-            and parts.source = line_rules.source
-            and parts.sub_account_id is not distinct from line_rules.sub_account_id
-            and parts.service_name is not distinct from line_rules.service_name
-            and parts.resource_id is not distinct from line_rules.resource_id
-            and parts.tag_marks is not distinct from line_rules.tag_marks
+            lines.charge_date = line_rules.charge_date
+            and lines.source = line_rules.source
+            and lines.sub_account_id is not distinct from line_rules.sub_account_id
+            and lines.service_name is not distinct from line_rules.service_name
+            and lines.resource_id is not distinct from line_rules.resource_id
+            and lines.tag_marks is not distinct from line_rules.tag_marks
 ),
 
 owned as (
@@ -238,7 +188,7 @@ owned as (
             else matched.cost_kind
         end as posted_kind,
         matched.cost_kind = 'direct' and not matched.is_shared_pod
-        or coalesce(matched.run_no, matched.pod_no) is not null and not matched.is_shared_pod as has_owner,
+        or coalesce(run_no, pod_no) is not null and not matched.is_shared_pod as has_owner,
         rules.rule_id,
         rules.user_id as rule_user,
         rules.team as rule_team,
