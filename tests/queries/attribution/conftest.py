@@ -93,10 +93,10 @@ def warehouse() -> Iterator[Callable[..., Warehouse]]:
     """Return a function that fills a warehouse with tables and builds it; `threads` from 1."""
     kept: dict[int, Warehouse] = {}
 
-    def build(tables: Mapping[str, Sequence[Row]], threads: int = 2, **params: str) -> Warehouse:
-        one = kept.setdefault(threads, Warehouse(threads)) if threads in kept else None
-        if one is None:
-            one = kept[threads] = Warehouse(threads)
+    def build(tables: Mapping[str, Sequence[Row]], threads: int = 1, **params: str) -> Warehouse:
+        if threads not in kept:
+            kept[threads] = Warehouse(threads)
+        one = kept[threads]
         one.fill(tables)
         one.build(**params)
         return one
