@@ -1,22 +1,22 @@
--- Shared arithmetic. A share is a double between 0 and 1 on a grid of 1e-12; every step that makes
+-- Shared arithmetic. A share is a double between 0 and 1 on a grid of 1e-14; every step that makes
 -- one is monotone, so shares that run upwards cut parts that never change sign. Only IEEE division,
 -- product and floor are used, which every engine computes alike.
 
 -- The share that `upto` is of `total`, on the grid; exactly 1 where they are equal.
 create or replace macro share_of(upto, total) as
-least(floor(cast(upto as double) / cast(total as double) * 1e12 + 0.5) / 1e12, 1.0);
+least(floor(cast(upto as double) / cast(total as double) * 1e14 + 0.5) / 1e14, 1.0);
 
 -- A share that was summed from doubles, put on the grid; what is 1 but for rounding becomes 1.
 create or replace macro to_share(fraction) as
-least(floor(fraction * 1e12 + 0.5) / 1e12, 1.0);
+least(floor(fraction * 1e14 + 0.5) / 1e14, 1.0);
 
 -- A cost below 1,000 as a whole number of 1e-12, exact in a double.
 create or replace macro cost_units(cost) as
 round(cast(cast(cost as decimal(15, 12)) as double) * 1e12);
 
--- The first `share` of a cost of any size up to 10^13, in exact decimals: slow, for few rows.
+-- The first `share` of a cost of any size up to 10^11, in exact decimals: slow, for few rows.
 create or replace macro large_cost_upto(cost, share) as
-cast(cast(cost as decimal(25, 12)) * cast(share as decimal(13, 12)) as decimal(38, 12));
+cast(cast(cost as decimal(23, 12)) * cast(share as decimal(15, 14)) as decimal(38, 12));
 
 -- The part of a cost between two shares of it, in whole units of 1e-12. Parts that meet add up to
 -- the cost, because each end is rounded once, in the same way for both its neighbours.
@@ -26,7 +26,7 @@ case
     when cost between -999 and 999
         then
             cast(
-                floor(cost_units(cost) * share_to) - floor(cost_units(cost) * share_from)
+                floor(cost_units(cost) * share_to + 0.5) - floor(cost_units(cost) * share_from + 0.5)
                 as decimal(15, 0)
             ) * cast(0.000000000001 as decimal(12, 12))
     else large_cost_upto(cost, share_to) - large_cost_upto(cost, share_from)

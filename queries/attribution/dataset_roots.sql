@@ -35,5 +35,6 @@ from places
 qualify
     row_number() over (
         partition by container, key_path
-        order by dataset, version desc, region_id, owner_team, owner_user, project
+        order by
+            dataset asc, version desc, region_id asc, owner_team asc, owner_user asc, project asc
     ) = 1

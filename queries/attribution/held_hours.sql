@@ -17,6 +17,10 @@
 
 with
 
+hours as (
+    select cast(unnest(range(24)) as tinyint) as slot
+),
+
 machine_slots as (
     select
         charge_date,
@@ -33,7 +37,7 @@ machine_slots as (
         hours.slot,
         machine_hour_no
     from attribution.machine_hours
-    cross join (select cast(unnest(range(24)) as tinyint) as slot) as hours
+    cross join hours
     where machine_hours.slot = 24
 ),
 
@@ -107,11 +111,12 @@ pod_runs as (
         slot,
         run_no,
         run_us,
-        cast(sum(run_us) over (pod_hour order by run_no rows between unbounded preceding and current row) as bigint)
-            as upto_us
+        cast(sum(run_us) over up_to as bigint) as upto_us
     from attribution.run_holds
     where pod_no is not null
-    window pod_hour as (partition by pod_no, slot)
+    window up_to as (
+        partition by pod_no, slot order by run_no rows between unbounded preceding and current row
+    )
 ),
 
 covered_pods as (

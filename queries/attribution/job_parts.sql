@@ -53,8 +53,9 @@ job_lines as (
         row_number() over (
             partition by charge_date, resource_id
             order by
-                effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
-                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project, tag_marks
+                effective_cost desc, billed_cost desc, source asc, billing_period asc,
+                billing_currency asc, sub_account_id asc, service_name asc, region_id asc,
+                tag_user asc, tag_team asc, tag_project asc, tag_marks asc
         ) = 1 as is_dearest
     from attribution.line_groups
     inner join attribution.line_methods using (line_no)

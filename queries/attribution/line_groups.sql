@@ -15,7 +15,14 @@
 with
 
 tag_rules as (
-    select list({'mark': '|' || rule_rank || '|', 'tag_key': match_tag_key, 'tag_value': match_tag_value}) as wanted
+    select
+        list(
+            struct_pack(
+                mark := '|' || rule_rank || '|',
+                tag_key := match_tag_key,
+                tag_value := match_tag_value
+            )
+        ) as wanted
     from attribution.rules
     where match_tag_key is not null
 ),
@@ -50,16 +57,20 @@ groups as (
                         list_transform(
                             list_filter(
                                 tag_rules.wanted,
-                                lambda rule: coalesce(tags[rule.tag_key] glob rule.tag_value, false)
+                                lambda rule: coalesce(tags[rule['tag_key']] glob rule['tag_value'], false)
                             ),
-                            lambda rule: rule.mark
+                            lambda rule: rule['mark']
                         ),
                         ''
                     )
         end as tag_marks,  -- marks of the ownership rules whose tag these lines have; null: no rule asks
         max(x_instance_type) as instance_type,
-        sum(case when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h') then consumed_quantity end)
-            as used_hours,
+        sum(
+            case
+                when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h')
+                    then consumed_quantity
+            end
+        ) as used_hours,  -- of lines that cost: a negation repeats the hours it takes back
         bool_or(invoice_id is null) as is_provisional,
         count(*) as line_count,
         sum(effective_cost) as effective_cost,

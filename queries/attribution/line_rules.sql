@@ -6,6 +6,12 @@
 
 with
 
+wanted as (
+    select count(*) as rule_count
+    from attribution.rules
+    where side <> 'run'
+),
+
 lines as (
     select distinct
         charge_date,
@@ -15,7 +21,8 @@ lines as (
         resource_id,
         tag_marks
     from attribution.line_groups
-    where (select count(*) from attribution.rules where side <> 'run') > 0
+    cross join wanted
+    where wanted.rule_count > 0
 )
 
 select

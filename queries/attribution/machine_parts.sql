@@ -17,8 +17,9 @@ machine_lines as (
         row_number() over (
             partition by machine_hour_no
             order by
-                effective_cost desc, billed_cost desc, source, billing_period, billing_currency,
-                sub_account_id, service_name, region_id, tag_user, tag_team, tag_project, tag_marks
+                effective_cost desc, billed_cost desc, source asc, billing_period asc,
+                billing_currency asc, sub_account_id asc, service_name asc, region_id asc,
+                tag_user asc, tag_team asc, tag_project asc, tag_marks asc
         ) = 1
         and (slot < 24 or min(slot) over (partition by charge_date, lower(resource_id)) = 24) as is_dearest
     from attribution.line_groups
@@ -61,7 +62,7 @@ line_days as (
 line_hours as (
     select
         line_no,
-        unnest(hours, recursive := true)
+        unnest(hours) as line_hour
     from line_days
 )
 
@@ -71,10 +72,11 @@ select
     machine_shares.run_no,
     machine_shares.pod_no,
     -- GPUs x microseconds held
-    cast(sum(case when line_hours.is_dearest then machine_shares.gpu_us end) as bigint) as gpu_us,
-    sum(cut(line_hours.effective_cost, share_from, share_to)) as effective_cost,
-    sum(cut(line_hours.billed_cost, share_from, share_to)) as billed_cost,
-    sum(cut(line_hours.list_cost, share_from, share_to)) as list_cost
+    cast(sum(case when line_hour['is_dearest'] then machine_shares.gpu_us end) as bigint) as gpu_us,
+    sum(cut(line_hour['effective_cost'], share_from, share_to)) as effective_cost,
+    sum(cut(line_hour['billed_cost'], share_from, share_to)) as billed_cost,
+    sum(cut(line_hour['list_cost'], share_from, share_to)) as list_cost
 from line_hours
-inner join attribution.machine_shares using (machine_hour_no)
+inner join attribution.machine_shares
+    on line_hours.line_hour['machine_hour_no'] = machine_shares.machine_hour_no
 group by line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no

@@ -17,6 +17,14 @@
 
 with
 
+owner_dimensions as (
+    select unnest(['user', 'team', 'project', 'service']) as dimension
+),
+
+work_dimensions as (
+    select unnest(['model', 'dataset']) as dimension
+),
+
 owner_days as (
     select
         charge_date,
@@ -48,7 +56,7 @@ owner_members as (
         end as member,
         case when dimensions.dimension = 'team' and is_team_of_user then user_raw end as user_of_team
     from owner_days
-    cross join (select unnest(['user', 'team', 'project', 'service']) as dimension) as dimensions
+    cross join owner_dimensions as dimensions
 ),
 
 -- runs count one by one only where they have models or datasets
@@ -86,7 +94,7 @@ work_members as (
         case when dimensions.dimension = 'model' then 'not a model''s' else 'not a dataset''s' end
             as no_member
     from work_days
-    cross join (select unnest(['model', 'dataset']) as dimension) as dimensions
+    cross join work_dimensions as dimensions
 ),
 
 bridged_members as (

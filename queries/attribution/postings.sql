@@ -16,7 +16,7 @@
 --
 -- grain:     one row per line group of the day, cost_kind, method, run, pod and dataset
 -- partition: charge_date
--- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_period, billing_currency
+-- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_currency
 -- owner:     ml-platform
 
 with
@@ -210,7 +210,14 @@ owned as (
 named as (
     select
         *,
-        case when has_owner then coalesce(rule_user, run_user, pod_user, owner_user, namespace_user, tag_user, sub_account_user) end as user_raw,
+        case
+            when has_owner
+                then
+                    coalesce(
+                        rule_user, run_user, pod_user, owner_user,
+                        namespace_user, tag_user, sub_account_user
+                    )
+        end as user_raw,
         case
             when not has_owner then null
             when rule_user is not null then rule_id
@@ -222,7 +229,14 @@ named as (
             when sub_account_user is not null then sub_account_rule
             else 'unattributed'
         end as user_rule,
-        case when has_owner then coalesce(rule_team, run_team, pod_team, owner_team, namespace_team, tag_team, sub_account_team) end as team,
+        case
+            when has_owner
+                then
+                    coalesce(
+                        rule_team, run_team, pod_team, owner_team,
+                        namespace_team, tag_team, sub_account_team
+                    )
+        end as team,
         case
             when not has_owner then null
             when rule_team is not null then rule_id
@@ -234,7 +248,14 @@ named as (
             when sub_account_team is not null then sub_account_rule
             else 'unattributed'
         end as team_rule,
-        case when has_owner then coalesce(rule_project, run_project, pod_project, owner_project, namespace_project, tag_project, sub_account_project) end as project,
+        case
+            when has_owner
+                then
+                    coalesce(
+                        rule_project, run_project, pod_project, owner_project,
+                        namespace_project, tag_project, sub_account_project
+                    )
+        end as project,
         case
             when not has_owner then null
             when rule_project is not null then rule_id

@@ -18,15 +18,17 @@ rules as (
         coalesce(match_run, match_experiment, match_namespace) is not null as has_run_condition,
         coalesce(match_sub_account_id, match_service_name, match_resource_id, match_tag_key) is not null
             as has_line_condition,
-        (match_run is not null)::int + (match_experiment is not null)::int
-        + (match_namespace is not null)::int + (match_source is not null)::int
-        + (match_sub_account_id is not null)::int + (match_service_name is not null)::int
-        + (match_resource_id is not null)::int + (match_tag_key is not null)::int as condition_count
+        cast(match_run is not null as integer) + cast(match_experiment is not null as integer)
+        + cast(match_namespace is not null as integer) + cast(match_source is not null as integer)
+        + cast(match_sub_account_id is not null as integer)
+        + cast(match_service_name is not null as integer)
+        + cast(match_resource_id is not null as integer)
+        + cast(match_tag_key is not null as integer) as condition_count
     from staging.ownership_rules
 )
 
 select
-    cast(row_number() over (order by is_override desc, position, rule_id) as integer) as rule_rank,
+    cast(row_number() over (order by is_override desc, position asc, rule_id asc) as integer) as rule_rank,
     rule_id,
     case
         when has_run_condition and has_line_condition then 'mixed'

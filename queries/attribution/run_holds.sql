@@ -98,11 +98,19 @@ stays as (
 ),
 
 edges as (
-    select charge_date, pod_no, instance_id, start_us as edge_us
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        start_us as edge_us
     from stays
     where is_shared
     union
-    select charge_date, pod_no, instance_id, end_us as edge_us
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        end_us as edge_us
     from stays
     where is_shared
 ),

@@ -10,6 +10,10 @@
 
 with
 
+dimensions as (
+    select unnest(['user', 'team', 'project', 'model', 'dataset', 'service']) as dimension
+),
+
 bills as (
     select
         source,
@@ -29,9 +33,7 @@ dimension_bills as (
         bills.*,
         dimensions.dimension
     from bills
-    cross join (
-        select unnest(['user', 'team', 'project', 'model', 'dataset', 'service']) as dimension
-    ) as dimensions
+    cross join dimensions
 ),
 
 measures as (

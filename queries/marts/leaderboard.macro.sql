@@ -2,18 +2,18 @@
 -- The first day counts, the last does not. One row per member and currency, the dearest first;
 -- `cost_share` is of everything in that currency, so it adds up to 1.
 create or replace macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
-select
-    member,
-    billing_currency,
-    sum(effective_cost) as effective_cost,
-    sum(billed_cost) as billed_cost,
-    sum(gpu_hours) as gpu_hours,
-    cast(sum(effective_cost) as double)
-    / nullif(cast(sum(sum(effective_cost)) over (partition by billing_currency) as double), 0) as cost_share
-from marts.spend_daily
-where
-    dimension = wanted_dimension
-    and charge_date >= cast(from_date as date)
-    and charge_date < cast(to_date as date)
-group by member, billing_currency
-order by billing_currency, sum(effective_cost) desc, member
+    select
+        member,
+        billing_currency,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) as billed_cost,
+        sum(gpu_hours) as gpu_hours,
+        cast(sum(effective_cost) as double)
+        / nullif(cast(sum(sum(effective_cost)) over (partition by billing_currency) as double), 0) as cost_share
+    from marts.spend_daily
+    where
+        dimension = wanted_dimension
+        and charge_date >= cast(from_date as date)
+        and charge_date < cast(to_date as date)
+    group by member, billing_currency
+    order by billing_currency asc, sum(effective_cost) desc, member asc

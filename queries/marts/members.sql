@@ -36,8 +36,8 @@ select
     spenders.member,
     coalesce(people.user_name, spenders.member) as member_name,
     case
-        when spenders.dimension = 'team' and user_teams.team is null and left(spenders.member, 1) <> '(' then
-            nullif(spenders.member, 'unattributed')
+        when spenders.dimension = 'team' and left(spenders.member, 1) <> '('
+            then nullif(spenders.member, 'unattributed')
         else coalesce(user_teams.team, dataset_owners.team)
     end as team  -- whose page shows the member; null: nobody's
 from spenders

@@ -4,8 +4,8 @@
 -- added to each other, nor currencies. People and teams are named as the company names them.
 --
 -- grain: one row per day, bill, dimension, member, kind of cost and service
--- key:   charge_date, source, billing_period, billing_currency, dimension, member, cost_kind, service_name
--- conserves: effective_cost, billed_cost of attribution.member_spend by charge_date, source, billing_currency, dimension
+-- key: charge_date, source, billing_period, billing_currency, dimension, member, cost_kind, service_name
+-- conserves: effective_cost, billed_cost of attribution.member_spend by charge_date, billing_currency, dimension
 -- owner: ml-platform
 
 select

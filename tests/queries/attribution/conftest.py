@@ -13,9 +13,10 @@ from queries.checks import check_model
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Row = dict[str, Any]
+Amount = float | str | None
 
 DAY = date(2026, 10, 5)
 TAG_KEYS = {"user": ["user", "owner"], "team": ["team"], "project": ["project"]}
@@ -88,22 +89,31 @@ class Warehouse:
         return self.rows(f"select * from {table} order by all")
 
 
+class Build:
+    """Fills a warehouse with tables and builds it; a call ends what the one before returned."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Warehouse] = {}
+
+    def __call__(
+        self, tables: Mapping[str, Sequence[Row]], threads: int = 1, **params: str
+    ) -> Warehouse:
+        """Return the warehouse built from `tables` alone, with the models' `params`."""
+        if threads not in self.kept:
+            self.kept[threads] = Warehouse(threads)
+        warehouse = self.kept[threads]
+        warehouse.fill(tables)
+        warehouse.build(**params)
+        return warehouse
+
+
 @pytest.fixture(scope="session")
-def warehouse() -> Iterator[Callable[..., Warehouse]]:
-    """Return a function that fills a warehouse with tables and builds it; `threads` from 1."""
-    kept: dict[int, Warehouse] = {}
-
-    def build(tables: Mapping[str, Sequence[Row]], threads: int = 1, **params: str) -> Warehouse:
-        if threads not in kept:
-            kept[threads] = Warehouse(threads)
-        one = kept[threads]
-        one.fill(tables)
-        one.build(**params)
-        return one
-
+def build() -> Iterator[Build]:
+    """Return what builds a warehouse."""
+    build = Build()
     yield build
-    for one in kept.values():
-        one.con.close()
+    for warehouse in build.kept.values():
+        warehouse.con.close()
 
 
 class Draw:
@@ -120,14 +130,13 @@ class Draw:
     @classmethod
     def line(cls, cost: Decimal | str | int, hour: int | None = None, **more: object) -> Row:
         """Return a bill line of the day, or of one hour of it."""
-        day = more.pop("charge_date", DAY)
-        start = cls.at(hour or 0, day)  # type: ignore[arg-type]
+        start = cls.at(hour or 0)
         end = start + timedelta(hours=1 if hour is not None else 24)
         money = Decimal(cost)
         return {
             "source": "aws",
-            "billing_period": day.replace(day=1),  # type: ignore[attr-defined]
-            "charge_date": day,
+            "billing_period": DAY.replace(day=1),
+            "charge_date": DAY,
             "charge_hour": start if hour is not None else None,
             "charge_period_start": start,
             "charge_period_end": end,
@@ -152,9 +161,9 @@ class Draw:
         cls,
         hour: int = 0,
         instance: str = "i-1",
-        gpu: float = 8,
-        cpu: float = 64,
-        memory: float = 488,
+        gpu: Amount = 8,
+        cpu: Amount = 64,
+        memory: Amount = 488,
         **more: object,
     ) -> Row:
         """Return what telemetry knows of a node in an hour."""
@@ -176,9 +185,9 @@ class Draw:
         pod: str,
         hour: int = 0,
         instance: str = "i-1",
-        gpu: float = 0,
-        cpu: float = 0,
-        memory: float = 0,
+        gpu: Amount = 0,
+        cpu: Amount = 0,
+        memory: Amount = 0,
         **more: object,
     ) -> Row:
         """Return what a pod held in an hour."""

@@ -6,16 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from random import Random
 
-    from tests.queries.attribution.conftest import Draw, Row, Warehouse
+    from tests.queries.attribution.conftest import Build, Draw, Row
 
-    Build = Callable[..., Warehouse]
     World = dict[str, list[Row]]
 
 CASES = settings(
@@ -231,11 +229,11 @@ def totals_of(lines: list[Row]) -> list[Row]:
 @CASES
 @given(world=worlds, policy=policies)
 def test_the_books_close_whatever_is_known(
-    warehouse: Build, draw: type[Draw], world: dict[str, Any], policy: str
+    build: Build, draw: type[Draw], world: dict[str, Any], policy: str
 ) -> None:
     """Every model keeps its promises (`build` proves them) and every dimension equals the bill."""
     tables = tables_of(world, draw)
-    built = warehouse(tables, idle_policy=policy)
+    built = build(tables, idle_policy=policy)
 
     assert built.rows("select * from marts.books where difference <> 0") == []
     assert bool(built.rows("select 1 from marts.books")) == bool(tables["cost_lines"])
@@ -244,13 +242,13 @@ def test_the_books_close_whatever_is_known(
 @CASES
 @given(world=worlds, policy=policies)
 def test_no_cost_changes_its_sign(
-    warehouse: Build, draw: type[Draw], world: dict[str, Any], policy: str
+    build: Build, draw: type[Draw], world: dict[str, Any], policy: str
 ) -> None:
     """Where all lines cost something, no part is negative; where all are credits, none positive."""
     for sign in (1, -1):
         for line in (*world["machine_lines"], *world["other_lines"]):
             line["cost"] = sign * abs(line["cost"])
-        built = warehouse(tables_of(world, draw), idle_policy=policy)
+        built = build(tables_of(world, draw), idle_policy=policy)
         for table in ("attribution.postings", "attribution.member_spend"):
             wrong = built.rows(
                 f"select * from {table} where {sign} * effective_cost < 0 or {sign} * billed_cost < 0"
@@ -261,13 +259,13 @@ def test_no_cost_changes_its_sign(
 @CASES
 @given(world=worlds, policy=policies, seed=st.randoms(use_true_random=False))
 def test_neither_threads_nor_the_order_of_rows_change_anything(
-    warehouse: Build, draw: type[Draw], world: dict[str, Any], policy: str, seed: Any
+    build: Build, draw: type[Draw], world: dict[str, Any], policy: str, seed: Random
 ) -> None:
     """One thread over rows in order gives what two threads give over rows shuffled."""
     tables = tables_of(world, draw)
     results = []
     for threads in (1, 2):
-        built = warehouse(tables, threads=threads, idle_policy=policy)
+        built = build(tables, threads=threads, idle_policy=policy)
         results.append(
             {
                 table: built.digest(table)
@@ -283,7 +281,7 @@ def test_neither_threads_nor_the_order_of_rows_change_anything(
 @CASES
 @given(world=worlds)
 def test_days_are_attributed_alone_as_together(
-    warehouse: Build, draw: type[Draw], world: dict[str, Any]
+    build: Build, draw: type[Draw], world: dict[str, Any]
 ) -> None:
     """A day model never reads another day, so a build of one day equals its part of a longer one."""
     tables = tables_of(world, draw)
@@ -296,30 +294,28 @@ def test_days_are_attributed_alone_as_together(
         }
         for line in tables["cost_lines"]
     ]
-    alone = warehouse(tables).digest("attribution.postings")
-    both = warehouse(tables | {"cost_lines": tables["cost_lines"] + moved})
+    alone = build(tables).digest("attribution.postings")
+    both = build(tables | {"cost_lines": tables["cost_lines"] + moved})
 
     assert alone == both.rows(
         f"select * from attribution.postings where charge_date = date '{draw.day}' order by all"
     )
 
 
-def test_a_lost_line_shows_in_the_books(warehouse: Build, draw: type[Draw]) -> None:
+def test_a_lost_line_shows_in_the_books(build: Build, draw: type[Draw]) -> None:
     """The raw ledger counts two lines, the models see one: the proof can fail."""
     lines = [draw.machine(10), draw.line("2.5", resource_id="data")]
-    built = warehouse({"cost_lines": lines[:1], "raw.totals": totals_of(lines)})
+    built = build({"cost_lines": lines[:1], "raw.totals": totals_of(lines)})
 
-    assert set(built.rows("select billed, attributed + unattributed, difference from marts.books")) == {
-        (Decimal("12.5"), Decimal(10), Decimal("2.5"))
-    }
+    assert set(
+        built.rows("select billed, attributed + unattributed, difference from marts.books")
+    ) == {(Decimal("12.5"), Decimal(10), Decimal("2.5"))}
 
 
-def test_a_bill_that_only_one_side_knows_is_a_difference(
-    warehouse: Build, draw: type[Draw]
-) -> None:
+def test_a_bill_that_only_one_side_knows_is_a_difference(build: Build, draw: type[Draw]) -> None:
     """Neither a lost bill nor an invented one drops out of the books."""
     lost, invented = draw.line(3, source="lost"), draw.line(4, source="invented")
-    built = warehouse({"cost_lines": [invented], "raw.totals": totals_of([lost])})
+    built = build({"cost_lines": [invented], "raw.totals": totals_of([lost])})
 
     assert set(built.rows("select source, billed, difference from marts.books")) == {
         ("lost", Decimal(3), Decimal(3)),
@@ -327,36 +323,11 @@ def test_a_bill_that_only_one_side_knows_is_a_difference(
     }
 
 
-def test_the_books_keep_what_lies_beyond_twelve_places(
-    warehouse: Build, draw: type[Draw]
-) -> None:
+def test_the_books_keep_what_lies_beyond_twelve_places(build: Build, draw: type[Draw]) -> None:
     totals = totals_of([draw.line(1), draw.line(1)])
     for total in totals:
         total["beyond"] = "0.0000000000004"
-    built = warehouse({"cost_lines": [draw.line(1), draw.line(1)], "raw.totals": totals})
+    built = build({"cost_lines": [draw.line(1), draw.line(1)], "raw.totals": totals})
 
     ((beyond,),) = set(built.rows("select beyond_12_places from marts.books"))
     assert Decimal(beyond) == Decimal("0.0000000000008")
-
-
-@pytest.mark.parametrize("share", ["0.1", "0.333333333333", "0.999999999999"])
-@given(cost=costs)
-@settings(deadline=None, max_examples=50)
-def test_cut_parts_add_up_and_keep_their_sign(
-    warehouse: Build, draw: type[Draw], share: str, cost: Decimal
-) -> None:
-    con = warehouse({"cost_lines": [draw.line(1)]}).con if not KEPT else KEPT[0]
-    KEPT[:] = [con]
-    row = con.execute(
-        "select cut(c, 0.0, s), cut(c, s, 1.0), cut(c, 0.0, 1.0) "
-        "from (select cast(? as decimal(38, 12)) as c, cast(? as double) as s)",
-        [cost, share],
-    ).fetchone()
-    assert row is not None
-    first, rest, whole = row
-    assert first + rest == whole == cost
-    assert first * cost >= 0
-    assert rest * cost >= 0
-
-
-KEPT: list[Any] = []

@@ -1,0 +1,235 @@
+"""Storage, transfers, managed jobs; models and datasets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.queries.attribution.conftest import Build, Draw, Row
+
+DATASETS: list[Row] = [
+    {"dataset": "images", "uri": "s3://data/images", "region_id": "us", "owner_team": "vision"},
+    {"dataset": "faces", "uri": "s3://data/images/faces", "owner_user": "bob"},
+]
+
+
+def inventory(draw: type[Draw], **sizes: int) -> list[Row]:
+    """Return what lies under some prefixes of the bucket `data`."""
+    return [
+        {
+            "charge_date": draw.day,
+            "container": "data",
+            "prefix": prefix.replace("_", "/"),
+            "size_bytes": size,
+            "is_current": True,
+        }
+        for prefix, size in sizes.items()
+    ]
+
+
+def test_a_bucket_is_shared_by_the_bytes_of_its_datasets(build: Build, draw: type[Draw]) -> None:
+    """The longest registered place wins; bytes of no dataset are a member of their own."""
+    built = build(
+        {
+            "cost_lines": [
+                draw.line(8, x_line_class="object_storage", resource_id="arn:aws:s3:::data"),
+                draw.line(4, x_line_class="object_requests", resource_id="data"),
+            ],
+            "datasets": DATASETS,
+            "stored_bytes": inventory(draw, images_a=2, images_b=1, images_faces_x=4, imagesque=1),
+        }
+    )
+
+    assert built.costs("dataset, team, user_raw, cost_kind") == {
+        ("images", "vision", None, "direct"): Decimal("4.5"),
+        ("faces", None, "bob", "direct"): Decimal(6),
+        ("(unregistered)", None, None, "unattributed"): Decimal("1.5"),
+    }
+
+
+def test_an_inventory_holds_until_the_next_one(build: Build, draw: type[Draw]) -> None:
+    first = inventory(draw, images=1, stray=1)
+    second = [
+        row | {"charge_date": draw.day + timedelta(days=7)}
+        for row in inventory(draw, images=1, stray=3)
+    ]
+    built = build({"datasets": DATASETS, "stored_bytes": first + second})
+    shares = built.rows(
+        "select charge_date, share_to - share_from from attribution.stored_shares "
+        "where dataset = 'images' order by charge_date"
+    )
+    by_day = dict(shares)
+
+    assert by_day[draw.day - timedelta(days=35)] == 0.5
+    assert by_day[draw.day + timedelta(days=6)] == 0.5
+    assert by_day[draw.day + timedelta(days=7)] == 0.25
+    assert max(by_day) == draw.day + timedelta(days=7 + 34)
+
+
+def test_a_bucket_without_inventory_goes_by_its_tags(build: Build, draw: type[Draw]) -> None:
+    line = draw.line(8, x_line_class="object_storage", resource_id="data", tags={"team": "speech"})
+    built = build({"cost_lines": [line], "datasets": DATASETS})
+
+    assert built.costs("method, team") == {("owner", "speech"): Decimal(8)}
+
+
+def readers(draw: type[Draw]) -> dict[str, list[Row]]:
+    """Return two runs in `eu`, of which one reads three times as much of `images` in `us`."""
+    return {
+        "datasets": DATASETS,
+        "runs": [draw.run("much"), draw.run("little", 1, 2)],
+        "run_places": [
+            {"run_key": "much", "instance_id": "i-1"},
+            {"run_key": "little", "instance_id": "i-1"},
+        ],
+        "run_inputs": [
+            {"run_key": "much", "dataset_uri": "s3://data/images/a", "bytes_read": 300},
+            {"run_key": "little", "dataset_name": "images", "bytes_read": 100},
+        ],
+    }
+
+
+def test_a_transfer_is_paid_by_the_runs_that_read_across_its_regions(
+    build: Build, draw: type[Draw]
+) -> None:
+    """A line that names the bucket, one that names nothing, and one between other regions."""
+    between = {"x_line_class": "transfer", "x_from_region": "us", "x_to_region": "eu"}
+    built = build(
+        {
+            "cost_lines": [
+                draw.machine(0, 0, region_id="eu"),
+                draw.machine(0, 1, region_id="eu"),
+                draw.line(4, resource_id="data", **between),
+                draw.line(8, **between),
+                draw.line(5, **between | {"x_to_region": "ap"}),
+            ],
+        }
+        | readers(draw)
+    )
+    costs = built.costs("method, run_id, dataset", "effective_cost <> 0")
+
+    assert costs == {
+        ("reads", "much", "images"): Decimal(9),
+        ("reads", "little", "images"): Decimal(3),
+        ("owner", None, None): Decimal(5),
+    }
+
+
+def test_a_run_in_the_data_s_own_region_pays_no_transfer(build: Build, draw: type[Draw]) -> None:
+    line = draw.line(4, x_line_class="transfer", x_from_region="us", x_to_region="eu")
+    built = build({"cost_lines": [draw.machine(1, 0, region_id="us"), line]} | readers(draw))
+
+    assert built.costs("method", "x_line_class = 'transfer'") == {"owner": Decimal(4)}
+
+
+def test_a_managed_job_is_the_run_s_that_names_it(build: Build, draw: type[Draw]) -> None:
+    """Also when the provider bills it on the day after the tracker saw it end."""
+    jobs = [
+        draw.line(6, x_line_class="managed_job", resource_id="arn:job/1"),
+        draw.line(2, x_line_class="managed_job", resource_id="arn:job/2"),
+    ]
+    built = build(
+        {
+            "cost_lines": jobs,
+            "runs": [
+                draw.run("r", -20, -1, cloud_job_arn="arn:job/1", gpu_count=4),
+                draw.run("gone", -70, -60, cloud_job_arn="arn:job/2"),
+            ],
+        }
+    )
+
+    assert built.costs("method, run_id") == {
+        ("managed_job", "r"): Decimal(6),
+        ("owner", None): Decimal(2),
+    }
+
+
+def test_runs_that_name_one_job_share_it_by_time(build: Build, draw: type[Draw]) -> None:
+    built = build(
+        {
+            "cost_lines": [draw.line(9, x_line_class="managed_job", resource_id="arn:job/1")],
+            "runs": [
+                draw.run("a", 0, 1, cloud_job_arn="arn:job/1", gpu_count=4),
+                draw.run("b", 0, 2, cloud_job_arn="arn:job/1"),
+            ],
+        }
+    )
+
+    assert built.costs("run_id") == {"a": Decimal(3), "b": Decimal(6)}
+    assert built.rows("select gpu_hours from marts.runs where run_id = 'a'") == [(Decimal(4),)]
+
+
+def test_a_run_costs_its_models_and_its_datasets_in_equal_parts(
+    build: Build, draw: type[Draw]
+) -> None:
+    """Two versions of one model and one of another; two datasets; and what is nobody's."""
+    built = build(
+        {
+            "cost_lines": [draw.machine(9), draw.line(1, tags={"team": "vision"})],
+            "runs": [draw.run("r")],
+            "run_places": [{"run_key": "r", "instance_id": "i-1"}],
+            "run_models": [
+                {"run_key": "r", "model_name": "bert", "model_version": "1"},
+                {"run_key": "r", "model_name": "bert", "model_version": "2"},
+                {"run_key": "r", "model_name": "yolo", "model_version": "1"},
+            ],
+            "run_outputs": [
+                {"run_key": "r", "dataset_uri": "s3://data/images/new"},
+                {"run_key": "r", "dataset_uri": "s3://data/images/faces"},
+                {"run_key": "r", "dataset_uri": "s3://tmp/scratch"},
+            ],
+            "datasets": DATASETS,
+        }
+    )
+    rows = built.rows(
+        "select dimension, member, sum(effective_cost) from marts.spend_daily "
+        "where dimension in ('model', 'dataset') group by all"
+    )
+
+    assert {(dimension, member): round(cost, 9) for dimension, member, cost in rows} == {
+        ("model", "bert"): 6,
+        ("model", "yolo"): 3,
+        ("model", "not a model's"): 1,
+        ("dataset", "images"): Decimal("4.5"),
+        ("dataset", "faces"): Decimal("4.5"),
+        ("dataset", "not a dataset's"): 1,
+    }
+    assert built.rows("select model from marts.runs") == [("bert, yolo",)]
+
+
+def test_a_serving_pod_costs_the_model_it_serves(build: Build, draw: type[Draw]) -> None:
+    built = build(
+        {
+            "cost_lines": [draw.machine(9)],
+            "node_hours": [draw.node(gpu=1, cpu=0, memory=0)],
+            "pod_hours": [draw.pod("serve", gpu=1, model_raw="bert")],
+        }
+    )
+
+    assert built.rows(
+        "select member, effective_cost from marts.spend_daily where dimension = 'model'"
+    ) == [("bert", Decimal(9))]
+
+
+def test_lines_nobody_caused_keep_their_kind(build: Build, draw: type[Draw]) -> None:
+    """Whatever their tags say; in the service dimension they stay with their service."""
+    kinds = ["tax", "credit", "commitment_unused", "support", "control_plane", "purchase"]
+    built = build(
+        {"cost_lines": [draw.line(1, x_line_class=kind, tags={"team": "vision"}) for kind in kinds]}
+    )
+
+    assert built.rows(
+        "select member, sum(effective_cost) from marts.spend_daily "
+        "where dimension = 'team' group by all order by all"
+    ) == [
+        ("(credit)", Decimal(1)),
+        ("(shared)", Decimal(3)),
+        ("(tax)", Decimal(1)),
+        ("(unused commitment)", Decimal(1)),
+    ]
+    assert built.rows(
+        "select member, sum(effective_cost) from marts.spend_daily "
+        "where dimension = 'service' group by all"
+    ) == [("Amazon EC2", Decimal(6))]
