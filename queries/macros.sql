@@ -10,9 +10,10 @@ least(floor(cast(upto as double) / cast(total as double) * 1e14 + 0.5) / 1e14, 1
 create or replace macro to_share(fraction) as
 least(floor(fraction * 1e14 + 0.5) / 1e14, 1.0);
 
--- A cost below 1,000 as a whole number of 1e-12, exact in a double.
+-- A cost below 1,000 as a whole number of 1e-12, exact in a double; null for a larger one. (It must
+-- not fail for those: engines may compute it before they look at the case that it stands in.)
 create or replace macro cost_units(cost) as
-round(cast(cast(cost as decimal(15, 12)) as double) * 1e12);
+round(cast(try_cast(cost as decimal(15, 12)) as double) * 1e12);
 
 -- The first `share` of a cost of any size up to 10^11, in exact decimals: slow, for few rows.
 create or replace macro large_cost_upto(cost, share) as

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 Row = dict[str, Any]
-Amount = float | str | None
 
 DAY = date(2026, 10, 5)
 TAG_KEYS = {"user": ["user", "owner"], "team": ["team"], "project": ["project"]}
@@ -157,40 +156,23 @@ class Draw:
         return cls.line(cost, hour, resource_id=instance, x_line_class="instance", **more)
 
     @classmethod
-    def node(
-        cls,
-        hour: int = 0,
-        instance: str = "i-1",
-        gpu: Amount = 8,
-        cpu: Amount = 64,
-        memory: Amount = 488,
-        **more: object,
-    ) -> Row:
-        """Return what telemetry knows of a node in an hour."""
+    def node(cls, hour: int = 0, instance: str = "i-1", **more: object) -> Row:
+        """Return what telemetry knows of a node in an hour; `gpu`, `cpu`, `memory`: capacity."""
         return {
             "charge_date": DAY,
             "charge_hour": cls.at(hour),
             "cluster": "c1",
             "node": f"node-{instance}",
             "instance_id": instance,
-            "gpu_capacity": gpu,
-            "cpu_capacity": cpu,
-            "memory_gib_capacity": memory,
+            "gpu_capacity": more.pop("gpu", 8),
+            "cpu_capacity": more.pop("cpu", 64),
+            "memory_gib_capacity": more.pop("memory", 488),
             "up_seconds": 3600,
         } | more
 
     @classmethod
-    def pod(
-        cls,
-        pod: str,
-        hour: int = 0,
-        instance: str = "i-1",
-        gpu: Amount = 0,
-        cpu: Amount = 0,
-        memory: Amount = 0,
-        **more: object,
-    ) -> Row:
-        """Return what a pod held in an hour."""
+    def pod(cls, pod: str, hour: int = 0, instance: str = "i-1", **more: object) -> Row:
+        """Return what a pod held in an hour: `gpu`, `cpu`, `memory`."""
         return {
             "charge_date": DAY,
             "charge_hour": cls.at(hour),
@@ -199,9 +181,9 @@ class Draw:
             "pod": pod,
             "node": f"node-{instance}",
             "held_seconds": 3600,
-            "gpu_units": gpu,
-            "cpu_cores": cpu,
-            "memory_gib": memory,
+            "gpu_units": more.pop("gpu", 0),
+            "cpu_cores": more.pop("cpu", 0),
+            "memory_gib": more.pop("memory", 0),
         } | more
 
     @classmethod

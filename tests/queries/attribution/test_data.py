@@ -95,15 +95,24 @@ def test_a_transfer_is_paid_by_the_runs_that_read_across_its_regions(
     build: Build, draw: type[Draw]
 ) -> None:
     """A line that names the bucket, one that names nothing, and one between other regions."""
-    between = {"x_line_class": "transfer", "x_from_region": "us", "x_to_region": "eu"}
+
+    def transfer(cost: int, region: str = "eu", resource_id: str | None = None) -> Row:
+        return draw.line(
+            cost,
+            x_line_class="transfer",
+            x_from_region="us",
+            x_to_region=region,
+            resource_id=resource_id,
+        )
+
     built = build(
         {
             "cost_lines": [
                 draw.machine(0, 0, region_id="eu"),
                 draw.machine(0, 1, region_id="eu"),
-                draw.line(4, resource_id="data", **between),
-                draw.line(8, **between),
-                draw.line(5, **between | {"x_to_region": "ap"}),
+                transfer(4, resource_id="data"),
+                transfer(8),
+                transfer(5, "ap"),
             ],
         }
         | readers(draw)

@@ -248,9 +248,6 @@ def test_gpu_hours_are_counted_once_however_many_lines_bill_an_hour(
     assert built.rows("select gpu_hours from marts.runs") == [(Decimal(8),)]
 
 
-HALF_HELD = {"gpu": 8.0, "cpu": 64.0, "memory": 0.0}
-
-
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [

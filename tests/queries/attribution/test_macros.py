@@ -75,6 +75,15 @@ def test_the_whole_of_a_cost_is_the_cost(con: Connection, cost: str) -> None:
     assert ask(con, "cut(cast(? as decimal(38, 12)), 0.0, 1.0)", cost) == Decimal(cost)
 
 
+def test_large_costs_may_stand_among_small_ones(con: Connection) -> None:
+    """Only the large ones take the slow way, though an engine computes the quick one for all."""
+    query = (
+        "select cut(cast(c as decimal(38, 12)), 0.0, 0.5) from unnest([0, 1000, 0, -2, 1e9]) t(c)"
+    )
+
+    assert [row[0] for row in con.execute(query).fetchall()] == [0, 500, 0, -1, 500_000_000]
+
+
 def test_a_cost_that_cannot_be_cut_stops_the_build(con: Connection) -> None:
     """A hundred billion in one group of lines is a fault of the bill, not a number to round."""
     with pytest.raises(Exception, match="out of range"):

@@ -117,7 +117,7 @@ def test_a_rule_on_runs_and_lines_needs_both(build: Build, draw: type[Draw]) -> 
     ],
 )
 def test_a_rule_matches_where_all_its_conditions_do(
-    build: Build, draw: type[Draw], condition: Row, matches: bool
+    build: Build, draw: type[Draw], condition: Row, *, matches: bool
 ) -> None:
     tables = pod_world(draw, condition | {"team": "ruled"}, run=draw.run("r"))
 

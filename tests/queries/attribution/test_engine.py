@@ -1,0 +1,206 @@
+"""The models in the real runner: what changed is attributed anew, and nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queries.build import BuildInput, Built, Settings
+from queries.build import build as build_night
+from queries.catalog import Model, canonical_columns, in_order, models, read_model
+from queries.engines.duckdb import Limits
+from queries.ledgers import Total
+from queries.raw import Landed, LandedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from queries.manifest import Manifest
+    from tests.queries.attribution.conftest import Draw, Row
+
+NOW = datetime(2026, 11, 2)  # noqa: DTZ001 - raw times are UTC without a zone
+KINDS = {
+    "TEXT": "text",
+    "DATE": "time",
+    "TIMESTAMP": "time",
+    "BOOLEAN": "flag",
+    "INT": "integer",
+    "BIGINT": "integer",
+}
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """A canonical table, delivered as it is."""
+
+    name: str
+    columns: Mapping[str, str]
+    is_bill: bool
+    maps: Mapping[str, str] = field(default_factory=dict)
+    rename: Callable[[str], str] | None = None
+    null_marks: Sequence[str] = ("",)
+    unhashed: frozenset[str] = frozenset()
+
+
+def kind_of(sql_type: str) -> str:
+    """Return the raw type that a canonical column is delivered in."""
+    return "tags" if sql_type.startswith("MAP") else KINDS.get(sql_type, "number")
+
+
+def raw_tables() -> dict[str, Canonical]:
+    """Return each canonical table as something a source delivers."""
+    tables = {}
+    for name, columns in canonical_columns().items():
+        table = name.removeprefix("staging.")
+        kinds = {column: kind_of(kind) for column, kind in columns.items()}
+        tables[table] = Canonical(table, kinds, is_bill=table == "cost_lines")
+    return tables
+
+
+def staged_models(folder: Path) -> tuple[Model, ...]:
+    """Return the models of attribution and marts, over staging that only casts."""
+    found = [model for model in models() if model.layer != "staging"]
+    for canonical, columns in canonical_columns().items():
+        table = canonical.removeprefix("staging.")
+        daily = "-- partition: charge_date\n" if table in ("cost_lines", "pod_hours") else ""
+        casts = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
+        path = folder / "staging" / f"test__{table}.sql"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = (
+            f"-- As delivered.\n{daily}-- feeds: {table}\nselect {casts} from raw.test__{table}\n"
+        )
+        path.write_text(text, encoding="utf-8")
+        found.append(read_model(path))
+    return in_order(found)
+
+
+@dataclass
+class Company:
+    """What a company's sources hold, and the nights built from it."""
+
+    folder: Path
+    tables: dict[str, list[Row]]
+    previous: Manifest | None = None
+
+    def night(self) -> Built | None:
+        given = BuildInput(
+            tables={"test": raw_tables()},
+            landed=[self.land(table, rows) for table, rows in self.tables.items()],
+            totals=self.totals(),
+            settings=Settings(),
+            limits=Limits(threads=1, spill=self.folder / "tmp"),
+            lake=self.folder / "lake",
+            previous=self.previous,
+            progress=lambda _: None,
+            models=staged_models(self.folder),
+        )
+        built = build_night(given)
+        if built is not None:
+            self.previous = built.manifest
+        return built
+
+    def land(self, table: str, rows: list[Row]) -> Landed:
+        path = self.folder / f"{table}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(canonical_columns()[f"staging.{table}"]))
+            writer.writeheader()
+            writer.writerows(
+                {key: json.dumps(value) if key == "tags" else value for key, value in row.items()}
+                for row in rows
+            )
+        digest = sha256(path.read_bytes()).hexdigest()
+        kept = path.rename(self.folder / f"{digest}.csv")
+        file_landed = LandedFile(kept, path.name, "csv", digest)
+        return Landed("acme", "test", table, "2026-10", digest, NOW, (file_landed,), NOW)
+
+    def totals(self) -> list[Total]:
+        sums: dict[str, Decimal] = {}
+        for line in self.tables["cost_lines"]:
+            for measure in ("effective_cost", "billed_cost"):
+                sums[measure] = sums.get(measure, Decimal(0)) + line[measure]
+        return [
+            Total("aws", "AWS", "1", "2026-10", "2026-10", "USD", measure, 1, cost, Decimal(0))
+            for measure, cost in sums.items()
+        ]
+
+
+def on_day(row: Row, days: int) -> Row:
+    """Return a row moved by some days."""
+    later = timedelta(days=days)
+    return {
+        key: value + later if isinstance(value, datetime) or key == "charge_date" else value
+        for key, value in row.items()
+    }
+
+
+@pytest.fixture
+def company(tmp_path: Path, draw: type[Draw]) -> Company:
+    """Return three days of a machine, on each of which a run holds it for half an hour."""
+    runs = [on_day(draw.run(f"run-{day}", 0, 0.5, user_raw="ada"), day) for day in range(3)]
+    return Company(
+        tmp_path,
+        {
+            "cost_lines": [on_day(draw.machine(10), day) for day in range(3)],
+            "runs": runs,
+            "run_places": [{"run_key": run["run_key"], "instance_id": "i-1"} for run in runs],
+            "memberships": [{"user_id": "ada", "team": "vision"}],
+        },
+    )
+
+
+def spend(built: Built | None, dimension: str) -> dict[str, Any]:
+    assert built is not None
+    rows = built.con.execute(
+        "select member, sum(effective_cost) from marts.spend_daily where dimension = ? group by 1",
+        [dimension],
+    ).fetchall()
+    return dict(rows)
+
+
+def test_a_change_to_a_run_re_attributes_its_days_alone(company: Company) -> None:
+    first = company.night()
+    assert first is not None
+    assert first.days == 3
+    assert spend(first, "user") == {"ada": Decimal(15), "(idle)": Decimal(15)}
+
+    company.tables["runs"][1]["user_raw"] = "bob"
+    second = company.night()
+    assert second is not None
+    assert second.days == 1
+    assert spend(second, "user") == {
+        "ada": Decimal(10),
+        "bob": Decimal(5),
+        "(idle)": Decimal(15),
+    }
+
+
+def test_a_change_of_team_re_attributes_nothing_and_shows_all_the_same(company: Company) -> None:
+    company.night()
+    company.tables["memberships"] = [{"user_id": "ada", "team": "speech"}]
+    company.tables["people"] = [{"user_id": "ada", "user_name": "Ada"}]
+    built = company.night()
+
+    assert built is not None
+    assert built.days == 0
+    assert spend(built, "team") == {"speech": Decimal(15), "(idle)": Decimal(15)}
+
+
+def test_the_runner_gives_what_the_models_give_together(
+    company: Company, build: Callable[..., Any]
+) -> None:
+    """Day by day through the lake, or all at once in memory."""
+    by_day = company.night()
+    at_once = build(company.tables)
+
+    assert by_day is not None
+    query = "select * from marts.spend_daily order by all"
+    assert by_day.con.execute(query).fetchall() == at_once.rows(query)
+    assert by_day.con.execute("select sum(difference) from marts.books").fetchone() == (0,)
