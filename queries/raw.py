@@ -237,15 +237,19 @@ def _expression(kind: str, found: tuple[str, str] | None, loose: Sequence[tuple[
     column, actual = found
     if kind == "number":
         return _number(column, actual)
-    if kind == "time" and actual == "TIMESTAMP WITH TIME ZONE":
+    if kind == "time":
+        return _time(column, actual)
+    return column if actual.lower() == TYPES[kind] else f"cast({column} as {TYPES[kind]})"
+
+
+def _time(column: str, actual: str) -> str:
+    if actual == "TIMESTAMP WITH TIME ZONE":
         return f"timezone('UTC', {column})"
-    if kind == "time" and actual == "VARCHAR":
+    if actual == "VARCHAR":
         # "4/1/25" would be read as a day of the year 4: a time begins with its year
         dated = f"case when {column}[5] = '-' then {column} else 'no ISO time: ' || {column} end"
         return f"timezone('UTC', cast({dated} as timestamptz))"
-    if actual.lower() == TYPES[kind]:
-        return column
-    return f"cast({column} as {TYPES[kind]})"
+    return column if actual == "TIMESTAMP" else f"cast({column} as timestamp)"
 
 
 def _number(column: str, actual: str) -> str:

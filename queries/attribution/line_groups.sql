@@ -65,6 +65,9 @@ groups as (
                     )
         end as tag_marks,  -- marks of the ownership rules whose tag these lines have; null: no rule asks
         max(x_instance_type) as instance_type,
+        max(x_gpu_count) as gpu_count,
+        max(x_cpu_count) as cpu_count,
+        max(x_memory_gib) as memory_gib,
         sum(
             case
                 when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h')

@@ -1,8 +1,8 @@
 -- One row is about a machine in an hour for which it is billed: what it offered.
 --
--- Capacity comes from the cluster's telemetry; where it has none, from the table of instance types
--- and the hours on the bill; where the type is unknown, a machine is one whole thing, counted as
--- one core. A machine billed by the day has one row, slot 24.
+-- Capacity comes from the cluster's telemetry; where it has none, from what the bill says of the
+-- machine, then from the table of instance types, with the hours on the bill; where nobody knows it,
+-- a machine is one whole thing, counted as one core. One billed by the day has one row, slot 24.
 --
 -- Known drawback: where telemetry says that a machine was up for part of an hour and the bill
 -- covers all of it, the bill's whole cost is spread over the part.
@@ -20,6 +20,9 @@ billed_machines as (
         lower(resource_id) as instance_id,
         slot,
         max(instance_type) as instance_type,
+        max(cast(gpu_count as double)) as billed_gpu_count,
+        max(cast(cpu_count as double)) as billed_cpu_count,
+        max(cast(memory_gib as double)) as billed_memory_gib,
         min(region_id) as region_id,
         sum(used_hours) as used_hours
     from attribution.line_groups
@@ -88,6 +91,9 @@ up_times as (
         observed_slots.cluster,
         observed_slots.up_us is not null as is_observed,
         coalesce(observed_slots.instance_type, billed_machines.instance_type) as instance_type,
+        billed_machines.billed_gpu_count,
+        billed_machines.billed_cpu_count,
+        billed_machines.billed_memory_gib,
         observed_slots.gpu_us,
         observed_slots.cpu_us,
         observed_slots.memory_us,
@@ -119,9 +125,9 @@ capacities as (
         up_times.gpu_us,
         up_times.cpu_us,
         up_times.memory_us,
-        instance_types.gpu_count,
-        instance_types.vcpu,
-        instance_types.memory_gib
+        coalesce(up_times.billed_gpu_count, instance_types.gpu_count) as gpu_count,
+        coalesce(up_times.billed_cpu_count, instance_types.vcpu) as vcpu,
+        coalesce(up_times.billed_memory_gib, instance_types.memory_gib) as memory_gib
     from up_times
     left join instance_types
         on replace(up_times.instance_type, 'ml.', '') = instance_types.instance_type

@@ -3,7 +3,8 @@
 -- A run is a candidate for a transfer line if it read, from the region that the line comes from,
 -- data while it ran in the region that the line goes to: share = bytes it read / bytes read by all
 -- candidates. A line that names a container is shared among the readers of that container alone
--- (`scope` is the container), one that names no resource among all (`scope` is '').
+-- (`scope` is the container), one that names no resource among all (`scope` is ''). A run in a region
+-- that the container's bill does not have is on somebody else's machines: it reads over the internet.
 --   no candidate: no row, and the line goes by stored bytes or by its own tags.
 --
 -- Known drawback: logged bytes are not held against billed bytes, so readers that no tracker knows
@@ -20,17 +21,30 @@ container_regions as (
     select
         charge_date,
         last_part(resource_id) as container,
+        min(source) as source,
         min(region_id) as region_id
     from attribution.line_groups
     where x_line_class = 'object_storage' and resource_id is not null
     group by charge_date, last_part(resource_id)
 ),
 
+billed_regions as (
+    select distinct
+        charge_date,
+        source,
+        region_id
+    from attribution.line_groups
+    where region_id is not null
+),
+
 reads as (
     select
         run_reads.charge_date,
         coalesce(run_reads.region_id, container_regions.region_id) as from_region,
-        run_regions.region_id as to_region,
+        case
+            when container_regions.source is not null and billed_regions.region_id is null then 'internet'
+            else run_regions.region_id
+        end as to_region,
         run_reads.container,
         run_reads.run_id,
         run_reads.dataset,
@@ -38,6 +52,11 @@ reads as (
     from attribution.run_reads
     inner join attribution.run_regions using (charge_date, run_id)
     left join container_regions using (charge_date, container)
+    left join billed_regions
+        on
+            run_reads.charge_date = billed_regions.charge_date
+            and container_regions.source = billed_regions.source
+            and run_regions.region_id = billed_regions.region_id
     where coalesce(run_reads.region_id, container_regions.region_id) <> run_regions.region_id
 ),
 

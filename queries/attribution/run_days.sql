@@ -8,6 +8,7 @@
 -- grain:  one row per run and day
 -- key:    run_id, charge_date
 -- hashed: charge_date
+-- param:  shared_users = 'root,ubuntu,ec2-user,jovyan,airflow,nobody'  -- names of no one person, with commas
 -- owner:  ml-platform
 
 with
@@ -30,7 +31,9 @@ days as (
         run_name,
         experiment,
         namespace,
-        user_raw,
+        case
+            when not list_contains(string_split($shared_users, ','), lower(user_raw)) then user_raw
+        end as user_raw,
         team_raw,
         project_raw,
         gpu_count,

@@ -56,6 +56,7 @@ run_model_names as (
 run_ends as (
     select
         run_id,
+        native_id,
         run_name,
         experiment,
         source,
@@ -70,6 +71,7 @@ run_ends as (
 
 select
     run_ends.run_id,
+    run_ends.native_id,  -- as its tracker calls it
     run_ends.run_name,
     run_ends.experiment,
     run_ends.source,  -- the tracker
