@@ -18,6 +18,7 @@ data_lines as (
 
 select
     data_lines.line_no,
+    data_lines.method,
     null as run_no,
     stored_shares.dataset,
     stored_shares.owner_user,  -- of the registry
@@ -32,6 +33,7 @@ where data_lines.method = 'stored_bytes'
 union all
 select
     data_lines.line_no,
+    data_lines.method,
     day_runs.run_no,
     read_shares.dataset,
     null as owner_user,

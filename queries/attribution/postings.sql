@@ -26,6 +26,7 @@ parts as (
         line_no,
         null as cluster,
         cost_kind,
+        'machine_share' as method,
         run_no,
         pod_no,
         null as dataset,
@@ -43,6 +44,7 @@ parts as (
         line_no,
         cluster,
         'idle' as cost_kind,
+        'machine_share' as method,
         run_no,
         pod_no,
         null as dataset,
@@ -59,6 +61,7 @@ parts as (
         line_no,
         null as cluster,
         'direct' as cost_kind,
+        'managed_job' as method,
         run_no,
         null as pod_no,
         null as dataset,
@@ -75,6 +78,7 @@ parts as (
         line_no,
         null as cluster,
         'direct' as cost_kind,
+        method,
         run_no,
         null as pod_no,
         dataset,
@@ -86,28 +90,6 @@ parts as (
         billed_cost,
         list_cost
     from attribution.data_parts
-    union all
-    select
-        line_no,
-        null as cluster,
-        case
-            when method = 'owner' then 'direct'
-            when x_line_class in ('tax', 'credit', 'commitment_unused') then x_line_class
-            else 'shared'
-        end as cost_kind,
-        null as run_no,
-        null as pod_no,
-        null as dataset,
-        null as owner_user,
-        null as owner_team,
-        null as owner_project,
-        null as gpu_us,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.line_groups
-    inner join attribution.line_methods using (line_no)
-    where method in ('owner', 'by_kind')
 ),
 
 runs as (
@@ -120,8 +102,7 @@ runs as (
 
 lines as (
     select
-        parts.* exclude (cluster),
-        line_methods.method,
+        parts.* exclude (line_no, cluster),
         line_groups.source,
         line_groups.billing_period,
         line_groups.charge_date,
@@ -141,7 +122,45 @@ lines as (
         case when parts.cluster is null then line_groups.tag_marks end as tag_marks
     from parts
     inner join attribution.line_groups using (line_no)
+    union all
+    -- lines that are nobody's work or go by their owner alone: whole, without a run or pod
+    select
+        case
+            when line_methods.method = 'owner' then 'direct'
+            when line_groups.x_line_class in ('tax', 'credit', 'commitment_unused')
+                then line_groups.x_line_class
+            else 'shared'
+        end as cost_kind,
+        line_methods.method,
+        null as run_no,
+        null as pod_no,
+        null as dataset,
+        null as owner_user,
+        null as owner_team,
+        null as owner_project,
+        null as gpu_us,
+        line_groups.effective_cost,
+        line_groups.billed_cost,
+        line_groups.list_cost,
+        line_groups.source,
+        line_groups.billing_period,
+        line_groups.charge_date,
+        line_groups.billing_currency,
+        line_groups.sub_account_id,
+        line_groups.service_name,
+        line_groups.region_id,
+        line_groups.resource_id,
+        line_groups.x_line_class,
+        line_groups.x_from_region,
+        line_groups.x_to_region,
+        line_groups.is_provisional,
+        line_groups.tag_user,
+        line_groups.tag_team,
+        line_groups.tag_project,
+        line_groups.tag_marks
+    from attribution.line_groups
     inner join attribution.line_methods using (line_no)
+    where line_methods.method in ('owner', 'by_kind')
 ),
 
 matched as (
