@@ -19,6 +19,7 @@ from queries.engines.duckdb import Limits, connect, create_macros, create_seeds,
 from queries.lake import StoredTable, write
 from queries.ledgers import create_ledgers
 from queries.manifest import Manifest, StagedGroup, digest
+from queries.raw import declaration
 from queries.stage import Stager
 from queries.warehouse import SCHEMAS, Warehouse, shape
 
@@ -74,7 +75,13 @@ class BuildInput:
             for file in row.files
         ]
         sql = [model.fingerprint for model in self.models]
-        return digest(code_fingerprint(), sql, self.settings.fingerprint(), sorted(deliveries))
+        declared = [
+            f"{connector} {declaration(table)}"
+            for connector, tables in sorted(self.tables.items())
+            for table in tables.values()
+        ]
+        settings = self.settings.fingerprint()
+        return digest(code_fingerprint(), sql, declared, settings, sorted(deliveries))
 
 
 @dataclass(slots=True)

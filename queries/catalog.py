@@ -23,7 +23,9 @@ from queries import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Kind = Literal["full", "hashed", "step", "partition"]
+Kind = Literal["full", "hashed", "step", "partition", "inline"]
+"""full: a table over all there is; hashed: one that is compared by day; step: a table of the days
+being attributed; partition: kept in the lake by day; inline: a view, computed where it is read."""
 LAYERS = ("staging", "attribution", "marts")
 DAY = "charge_date"
 HOME = Path(str(files("queries")))
@@ -31,7 +33,7 @@ HOME = Path(str(files("queries")))
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
 _PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
-_PROMISES = ("grain", "key", "partition", "step", "hashed", "conserves", "fresh")
+_PROMISES = ("grain", "key", "partition", "step", "hashed", "inline", "conserves", "fresh")
 _HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "owner"))
 
 
@@ -170,12 +172,12 @@ def read_header(sql: str, *, where: str) -> _Header:
 
 
 def _kind(header: _Header, path: Path) -> Kind:
-    words: list[Kind] = ["partition", "step", "hashed"]
+    words: dict[Kind, str] = {"partition": DAY, "step": DAY, "hashed": DAY, "inline": "yes"}
     given: list[Kind] = [word for word in words if word in header.lines]
-    wrong = [word for word in given if header.one(word) != DAY]
+    wrong = [word for word in given if header.one(word) != words[word]]
     if len(given) > 1 or wrong:
         raise ModelError(
-            f"a model has at most one of partition, step, hashed, and its value is {DAY}",
+            f"a model has at most one of partition, step, hashed: {DAY}, or inline: yes",
             where=str(path),
             fix="keep one of the lines",
         )

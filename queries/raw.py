@@ -80,6 +80,13 @@ class Declared(Protocol):
         ...
 
 
+def declaration(table: Declared) -> str:
+    """Return what a table declares as one text: where it differs, files read differently."""
+    columns = [f"{column} {kind}" for column, kind in table.columns.items()]
+    maps = [f"{column} {prefix}" for column, prefix in table.maps.items()]
+    return repr((table.name, columns, maps, list(table.null_marks)))
+
+
 @dataclass(frozen=True, slots=True)
 class LandedFile:
     """One file in the raw store."""

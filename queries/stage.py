@@ -15,7 +15,7 @@ from queries.catalog import DAY, HOME, canonical_columns
 from queries.engines.duckdb import Error
 from queries.lake import write
 from queries.manifest import StagedGroup, digest
-from queries.raw import create_raw_view, find_bad_value
+from queries.raw import create_raw_view, declaration, find_bad_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ class Stager:
             table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table
         )
         looked_up = [(HOME / "seeds" / f"{seed}.csv").read_text(encoding="utf-8") for seed in seeds]
-        return digest(self.sql, reader, macros, looked_up)
+        return digest(self.sql, reader, macros, looked_up, declaration(self.table))
 
     def stage(
         self, landed: Sequence[Landed], before: Mapping[str, StagedGroup]

@@ -108,11 +108,14 @@ class Warehouse:
         late = {model.name for model in self.late_models}
         for model in self.models:
             is_early = model.layer != "staging" and model.name not in late
-            if is_early and model.kind in ("full", "hashed"):
+            if is_early and model.kind in ("full", "hashed", "inline"):
                 self.build_whole(model)
 
     def build_whole(self, model: Model) -> None:
         """Compute a model over all there is, and prove what it promises."""
+        if model.kind == "inline":
+            self.con.execute(f"create or replace view {model.name} as {self.sql_of(model)}")
+            return
         target = model.name if model.kind == "full" else whole(model)
         self.con.execute(f"create or replace table {target} as {self.sql_of(model)}")
         if model.kind == "hashed":

@@ -14,21 +14,21 @@ owners as (
         user_rule as rule_id,
         billing_currency,
         effective_cost
-    from marts.postings_daily
+    from attribution.named_postings
     union all
     select
         'team' as dimension,
         team_rule as rule_id,
         billing_currency,
         effective_cost
-    from marts.postings_daily
+    from attribution.named_postings
     union all
     select
         'project' as dimension,
         project_rule as rule_id,
         billing_currency,
         effective_cost
-    from marts.postings_daily
+    from attribution.named_postings
 ),
 
 rules as (

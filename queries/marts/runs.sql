@@ -17,7 +17,7 @@ run_costs as (
         sum(gpu_hours) as gpu_hours,
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost
-    from marts.postings_daily
+    from attribution.named_postings
     where run_id is not null
     group by run_id, billing_currency
 ),
@@ -28,7 +28,7 @@ run_owners as (
         arg_max(user_id, (charge_date, effective_cost, user_id)) as user_id,
         arg_max(team, (charge_date, effective_cost, team)) as team,
         arg_max(project, (charge_date, effective_cost, project)) as project
-    from marts.postings_daily
+    from attribution.named_postings
     where run_id is not null
     group by run_id
 ),

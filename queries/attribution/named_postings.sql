@@ -1,11 +1,11 @@
--- One row is about a part of a day's bill, whom it is attributed to and by which rules.
+-- One row is about a posting, with the people and teams that it goes to by name.
 --
--- The postings without resources and pods, which stay in the lake; `mlspend explain` reads those.
--- One table, each cost in it once: sum what you like, within one currency.
+-- The postings themselves, in which each cost stands once; a model that reads this pays for the
+-- columns it reads. It is not published: a year of it would be most of the generation.
 --
--- grain: one row per day, bill, service, region, kind of cost, method, run, dataset, owner and rule
--- conserves: effective_cost, billed_cost of attribution.postings by charge_date, source, billing_currency
--- owner: ml-platform
+-- grain:  one row per posting
+-- inline: yes
+-- owner:  ml-platform
 
 select
     postings.charge_date,
@@ -15,6 +15,7 @@ select
     postings.sub_account_id,
     postings.service_name,
     postings.region_id,
+    postings.resource_id,
     postings.x_line_class as line_class,  -- instance, object_storage, transfer, ...
     postings.cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed
     postings.method,  -- by_kind, machine_share, managed_job, reads, stored_bytes or owner
@@ -33,11 +34,10 @@ select
     end as team_rule,
     postings.project,
     postings.project_rule,
-    bool_or(postings.is_provisional) as is_provisional,  -- no final invoice yet
-    sum(postings.gpu_hours) as gpu_hours,
-    sum(postings.effective_cost) as effective_cost,
-    sum(postings.billed_cost) as billed_cost,
-    sum(postings.list_cost) as list_cost
+    postings.is_provisional,  -- no final invoice yet
+    postings.gpu_hours,
+    postings.effective_cost,
+    postings.billed_cost,
+    postings.list_cost
 from attribution.postings
 left join attribution.user_days using (charge_date, user_raw)
-group by all
