@@ -58,9 +58,9 @@ class MlflowServer:
         return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mlflow_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """Start a server over a SQLite file, once for all tests."""
+    """Start a server over a SQLite file, once for each file of tests: they count its runs."""
     folder = tmp_path_factory.mktemp("mlflow_sqlite")
     store = f"sqlite:///{folder / 'mlflow.db'}"
     with _serving(folder, store, store) as server:
