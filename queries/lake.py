@@ -97,7 +97,10 @@ def write(con: Connection, query: str, lake: Path, path: str) -> StoredFile | No
     target = lake / path
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_suffix(f".{os.getpid()}.half")
-    con.execute(f"copy ({query}) to {literal(str(half))} (format parquet, compression zstd)")
+    con.execute(
+        f"copy ({query}) to {literal(str(half))} "
+        "(format parquet, compression zstd, compression_level 1)"
+    )
     days = con.execute(
         f"select distinct cast(charge_date as varchar) from read_parquet({literal(str(half))})"
     ).fetchall()

@@ -273,7 +273,9 @@ def _tags(found: tuple[str, str] | None, loose: Sequence[tuple[str, str]]) -> st
     parts = []
     if found is not None:
         column, actual = found
-        if actual.startswith("MAP"):
+        if actual == "MAP(VARCHAR, VARCHAR)":
+            parts.append(column)
+        elif actual.startswith("MAP"):
             parts.append(f"cast({column} as map(varchar, varchar))")
         elif actual in ("VARCHAR", "JSON"):
             parts.append(f"try_cast(try_cast({column} as json) as map(varchar, varchar))")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from queries import ModelError
 from queries.catalog import DAY, HOME, canonical_columns
-from queries.engines.duckdb import Error
+from queries.engines.duckdb import Error, MachineError
 from queries.lake import write
 from queries.manifest import StagedGroup, digest
 from queries.raw import create_raw_view, declaration, find_bad_value
@@ -36,6 +36,8 @@ class DeliveryError(Exception):
         self.error = error
 
 
+_DAYS_AT_ONCE = 7
+"""Telemetry staged in one go: a first night may bring months of it, and memory is bounded."""
 _DAY_UNIT = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -98,8 +100,17 @@ class Stager:
             if by_day:
                 return self._stage_days(key, units, changed, before, gone)
             return self._stage_period(key, units, changed, before)
+        except MachineError as error:
+            raise self._cannot_work(key, error) from error
         except Error as error:
             raise self._blame(changed, error) from error
+
+    def _cannot_work(self, key: str, error: Exception) -> ModelError:
+        return ModelError(
+            f"{self.model.name} cannot be staged on this machine: {str(error).splitlines()[0]}",
+            where=key,
+            fix="free disk space, or raise [engine] memory_limit; nothing is lost",
+        )
 
     def _blame(self, changed: Sequence[Landed], error: Exception) -> DeliveryError:
         """Find the delivery that cannot be read, and the value in it."""
@@ -130,16 +141,15 @@ class Stager:
     ) -> StagedGroup:
         """Stage units that are days: the day is the unit, so whole days are replaced."""
         after = StagedGroup(before.model, units, {}, before.table)
-        days = {delivery.unit for delivery in changed}
-        written = None
-        if changed:
-            self._create_view(changed)
-            path = self._path(key, [units[day] for day in sorted(days)])
-            in_days = ", ".join(f"date '{day}'" for day in sorted(days))
-            written = write(
-                self.con, f"select * from staged where {DAY} in ({in_days})", self.lake, path
-            )
-        after.table.replace(days | gone, written)
+        after.table.replace(gone, None)
+        for start in range(0, len(changed), _DAYS_AT_ONCE):
+            batch = changed[start : start + _DAYS_AT_ONCE]
+            days = sorted(delivery.unit for delivery in batch)
+            self._create_view(batch)
+            path = self._path(key, [units[day] for day in days])
+            in_days = ", ".join(f"date '{day}'" for day in days)
+            query = f"select * from staged where {DAY} in ({in_days})"
+            after.table.replace(days, write(self.con, query, self.lake, path))
         return after
 
     def _stage_period(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 ConversionError = duckdb.ConversionException
+MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException)
+"""What the machine refuses (memory, disk) or a person stops: no delivery is to blame for it."""
 
 STORAGE_VERSION = "v1.4.0"
 """Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""

@@ -122,7 +122,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mlspend-bench-") as name:
         folder = asked.keep or Path(name)
         generate.write_bill(folder / "bill", asked.rows)
-        pods = generate.write_telemetry(folder / "samples-2026-10.parquet", asked.rows)
+        pods = generate.write_telemetry(folder, asked.rows)
         runs = generate.write_runs(folder / "runs-2026-10.parquet", asked.rows)
         sys.stdout.write(f"{asked.rows:,} lines, {pods:,} pod-hours, {runs:,} runs\n")
         figures = load_figures(folder, asked.rounds)

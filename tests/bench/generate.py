@@ -30,8 +30,8 @@ _TEXTS: Mapping[str, str] = {
     "bill_bill_type": "'Anniversary'",
     "bill_payer_account_id": "'000123456789'",
     "bill_payer_account_name": "'acme'",
-    "line_item_usage_account_id": "lpad((100000000000 + h % 40)::varchar, 12, '0')",
-    "line_item_usage_account_name": "'acme-' || (h % 40)",
+    "line_item_usage_account_id": "lpad((100000000000 + o % 40)::varchar, 12, '0')",
+    "line_item_usage_account_name": "'acme-' || (o % 40)",
     "line_item_legal_entity": "'Amazon Web Services, Inc.'",
     "line_item_line_item_type": """case kind when 'covered' then 'SavingsPlanCoveredUsage'
         when 'negation' then 'SavingsPlanNegation' when 'tax' then 'Tax'
@@ -48,13 +48,7 @@ _TEXTS: Mapping[str, str] = {
         else 'BoxUsage:' || instance end""",
     "line_item_operation": "case when kind = 's3' then 'GetObject' else 'RunInstances' end",
     "line_item_availability_zone": "'us-east-1' || ['a', 'b', 'c'][1 + h % 3]",
-    "line_item_resource_id": """case when kind in ('s3', 'storage') then 'bucket-' || (h % 300)
-        when kind = 'volume' then 'vol-' || md5((h % 8000)::varchar)[:17]
-        when kind = 'snapshot' then
-            'arn:aws:ec2:us-east-1::snapshot/snap-' || md5((h % 9000)::varchar)[:17]
-        when kind = 'job' then 'arn:aws:sagemaker:us-east-1:1:training-job/job-' || (h % 2000)
-        when kind in ('tax', 'credit', 'fee') then ''
-        else 'i-' || md5('node' || node)[:17] end""",
+    "line_item_resource_id": "resource_id",
     "line_item_line_item_description": "'$' || (h % 100) || ' per unit of ' || kind",
     "line_item_currency_code": "'USD'",
     "pricing_unit": "case when kind = 's3' then 'Requests' when kind = 'storage' then 'GB-Mo' "
@@ -148,6 +142,23 @@ def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
                     * case when kind = 's3' then 0.01 else 30 end
                     * case when {salt} > 0 and day(used_at) = 15 then 1.01 else 1 end, 10) as cost
             from numbered
+        ), named as (
+            select
+                *,
+                case when kind in ('s3', 'storage') then 'bucket-' || (h % 300)
+                when kind = 'volume' then 'vol-' || md5((h % 8000)::varchar)[:17]
+                when kind = 'snapshot' then
+                'arn:aws:ec2:us-east-1::snapshot/snap-' || md5((h % 9000)::varchar)[:17]
+                when kind = 'job'
+                then 'arn:aws:sagemaker:us-east-1:1:training-job/job-' || (h % 2000)
+                when kind in ('tax', 'credit', 'fee') then ''
+                else 'i-' || md5('node' || node)[:17] end as resource_id
+            from priced
+        ), owned as (
+            select
+                *,
+                (hash(resource_id) % 1000003)::bigint as o
+            from named
         )
         select
             {texts},
@@ -157,10 +168,10 @@ def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
             used_at + interval 1 hour as line_item_usage_end_date,
             {numbers},
             map {{'product_name': 'Amazon product', 'region': 'us-east-1'}} as product,
-            case when h % 100 < 35 then map {{}}::map(varchar, varchar) else map {{
-                'user_team': 'team-' || (h % 20), 'user_user': 'user-' || (h % 400),
-                'user_project': 'project-' || (h % 60)}} end as resource_tags
-        from priced
+            case when o % 100 < 35 then map {{}}::map(varchar, varchar) else map {{
+                'user_team': 'team-' || (o % 20), 'user_user': 'user-' || (o % 400),
+                'user_project': 'project-' || (o % 60)}} end as resource_tags
+        from owned
     """
 
 
@@ -174,18 +185,24 @@ def _write_manifest(folder: Path, month: str, names: list[str]) -> None:
     )
 
 
-def write_telemetry(path: Path, rows: int, month: str = "2026-10") -> int:
-    """Write a month of `prometheus.samples` for the nodes of a bill of `rows`; return pod-hours."""
+def write_telemetry(folder: Path, rows: int, month: str = "2026-10") -> int:
+    """Write `prometheus.samples` for the nodes of a bill of `rows`, a file a day: pod-hours."""
+    for day in range(1, HOURS // 24 + 1):
+        _write_day(folder / f"samples-{month}-{day:02}.parquet", rows, f"{month}-{day:02}", day - 1)
+    return max(rows // LINES_PER_NODE, 1) * HOURS * PODS_PER_NODE_HOUR
+
+
+def _write_day(path: Path, rows: int, day: str, number: int) -> None:
     nodes = max(rows // LINES_PER_NODE, 1)
     query = f"""
         with node_hours as (
             select
                 node,
-                timestamp '{month}-01' + to_hours(hour::int) as began_at,
-                hour,
+                timestamp '{day}' + to_hours(hour::int) as began_at,
+                hour + {24 * number} as hour,
                 'node-' || node as node_name
             from range({nodes}) as nodes (node)
-            cross join range({HOURS}) as hours (hour)
+            cross join range(24) as hours (hour)
         ), pod_hours as (
             select
                 *,
@@ -235,7 +252,6 @@ def write_telemetry(path: Path, rows: int, month: str = "2026-10") -> int:
         from node_hours
     """
     _write(path, query)
-    return nodes * HOURS * PODS_PER_NODE_HOUR
 
 
 def write_runs(path: Path, rows: int, month: str = "2026-10", salt: int = 0) -> int:
