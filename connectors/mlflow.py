@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.http import JsonService
 from connectors.mlflow_db import open_sqlite
-from connectors.mlflow_postgres import open_postgres
 from connectors.mlflow_records import (
     EXPERIMENTS,
     MODEL_VERSIONS,
@@ -35,7 +33,6 @@ from connectors.mlflow_records import (
     as_dataset_row,
     digest_of,
 )
-from connectors.mlflow_rest import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -125,6 +122,8 @@ class Mlflow:
         if parts.scheme in ("http", "https"):
             return self._open_rest(where)
         if parts.scheme.partition("+")[0] in ("postgresql", "postgres"):
+            from connectors.mlflow_postgres import open_postgres  # noqa: PLC0415 - loads a driver
+
             return open_postgres(
                 urlunsplit(parts._replace(scheme="postgresql")),
                 user=_secret(self.username_env, where),
@@ -143,6 +142,10 @@ class Mlflow:
         )
 
     def _open_rest(self, where: str) -> AbstractContextManager[Backend]:
+        # both load an HTTP client, which a night on a database needs not
+        from connectors.http import JsonService  # noqa: PLC0415
+        from connectors.mlflow_rest import Rest  # noqa: PLC0415
+
         token = _secret(self.token_env, where)
         username = _secret(self.username_env, where)
         headers = {}

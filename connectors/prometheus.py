@@ -33,7 +33,6 @@ import httpx2
 import polars as pl
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.http import JsonService
 from connectors.local import FrameFile
 from connectors.prometheus_answers import digest_of_series, frame_of, series_of, unpack
 from connectors.promql import COLUMNS, QUERIES, query_text
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.base import Known
+    from connectors.http import JsonService
     from connectors.prometheus_answers import Series
 
 _log = logging.getLogger(__name__)
@@ -164,6 +164,8 @@ class Prometheus:
         if self.token_env:
             headers["authorization"] = f"Bearer {_secret(self.token_env)}"
         where = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
+        from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
+
         with JsonService.at(
             "Prometheus", where, headers=headers, timeout_seconds=self.timeout_seconds
         ) as service:
