@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
-ConversionError = duckdb.ConversionException
 MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException)
 """What the machine refuses (memory, disk) or a person stops: no delivery is to blame for it."""
 
