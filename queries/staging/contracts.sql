@@ -215,3 +215,50 @@ create table stored_bytes (
     object_count bigint,
     is_current boolean  -- false: non-current versions and incomplete uploads
 );
+
+-- What there is in a cloud account, as its own API lists it on the day of the extraction: the
+-- newest listing of an (account, region, resource_type) replaces the one before it.
+create table inventory (
+    source varchar,
+    provider varchar,  -- AWS, Google Cloud, Microsoft, ...
+    sub_account_id varchar,
+    region_id varchar,
+    availability_zone_id varchar,  -- the zone's own id, such as use1-az4: names differ per account
+    -- instance, volume, snapshot, image, launch_template, backup_plan, address, load_balancer,
+    -- nat_gateway, bucket, endpoint, notebook
+    resource_type varchar,
+    resource_id varchar,  -- as cost_lines.resource_id writes it
+    resource_name varchar,
+    -- running, stopped (machine billed), deallocated (disks only), in_use, unattached, available, disabled, other
+    state varchar,
+    state_raw varchar,
+    created_at timestamp,
+    state_since timestamp,  -- when it came into this state, where the provider says
+    last_used_at timestamp,  -- launched from, attached or read, where the provider says
+    size_gib decimal(18, 6),
+    instance_type varchar,
+    is_protected boolean,  -- kept by a backup service or a rule of the provider
+    tags map (varchar, varchar),
+    observed_at timestamp
+);
+
+-- What refers to what; an id that the inventory does not list is a thing that is gone, or of another account.
+create table inventory_links (
+    source varchar,
+    resource_id varchar,
+    -- attached_to (volume, address -> instance), made_from (snapshot -> volume, volume -> snapshot,
+    -- image -> instance, instance -> image), maps (image, launch template -> snapshot or image),
+    -- keeps (backup plan -> snapshot), shared_with (snapshot, image -> account), backend (balancer -> instance)
+    relation varchar,
+    related_id varchar
+);
+
+-- What an inventory looked at, whole: nothing is known of what has no row here.
+create table inventory_scopes (
+    source varchar,
+    provider varchar,
+    sub_account_id varchar,
+    region_id varchar,
+    resource_type varchar,
+    observed_at timestamp
+);

@@ -1,7 +1,11 @@
-"""What happened, in SQLite: nights, deliveries with their totals, restatements.
+"""What happened, in SQLite: nights, deliveries with their totals, restatements, what was done.
 
 The one part of the state that cannot be rebuilt, so it is written with synchronous=FULL and every
-change is one transaction. Only this file writes it.
+change is one transaction. Only this package writes it: what a night did with mails, findings and
+quotas has a file of its own here, each with a class over an open `Journal`.
+
+The numbered SQL files are its tables. One that is released is never edited: a change is a file
+with the next number, and an older journal is brought up to date when it is opened.
 """
 
 from __future__ import annotations
@@ -12,78 +16,22 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jobs.ledger import Entry, LedgerTotal, NightRun, Restatement, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from jobs.ledger import NewDelivery, Outcome, State
 
-VERSION = 1
+STEPS = sorted(Path(__file__).parent.glob("[0-9]*.sql"))
+VERSION = len(STEPS)
 _ENTRIES = (
     "select source, connector, table_name, unit, version, version_at, cursor, files, row_count, "
     "id, landed_at, state, reason, refused_by, collected_at is not null from deliveries"
 )
-_TABLES = """
-create table night_runs (
-    id integer primary key,
-    command text not null,          -- nightly, extract, build, ...
-    started_at text not null,       -- UTC, as every time here
-    ended_at text,                  -- null: it runs, or was killed
-    outcome text,                   -- published, unchanged, stopped
-    generation text,                -- in force when it ended
-    inputs text not null default '',  -- digest of what that generation was built from
-    problems text not null default ''
-);
-create table deliveries (
-    id integer primary key,         -- grows in the order of landing
-    source text not null,
-    connector text not null,
-    table_name text not null,
-    unit text not null,
-    version text not null,
-    version_at text not null,
-    cursor text,
-    files text not null,            -- JSON: sha256, size, name, format, path below raw/
-    row_count integer,              -- null where nothing counted them
-    landed_at text not null,
-    state text not null check (state in ('landed', 'quarantined')),
-    reason text not null default '',
-    refused_by text not null default '',  -- digest of the code that could not read it
-    collected_at text               -- its files are gone: newer versions took its place
-);
-create index deliveries_by_unit on deliveries (source, table_name, unit);
-create table totals (
-    delivery_id integer not null references deliveries (id),
-    provider text not null,
-    billing_account_id text not null,
-    billing_period text not null,   -- YYYY-MM
-    charge_month text not null,     -- YYYY-MM
-    billing_currency text not null,
-    measure text not null,
-    row_count integer not null,
-    amount text not null,           -- decimal, 12 places
-    beyond text not null            -- decimal, what the source holds beyond 12 places
-);
-create index totals_by_delivery on totals (delivery_id);
-create table restatements (
-    id integer primary key,
-    delivery_id integer not null references deliveries (id),
-    source text not null,
-    unit text not null,
-    charge_month text not null,
-    billing_currency text not null,
-    measure text not null,
-    before text not null,
-    after text not null,
-    at text not null,
-    was_open integer not null,      -- 1: the unit was not over yet, so a change was to be expected
-    why text not null
-);
-"""
 
 
 class JournalError(Exception):
@@ -107,11 +55,11 @@ class Journal:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._con = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._con.execute("pragma journal_mode = wal")
-            self._con.execute("pragma synchronous = full")
-            self._con.execute("pragma foreign_keys = on")
-            self._create()
+            self.con = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self.con.execute("pragma journal_mode = wal")
+            self.con.execute("pragma synchronous = full")
+            self.con.execute("pragma foreign_keys = on")
+            self._bring_up_to_date()
         except sqlite3.DatabaseError as error:
             raise JournalError(
                 f"the journal cannot be read: {error}",
@@ -120,19 +68,19 @@ class Journal:
                 "forgotten, and everything is fetched again",
             ) from error
 
-    def _create(self) -> None:
-        with self._transaction():
-            (version,) = self._con.execute("pragma user_version").fetchone()
+    def _bring_up_to_date(self) -> None:
+        with self.transaction():
+            (version,) = self.con.execute("pragma user_version").fetchone()
             if version > VERSION:
                 raise JournalError(
                     f"the journal is of version {version}, this mlspend knows {VERSION}",
                     where=str(self.path),
                     fix="run the newer mlspend that wrote it",
                 )
-            if version == 0:
-                for statement in _TABLES.split(";\n"):
-                    self._con.execute(statement)
-                self._con.execute(f"pragma user_version = {VERSION}")
+            for step in STEPS[version:]:
+                for statement in _statements(step.read_text(encoding="utf-8")):
+                    self.con.execute(statement)
+            self.con.execute(f"pragma user_version = {VERSION}")
 
     def __enter__(self) -> Self:
         """Return the journal."""
@@ -144,29 +92,30 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; what was entered is on the disk already."""
-        self._con.close()
+        self.con.close()
 
     def durability(self) -> tuple[str, int]:
         """Return the journal mode and the level of `synchronous` in force."""
-        (mode,) = self._con.execute("pragma journal_mode").fetchone()
-        (level,) = self._con.execute("pragma synchronous").fetchone()
+        (mode,) = self.con.execute("pragma journal_mode").fetchone()
+        (level,) = self.con.execute("pragma synchronous").fetchone()
         return str(mode), int(level)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._con.execute("begin immediate")
+    def transaction(self) -> Iterator[None]:
+        """Do all that is in the block, or nothing."""
+        self.con.execute("begin immediate")
         try:
             yield
         except BaseException:
-            self._con.execute("rollback")
+            self.con.execute("rollback")
             raise
-        self._con.execute("commit")
+        self.con.execute("commit")
 
     def begin_night(self, command: str) -> int:
         """Enter that a command starts; return the run's number."""
-        row = self._con.execute(
+        row = self.con.execute(
             "insert into night_runs (command, started_at) values (?, ?) returning id",
-            (command, _text(_now())),
+            (command, as_text(now())),
         ).fetchone()
         return int(row[0])
 
@@ -179,27 +128,27 @@ class Journal:
         inputs: str = "",
     ) -> None:
         """Enter how a command ended, and what the generation in force was built from."""
-        self._con.execute(
+        self.con.execute(
             "update night_runs set ended_at = ?, outcome = ?, generation = ?, problems = ?, "
             "inputs = ? where id = ?",
-            (_text(_now()), outcome, generation, "\n".join(problems), inputs, run),
+            (as_text(now()), outcome, generation, "\n".join(problems), inputs, run),
         )
 
     def last_inputs(self) -> tuple[str, str | None] | None:
         """Return what the last build to end well was built from, and its generation."""
-        row = self._con.execute(
+        row = self.con.execute(
             "select inputs, generation from night_runs where inputs <> '' order by id desc limit 1"
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
     def nights(self) -> list[NightRun]:
         """Return every run, oldest first."""
-        rows = self._con.execute(
+        rows = self.con.execute(
             "select id, command, started_at, ended_at, outcome, generation, problems "
             "from night_runs order by id"
         ).fetchall()
         return [
-            NightRun(row[0], row[1], _time(row[2]), row[3] and _time(row[3]), *row[4:])
+            NightRun(row[0], row[1], as_time(row[2]), row[3] and as_time(row[3]), *row[4:])
             for row in rows
         ]
 
@@ -210,8 +159,8 @@ class Journal:
         restatements: Iterable[Restatement],
     ) -> int:
         """Enter a delivery, its totals and what it restates, all or nothing; return its id."""
-        with self._transaction():
-            row = self._con.execute(
+        with self.transaction():
+            row = self.con.execute(
                 "insert into deliveries (source, connector, table_name, unit, version, version_at,"
                 " cursor, files, row_count, landed_at, state)"
                 " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'landed') returning id",
@@ -221,11 +170,11 @@ class Journal:
                     new.table,
                     new.unit,
                     new.version,
-                    _text(new.version_at),
+                    as_text(new.version_at),
                     new.cursor,
                     json.dumps([asdict(file) for file in new.files]),
                     new.row_count,
-                    _text(_now()),
+                    as_text(now()),
                 ),
             ).fetchone()
             self._enter_totals(row[0], totals)
@@ -233,7 +182,7 @@ class Journal:
         return int(row[0])
 
     def _enter_totals(self, delivery: int, totals: Iterable[LedgerTotal]) -> None:
-        self._con.executemany(
+        self.con.executemany(
             "insert into totals values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
@@ -251,7 +200,7 @@ class Journal:
         )
 
     def _enter_restatements(self, delivery: int, restatements: Iterable[Restatement]) -> None:
-        self._con.executemany(
+        self.con.executemany(
             "insert into restatements (delivery_id, source, unit, charge_month, billing_currency,"
             " measure, before, after, at, was_open, why) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -264,7 +213,7 @@ class Journal:
                     row.measure,
                     format(row.before, "f"),
                     format(row.after, "f"),
-                    _text(row.at),
+                    as_text(row.at),
                     row.was_open,
                     row.why,
                 )
@@ -274,11 +223,11 @@ class Journal:
 
     def deliveries(self) -> list[Entry]:
         """Return every delivery ever entered, in the order of landing."""
-        return [_entry(row) for row in self._con.execute(f"{_ENTRIES} order by id")]
+        return [_entry(row) for row in self.con.execute(f"{_ENTRIES} order by id")]
 
     def versions(self, source: str, table: str, unit: str) -> list[Entry]:
         """Return the deliveries of one unit, in the order of landing."""
-        rows = self._con.execute(
+        rows = self.con.execute(
             f"{_ENTRIES} where source = ? and table_name = ? and unit = ? order by id",
             (source, table, unit),
         )
@@ -287,20 +236,20 @@ class Journal:
     def totals(self) -> dict[int, list[LedgerTotal]]:
         """Return delivery id -> its totals, for the deliveries that have any."""
         found: dict[int, list[LedgerTotal]] = {}
-        for row in self._con.execute("select * from totals order by rowid"):
+        for row in self.con.execute("select * from totals order by rowid"):
             found.setdefault(row[0], []).append(_total(row))
         return found
 
     def totals_of(self, delivery: int) -> list[LedgerTotal]:
         """Return the totals of one delivery."""
-        rows = self._con.execute(
+        rows = self.con.execute(
             "select * from totals where delivery_id = ? order by rowid", (delivery,)
         )
         return [_total(row) for row in rows]
 
     def restatements(self) -> list[Restatement]:
         """Return the restatement ledger, oldest first."""
-        rows = self._con.execute(
+        rows = self.con.execute(
             "select source, unit, charge_month, billing_currency, measure, before, after, at, "
             "was_open, why from restatements order by id"
         )
@@ -313,7 +262,7 @@ class Journal:
                 measure=row[4],
                 before=Decimal(row[5]),
                 after=Decimal(row[6]),
-                at=_time(row[7]),
+                at=as_time(row[7]),
                 was_open=bool(row[8]),
                 why=row[9],
             )
@@ -322,8 +271,8 @@ class Journal:
 
     def judge(self, verdicts: Iterable[tuple[int, State, str, str]]) -> None:
         """Enter (delivery id, state, reason, digest of the code that refused it), all at once."""
-        with self._transaction():
-            self._con.executemany(
+        with self.transaction():
+            self.con.executemany(
                 "update deliveries set state = ?, reason = ?, refused_by = ? where id = ?",
                 [
                     (state, reason, refused_by, identity)
@@ -333,12 +282,16 @@ class Journal:
 
     def mark_collected(self, deliveries: Iterable[int]) -> None:
         """Enter that deliveries' files are about to be deleted."""
-        at = _text(_now())
-        with self._transaction():
-            self._con.executemany(
+        at = as_text(now())
+        with self.transaction():
+            self.con.executemany(
                 "update deliveries set collected_at = ? where id = ?",
                 [(at, identity) for identity in deliveries],
             )
+
+
+def _statements(text: str) -> list[str]:
+    return [statement for statement in text.split(";\n") if statement.strip()]
 
 
 def _entry(row: Sequence[Any]) -> Entry:
@@ -348,12 +301,12 @@ def _entry(row: Sequence[Any]) -> Entry:
         table=row[2],
         unit=row[3],
         version=row[4],
-        version_at=_time(row[5]),
+        version_at=as_time(row[5]),
         cursor=row[6],
         files=tuple(StoredFile(**file) for file in json.loads(row[7])),
         row_count=row[8],
         id=row[9],
-        landed_at=_time(row[10]),
+        landed_at=as_time(row[10]),
         state=row[11],
         reason=row[12],
         refused_by=row[13],
@@ -375,13 +328,16 @@ def _total(row: Sequence[Any]) -> LedgerTotal:
     )
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time, UTC without a zone, as the journal keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _text(at: datetime) -> str:
+def as_text(at: datetime) -> str:
+    """Write a time as the journal does."""
     return at.isoformat(timespec="microseconds")
 
 
-def _time(text: str) -> datetime:
+def as_time(text: str) -> datetime:
+    """Read a time of the journal."""
     return datetime.fromisoformat(text)

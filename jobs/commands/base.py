@@ -1,0 +1,94 @@
+"""What every command shares: the group they belong to, their options, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobs.state import DEFAULT_CONFIG, state_dir_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobs.nightly import Night
+
+HELP_WIDTH = 80
+
+
+ORDER = "nightly extract build check report sql explain sources demo"
+"""Every command, as help lists them: a night's steps, what reads, what operates."""
+
+
+class _InOrder(click.Group):
+    """Lists commands in the order of `ORDER`, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return sorted(self.commands, key=ORDER.split().index)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": HELP_WIDTH},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name=None, version="0.1.0", prog_name="mlspend")
+@click.pass_context
+def mlspend(context: click.Context, *, debug: bool) -> None:
+    """Know what machine learning costs, by person, team, project, model and dataset.
+
+    `mlspend nightly --demo` shows all of it on a fictitious company.
+
+    Exit codes: 0 done, 1 data wrong, 2 misuse, 75 another mlspend is at work.
+    """
+    context.obj = debug
+
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="The config file; config.example.toml shows every key.",
+)
+DAY = click.DateTime(["%Y-%m-%d"])
+date_option = click.option(
+    "--date",
+    type=DAY,
+    help="The day the report is filed under; by default today, UTC.",
+)
+
+
+@contextmanager
+def open_night_of(config_path: Path, command: str) -> Iterator[Night]:
+    """Read the config file and open a night on it."""
+    from jobs.config import read_config  # noqa: PLC0415
+    from jobs.nightly import open_night  # noqa: PLC0415
+    from jobs.progress import progress_on  # noqa: PLC0415
+
+    config = read_config(config_path)
+    with progress_on(sys.stderr) as progress, open_night(config, progress, command) as night:
+        yield night
+
+
+def state_dir_at(config_path: Path) -> Path:
+    """Return the state folder; where the file does not tell, let the config reader say why."""
+    state_dir = state_dir_of(config_path)
+    if state_dir is None:
+        from jobs.config import read_config  # noqa: PLC0415
+
+        state_dir = read_config(config_path).state_dir
+    return state_dir
+
+
+def end(night: Night) -> None:
+    """End the command; its exit code tells whether anything was wrong."""
+    count = len(night.problems)
+    if count:
+        problems = "1 problem" if count == 1 else f"{count} problems"
+        click.echo(f"{problems}, told above; what could be read counts", err=True)
+        sys.exit(1)

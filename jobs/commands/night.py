@@ -1,0 +1,78 @@
+"""A night and its steps, each of which may be run again with the same result."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobs.commands.base import config_option, date_option, end, mlspend, open_night_of
+from jobs.commands.demo import write_demo_at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@mlspend.command()
+@config_option
+@click.option(
+    "--demo",
+    is_flag=False,
+    flag_value="",
+    type=click.Path(file_okay=False),
+    help="Write a fictitious company into this folder (demo, where none is given) and run on it.",
+)
+@date_option
+def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
+    """Run one night: extract, build, check, publish, report."""
+    if demo is not None:
+        config_path = write_demo_at(demo)
+    with open_night_of(config_path, "nightly") as night:
+        night.extract()
+        night.build_and_publish()
+        site = night.report(date.date() if date else None)
+    if demo is not None or night.is_published:
+        from jobs.summary import print_summary  # noqa: PLC0415
+
+        print_summary(night.config, site, sys.stdout)
+    end(night)
+
+
+@mlspend.command()
+@config_option
+def extract(config_path: Path) -> None:
+    """Fetch what is new of every source into the raw store."""
+    with open_night_of(config_path, "extract") as night:
+        night.extract()
+    end(night)
+
+
+@mlspend.command()
+@config_option
+def build(config_path: Path) -> None:
+    """Build what changed, check it, and publish a generation."""
+    with open_night_of(config_path, "build") as night:
+        night.build_and_publish()
+    end(night)
+
+
+@mlspend.command()
+@config_option
+def check(config_path: Path) -> None:
+    """Check the raw files and the published generation again."""
+    with open_night_of(config_path, "check") as night:
+        night.check()
+    end(night)
+
+
+@mlspend.command()
+@config_option
+@date_option
+def report(config_path: Path, date: datetime | None) -> None:
+    """Write the site of the newest generation."""
+    with open_night_of(config_path, "report") as night:
+        site = night.report(date.date() if date else None, again=True)
+    click.echo(site)
+    end(night)

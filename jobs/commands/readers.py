@@ -1,0 +1,85 @@
+"""Commands that only read: the newest generation, and what has landed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobs.commands.base import DAY, config_option, mlspend, state_dir_at
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from queries.sandbox import Format
+
+
+@mlspend.command()
+@config_option
+@click.argument("query", required=False)
+@click.option("--named", metavar="NAME", help="Run a query of the cookbook.")
+@click.option("--list", "is_list", is_flag=True, help="List the cookbook.")
+@click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
+)
+@click.option("--csv", "style", flag_value="csv", help="Answer in CSV.")
+@click.option("--json", "style", flag_value="json", help="Answer in JSON.")
+def sql(  # noqa: PLR0913  (click gives each option an argument)
+    config_path: Path,
+    query: str | None,
+    named: str | None,
+    *,
+    is_list: bool,
+    params: tuple[str, ...],
+    style: Format | None,
+) -> None:
+    """Ask the newest generation: one select, or a query of the cookbook.
+
+    QUERY is SQL, or `-` to read it from standard input.
+    """
+    from jobs.asking import ask, list_cookbook  # noqa: PLC0415
+
+    if is_list:
+        list_cookbook(sys.stdout)
+        return
+    if (query is None) == (named is None):
+        raise click.UsageError("give either a query or --named; --list names the cookbook")
+    text = sys.stdin.read() if query == "-" else query
+    sys.exit(ask(state_dir_at(config_path), text, named, params, style or "table"))
+
+
+@mlspend.command()
+@config_option
+@click.argument("what", metavar="DIMENSION=MEMBER")
+@click.option("--from", "first", type=DAY, help="First day; by default the first there is.")
+@click.option("--to", "last", type=DAY, help="Last day, inclusive; by default the newest.")
+@click.option("--json", "as_json", is_flag=True, help="The tree as JSON, every digit kept.")
+def explain(
+    config_path: Path,
+    what: str,
+    first: datetime | None,
+    last: datetime | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show what a figure is made of, down to the raw files.
+
+    DIMENSION is user, team, project, model, dataset or service: team=vision, user='(idle)'.
+    """
+    from jobs.config import read_config  # noqa: PLC0415
+    from jobs.explaining import print_explanation  # noqa: PLC0415
+
+    days = (first.date() if first else None, last.date() if last else None)
+    print_explanation(read_config(config_path), what, days, sys.stdout, as_json=as_json)
+
+
+@mlspend.command()
+@config_option
+def sources(config_path: Path) -> None:
+    """Show what every source has landed, and what is wrong with it."""
+    from jobs.config import read_config  # noqa: PLC0415
+    from jobs.sources import print_sources  # noqa: PLC0415
+
+    print_sources(read_config(config_path), sys.stdout)
