@@ -30,6 +30,7 @@ state_dir = "state"
 is_demo = true
 
 [attribution]
+stale_hours = 8760  # its days are fixed: what is old here is not late
 team_tags = ["user_team", "owner-team"]
 user_tags = ["user_owner"]
 project_tags = ["user_project"]
