@@ -13,8 +13,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-import polars as pl
-
 from connectors.base import Checksum, ColumnType, Table
 
 if TYPE_CHECKING:
@@ -249,12 +247,6 @@ EXPERIMENTS = Table(
     columns={"experiment_id": "text", "name": "text", "lifecycle_stage": "text"},
 )
 
-_PARQUET: Mapping[ColumnType, pl.DataType] = {
-    "text": pl.String(),
-    "integer": pl.Int64(),
-    "tags": pl.List(pl.Struct({"key": pl.String(), "value": pl.String()})),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class ParquetFile:
@@ -300,7 +292,14 @@ class ParquetParts:
         return list(self._files)
 
     def _write(self) -> None:
-        schema = {column: _PARQUET[kind] for column, kind in self.table.columns.items()}
+        import polars as pl  # noqa: PLC0415  (slow to import; most nights write nothing)
+
+        kinds: Mapping[ColumnType, pl.DataType] = {
+            "text": pl.String(),
+            "integer": pl.Int64(),
+            "tags": pl.List(pl.Struct({"key": pl.String(), "value": pl.String()})),
+        }
+        schema = {column: kinds[kind] for column, kind in self.table.columns.items()}
         frame = pl.DataFrame(self._rows, schema=schema, orient="row")
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd")

@@ -29,16 +29,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx2
-import polars as pl
-
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile
-from connectors.prometheus_answers import digest_of_series, frame_of, series_of, unpack
+from connectors.prometheus_answers import digest_of_series, series_of, unpack
 from connectors.promql import COLUMNS, QUERIES, query_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import polars as pl
 
     from connectors.base import Known
     from connectors.http import JsonService
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"label_[a-zA-Z0-9_]+")
+_OK = 200
 _NEEDED = ("pod_running", "node_up")
 _OWNERS = ("owner_run", "owner_user", "owner_team", "owner_project", "owner_model")
 
@@ -221,7 +221,7 @@ class Prometheus:
         }
         answer = service.ask("POST", "api/v1/query_range", data=form)
         if not answer.is_success:
-            is_odd = answer.status == httpx2.codes.OK and not answer.json
+            is_odd = answer.status == _OK and not answer.json
             said = str(answer.json.get("error", "with what is no JSON object" if is_odd else ""))
             raise service.refusal(answer, query, said=said, credentials="token_env")
         return series_of(answer.json, query=query, where=f"{service.where}, {day}")
@@ -270,6 +270,8 @@ class Prometheus:
         yield self._delivery(day, version, at, frames)
 
     def _frame(self, query: str, found: Series, day: date, where: str) -> pl.DataFrame:
+        from connectors.prometheus_frames import frame_of  # noqa: PLC0415  (loads polars)
+
         return frame_of(
             found, query=query, where=where, day_seconds=_seconds(day), owners=self._owners
         )
@@ -282,16 +284,11 @@ class Prometheus:
         frames: Sequence[pl.DataFrame],
         cursor: str | None = None,
     ) -> Delivery:
-        """Return a day as three files at most, of pods, nodes and GPUs: their labels differ."""
-        files = []
-        for kind in ("pod", "node", "gpu"):
-            alike = [frame for frame in frames if frame["query"][0].startswith(kind)]
-            if alike:
-                rows = pl.concat(alike, how="diagonal").with_columns(
-                    pl.lit(self.scrape_seconds, dtype=pl.Int64).alias("scrape_seconds"),
-                    pl.lit(self.cluster).alias("cluster"),
-                )
-                files.append(FrameFile(f"{kind} samples of {day}", rows))
+        """Return a day as three files at most, of pods, nodes and GPUs."""
+        from connectors.prometheus_frames import by_kind  # noqa: PLC0415  (loads polars)
+
+        rows = by_kind(frames, scrape_seconds=self.scrape_seconds, cluster=self.cluster)
+        files = [FrameFile(f"{kind} samples of {day}", frame) for kind, frame in rows.items()]
         return Delivery("samples", day.isoformat(), version, at, files, cursor)
 
 
@@ -334,8 +331,8 @@ def _is_date(text: str) -> bool:
 
 def _digest_of_file(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        # a night reads thousands of these, each small: file_digest would fill a buffer for each
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise SourceError(
             f"{path.name} cannot be read: {error.strerror}",

@@ -16,8 +16,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import polars as pl
-
 from connectors.base import Delivery, SourceError, Table
 from connectors.contract_csv import (
     Mistakes,
@@ -114,6 +112,8 @@ def _check(path: Path) -> None:
 
 def _parquet_rows(path: Path, mistakes: Mistakes) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield (number, row) of a Parquet file, its values as CSV would write them."""
+    import polars as pl  # noqa: PLC0415  (slow to import; most nights read no new file)
+
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:

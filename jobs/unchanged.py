@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,17 @@ def digest_of_inputs(config: Config, entries: Iterable[Entry]) -> str:
         if entry.source in names:
             total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
     total.update(f"{sorted(names)} {config.attribution!r}\n".encode())
+    total.update(_code())
+    return total.hexdigest()
+
+
+@cache
+def _code() -> bytes:
+    """Return a digest of the code; it stays what it is while a command runs."""
+    total = hashlib.sha256()
     for package in _CODE:
         home = Path(str(files(package)))
         for path in sorted(home.rglob("*")):
             if path.suffix in _ENDINGS:
                 total.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
-    return total.hexdigest()
+    return total.digest()
