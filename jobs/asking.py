@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from queries.generation import newest_generation
-from queries.named import cookbook, named_query
 from queries.sandbox import run_sql
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def ask(
     params = dict(_param(text) for text in given)
     if named is None:
         return run_sql(newest_generation(state_dir), query or "", format=style, params=params)
+    from queries.named import named_query  # noqa: PLC0415  (plain SQL starts without the cookbook)
+
     question = named_query(named)
     values = question.bind(params)
     return run_sql(newest_generation(state_dir), question.sql, format=style, params=values)
@@ -41,6 +42,8 @@ def _param(text: str) -> tuple[str, str]:
 
 def list_cookbook(out: TextIO) -> None:
     """Write the name, title and parameters of every named query."""
+    from queries.named import cookbook  # noqa: PLC0415
+
     for query in cookbook().values():
         out.write(f"{query.name}\n    {query.title}\n")
         for param in query.params:

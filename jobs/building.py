@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import queries.confine  # noqa: F401  (leaves its bytecode for the processes that may not write)
 from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
 from jobs.progress import size_text

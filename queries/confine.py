@@ -2,7 +2,8 @@
 
 Everything here holds for the calling process for ever, and for the threads it starts afterwards:
 so it comes before DuckDB is imported, whose threads would otherwise keep what they had. Each layer
-that a kernel lacks is named in the answer of `confine`; the others still hold.
+that a kernel lacks is named in the answer of `confine`; the others still hold. Every question
+waits for what is imported here, so that is little.
 
 Source: https://docs.kernel.org/userspace-api/landlock.html and seccomp_filter.html
 """
@@ -11,11 +12,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,8 +62,7 @@ _EPERM, _ENOSYS = 1, 38
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """How much of the machine the process may take."""
 
     memory_mib: int
@@ -137,7 +135,7 @@ def _let_read(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
 
 
 def _seccomp(libc: ctypes.CDLL) -> str | None:
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in _FORBIDDEN:
         return f"no system call filter: {machine} is not in its tables"
     program = _filter(machine)

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -90,7 +90,7 @@ def _refuse(err: BinaryIO, what: str, fix: str) -> int:
 def _request(
     generation: Path, sql: str, format_: str, params: Mapping[str, Value], limits: SqlLimits
 ) -> bytes:
-    engine = find_spec("_duckdb")
+    engine = PathFinder.find_spec("_duckdb")
     if engine is None or engine.origin is None:  # pragma: no cover - a dependency of ours
         raise ModuleNotFoundError(name="_duckdb")
     return json.dumps(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from decimal import Decimal
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class RefusalError(Exception):
 def main() -> int:
     """Answer the question on standard input; return the exit code."""
     request = json.loads(sys.stdin.buffer.read())
-    home = PurePath(__file__).parent
-    sys.path.append(str(home.parent))
+    home = os.path.dirname(__file__)  # noqa: PTH120  (pathlib costs 3 ms)
+    sys.path.append(os.path.dirname(home))  # noqa: PTH120
     answer = _answer(request["format"])
-    _give_up(request, str(home))
+    _give_up(request, home)
     sys.path.append(request["engine"])
     import _duckdb  # noqa: PLC0415 - its threads must be born confined
 
@@ -186,4 +186,7 @@ def _say(what: str, fix: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking the engine down in order costs a fifth of the time, and frees nothing
