@@ -15,10 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import sqlglot
-from sqlglot import exp
-
 from queries import ModelError
+from queries.parsed import SyntaxMistakeError, memory, query_of, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,7 +107,9 @@ def models() -> tuple[Model, ...]:
         for path in sorted((HOME / layer).glob("*.sql"))
         if path.name != "contracts.sql" and not path.name.endswith(".macro.sql")
     ]
-    return in_order(found)
+    ordered = in_order(found)
+    memory().keep()
+    return ordered
 
 
 @cache
@@ -127,8 +127,8 @@ def read_model(path: Path) -> Model:
     name = f"{path.parent.name}.{path.stem}"
     header = read_header(sql, where=str(path))
     try:
-        tree = sqlglot.parse_one(sql, read="duckdb")
-    except sqlglot.errors.ParseError as error:
+        query = query_of(sql)
+    except SyntaxMistakeError as error:
         raise ModelError(
             f"{name} is not SQL that sqlglot reads: {error}", where=str(path), fix="mend the SQL"
         ) from error
@@ -137,8 +137,8 @@ def read_model(path: Path) -> Model:
         sql=sql,
         about=" ".join(header.prose).split(". ")[0].rstrip(".") + ".",
         kind=_kind(header, path),
-        reads=tables_read(tree),
-        columns=column_comments(tree),
+        reads=query.reads,
+        columns=query.columns,
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
         feeds=header.one("feeds"),
@@ -210,30 +210,6 @@ def _param(text: str, path: Path) -> Param:
     return Param(match["name"], match["default"], match["meaning"])
 
 
-def tables_read(tree: exp.Expr) -> frozenset[str]:
-    """Return the tables a query reads, as `schema.name`; CTEs are not tables."""
-    return frozenset(
-        f"{table.db}.{table.name}".lower() for table in tree.find_all(exp.Table) if table.db
-    )
-
-
-def column_comments(tree: exp.Expr) -> dict[str, str]:
-    """Return the comments written behind the columns of the final select."""
-    select = tree.find(exp.Select) if not isinstance(tree, exp.Select) else tree
-    if isinstance(tree, exp.Union):
-        left = tree
-        while isinstance(left, exp.Union):
-            left = left.this
-        select = left if isinstance(left, exp.Select) else select
-    if not isinstance(select, exp.Select):
-        return {}
-    return {
-        column.alias_or_name: " ".join(comment.strip() for comment in column.comments)
-        for column in select.expressions
-        if column.comments
-    }
-
-
 def in_order(found: Iterable[Model]) -> tuple[Model, ...]:
     """Sort models so that each comes after what it reads; ties by name.
 
@@ -274,14 +250,7 @@ def _needs(
 def canonical_columns() -> Mapping[str, Mapping[str, str]]:
     """Return the canonical tables of contracts.sql: name -> column -> type, as written."""
     text = (HOME / "staging" / "contracts.sql").read_text(encoding="utf-8")
-    tables: dict[str, Mapping[str, str]] = {}
-    for statement in sqlglot.parse(text, read="duckdb"):
-        if isinstance(statement, exp.Create):
-            schema = statement.this
-            tables[f"staging.{schema.this.name}"] = {
-                column.name: column.args["kind"].sql("duckdb") for column in schema.expressions
-            }
-    return tables
+    return {f"staging.{table}": columns for table, columns in tables_of(text).items()}
 
 
 @cache
