@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
+from importlib.machinery import PathFinder
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +89,18 @@ def memory() -> Memory:
 def _rules() -> str:
     """Return a digest of what decides, besides the text, what is found in it."""
     code = Path(__file__).read_bytes()
-    return hashlib.sha256(code + version("sqlglot").encode()).hexdigest()
+    return hashlib.sha256(code + _sqlglot().encode()).hexdigest()
+
+
+def _sqlglot() -> str:
+    """Return the version of sqlglot, as the folder beside it is named."""
+    found = PathFinder.find_spec("sqlglot")
+    if found is not None and found.origin is not None:
+        for note in Path(found.origin).parent.parent.glob("sqlglot-*.dist-info"):
+            return note.name
+    from importlib.metadata import version  # noqa: PLC0415  (slow to import)
+
+    return version("sqlglot")
 
 
 def _is_memory(found: object) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
+from queries.engines.duckdb import open_read_only
 from queries.generation import newest_generation
 from queries.named import NamedQuery, Param, Value, cookbook, named_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from queries.engines.duckdb import Connection
 
 __all__ = [
     "NamedQuery",
@@ -25,21 +26,13 @@ __all__ = [
 ]
 
 
-def open_generation(path: Path) -> duckdb.DuckDBPyConnection:
+def open_generation(path: Path) -> Connection:
     """Open a generation for reading by our own queries; analysts' SQL goes to `queries.sandbox`."""
-    return duckdb.connect(
-        str(path),
-        read_only=True,
-        config={
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        },
-    )
+    return open_read_only(path)
 
 
 def run_named(
-    con: duckdb.DuckDBPyConnection, name: str, params: Mapping[str, Value]
+    con: Connection, name: str, params: Mapping[str, Value]
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Run a query of the cookbook; return its columns and its rows, in the order it states.
 

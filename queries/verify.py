@@ -9,10 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import duckdb
-
 from queries import ModelError
 from queries.checks import check_books
+from queries.engines.duckdb import Error, open_read_only
 from queries.manifest import Manifest
 from queries.publish import content_of
 
@@ -23,7 +22,7 @@ def verify(database: Path) -> None:
     Raises: ModelError where they differ or the books do not close.
     """
     manifest = Manifest.read(database.with_suffix(".json"))
-    with duckdb.connect(str(database), read_only=True) as con:
+    with open_read_only(database) as con:
         for table, noted in manifest.tables.items():
             found = content_of(con, table)
             if found != noted["digest"]:
@@ -38,5 +37,5 @@ def verify(database: Path) -> None:
 if __name__ == "__main__":
     try:
         verify(Path(sys.argv[1]))
-    except (ModelError, duckdb.Error) as error:
+    except (ModelError, Error) as error:
         sys.exit(str(error))
