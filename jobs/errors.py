@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from jobs.config import ConfigError
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import JournalError
@@ -23,18 +25,19 @@ def is_expected(error: BaseException) -> bool:
     """Tell whether an error explains itself; any other is a fault of mlspend, and shows itself."""
     from connectors.base import SourceError  # noqa: PLC0415  (the other rooms' errors, when asked)
     from queries import ModelError  # noqa: PLC0415
+
+    if isinstance(error, OSError):
+        return bool(getattr(error, "__notes__", None))
+    ours = ConfigError | RefusedDeliveryError | JournalError | BusyError | SourceError | ModelError
+    return isinstance(error, ours) or _is_of_reports(error)
+
+
+def _is_of_reports(error: BaseException) -> bool:
+    if "reports.base" not in sys.modules:  # it would load charts and templates to say no
+        return False
     from reports.base import ReportError  # noqa: PLC0415
 
-    return isinstance(
-        error,
-        ConfigError
-        | RefusedDeliveryError
-        | JournalError
-        | BusyError
-        | SourceError
-        | ModelError
-        | ReportError,
-    ) or (isinstance(error, OSError) and bool(getattr(error, "__notes__", None)))
+    return isinstance(error, ReportError)
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ def _code() -> bytes:
     """Return a digest of the code; it stays what it is while a command runs."""
     total = hashlib.sha256()
     for package in _CODE:
-        home = Path(str(files(package)))
+        home = Path(__file__).parents[1] / package
         for path in sorted(home.rglob("*")):
             if path.suffix in _ENDINGS:
                 total.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import TopologicalSorter
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +25,7 @@ Kind = Literal["full", "hashed", "step", "partition", "inline"]
 being attributed; partition: kept in the lake by day; inline: a view, computed where it is read."""
 LAYERS = ("staging", "attribution", "marts")
 DAY = "charge_date"
-HOME = Path(str(files("queries")))
+HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from queries import ModelError
 from queries.answers import visible
+from queries.catalog import HOME
 from queries.engines.duckdb import connect, create_macros, create_seeds, literal
 from queries.lake import StoredTable
 from queries.ledgers import create_ledgers
@@ -338,7 +338,7 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _ask(con: Connection, query: str, params: Mapping[str, Value]) -> Rows:
-    path = files("queries").joinpath("explained", f"{query}.sql")
+    path = HOME / "explained" / f"{query}.sql"
     parsed = parse_query(query, path.read_text(encoding="utf-8"))
     cursor = con.execute(parsed.sql, parsed.bind(params))
     columns = [column[0] for column in cursor.description or ()]

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queries import ModelError
@@ -102,7 +102,7 @@ def cookbook() -> Mapping[str, NamedQuery]:
     """Return every named query by its name, in the order of the alphabet."""
     found = {
         entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
-        for entry in files("queries").joinpath("cookbook").iterdir()
+        for entry in Path(__file__).with_name("cookbook").iterdir()
         if entry.name.endswith(".sql")
     }
     return {name: parse_query(name, found[name]) for name in sorted(found)}

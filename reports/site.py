@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from reports.base import Frame, Meta, Page, Read, Span
 
-HOME = Path(str(files("reports")))
+HOME = Path(__file__).parent
 _INDENT = re.compile(r"\n\s+")  # templates are indented for people; pages are sent to them
 STATIC = ("site.css", "site.js", "plotly-basic.min.js", "plotly-LICENSE.txt")
 
