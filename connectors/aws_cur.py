@@ -111,7 +111,6 @@ class AwsCur:
             columns=_COLUMNS,
             maps=_MAPS,
             rename=declared_name,
-            unhashed=frozenset({"identity_line_item_id", "identity_time_interval"}),
             is_bill=True,
         ),
     )

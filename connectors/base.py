@@ -46,8 +46,6 @@ class Table:
     """A header as delivered -> the declared name; none where the two are the same."""
     null_marks: Sequence[str] = ("",)
     """Texts that mean null in CSV."""
-    unhashed: frozenset[str] = frozenset()
-    """Declared columns that may change though nothing did: line ids, provenance."""
     is_bill: bool = False
 
 

@@ -12,6 +12,7 @@ artifacts and the values of its metrics are not touched.
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ _DELETED_VERSION = "Deleted_Internal"
 
 
 @dataclass(slots=True)
-class Database:
+class Database(ABC):
     """The statements, which both kinds of database understand."""
 
     where: str
@@ -154,16 +155,16 @@ class Database:
                 "in front of it instead of the database",
             )
 
+    @abstractmethod
     def read(self, question: Callable[[], T]) -> T:
         """Answer a question from one state of the database, however many statements it takes.
 
         Raises: SourceError
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement, with `?` for each value."""
-        raise NotImplementedError
 
     def _page(self, sql: str, values: Sequence[object]) -> list[Run]:
         return self.read(lambda: self._whole_runs(self.ask(sql, values)))

@@ -8,7 +8,6 @@ from connectors import CONNECTORS, connector_class
 from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
-from queries.ledgers import Total
 from queries.publish import newest_manifest
 from queries.raw import Landed, LandedFile
 
@@ -28,22 +27,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
     return BuildInput(
         tables=declared_tables(),
         landed=[_landed(entry, store.raw) for entry in counted],
-        totals=[
-            Total(
-                source=entry.source,
-                provider=total.provider,
-                billing_account_id=total.billing_account_id,
-                billing_period=total.billing_period,
-                charge_month=total.charge_month,
-                billing_currency=total.billing_currency,
-                measure=total.measure,
-                rows=total.rows,
-                amount=total.amount,
-                beyond=total.beyond,
-            )
-            for entry in counted
-            for total in totals.get(entry.id, ())
-        ],
+        totals=[(entry.source, total) for entry in counted for total in totals.get(entry.id, ())],
         settings=settings_of(config.attribution),
         limits=Limits(
             memory=config.engine.memory_limit,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from queries.totals import RawTotal
+
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
 State = Literal["landed", "quarantined"]
 Outcome = Literal["published", "unchanged", "stopped"]
+LedgerTotal = RawTotal
+"""What one delivery bills under one key: entered as it was summed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +28,6 @@ class StoredFile:
     format: str
     path: str
     """Below raw/."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerTotal:
-    """What one delivery bills under one key, exactly."""
-
-    provider: str
-    billing_account_id: str
-    billing_period: str
-    """YYYY-MM."""
-    charge_month: str
-    """YYYY-MM."""
-    billing_currency: str
-    measure: str
-    rows: int
-    amount: Decimal
-    """At 12 places."""
-    beyond: Decimal
-    """What the source holds beyond 12 places."""
-
-    @property
-    def bill(self) -> tuple[str, str, str]:
-        """Which invoice it belongs to: provider, billing account, billing period."""
-        return (self.provider, self.billing_account_id, self.billing_period)
 
 
 @dataclass(frozen=True, slots=True)

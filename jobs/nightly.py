@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.config import Config, Source
-    from jobs.ledger import Entry, Outcome
+    from jobs.ledger import Entry, LedgerTotal, Outcome
     from jobs.progress import Progress
-    from jobs.raw_store import RawTotal
 
 SITE_MARKER = "generation"
 """The file of a site that names the generation it shows; it is written last."""
@@ -228,7 +227,7 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
         journal.end_night(run, outcome, night.generation, problems, night.inputs)
 
 
-def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[RawTotal]:
+def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[LedgerTotal]:
     """Sum a bill by the code that shares nothing with the models."""
     from queries.totals import raw_totals  # noqa: PLC0415  (slow to import; most nights land little)
 

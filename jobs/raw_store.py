@@ -12,11 +12,11 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jobs.fetching import RefusedDeliveryError, copy_file
-from jobs.ledger import LedgerTotal, NewDelivery, StoredFile
+from jobs.ledger import NewDelivery, StoredFile
 from jobs.progress import size_text
 from jobs.restatements import restate, rows_of
 from jobs.retention import find_outdated
@@ -24,64 +24,14 @@ from jobs.retention import find_outdated
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
-    from decimal import Decimal
     from pathlib import Path
 
     from connectors.base import Delivery, SourceFile, Table
     from jobs.journal import Journal
-    from jobs.ledger import Entry, Restatement
+    from jobs.ledger import Entry, LedgerTotal, Restatement
     from jobs.progress import Progress
 
 _LONGEST_NAME = 200
-
-
-class RawTotal(Protocol):
-    """What one delivery bills under one key, as `queries.totals` sums it."""
-
-    @property
-    def provider(self) -> str:
-        """Who sends the invoice."""
-        ...
-
-    @property
-    def billing_account_id(self) -> str:
-        """Whom it is sent to."""
-        ...
-
-    @property
-    def billing_period(self) -> str:
-        """YYYY-MM."""
-        ...
-
-    @property
-    def charge_month(self) -> str:
-        """YYYY-MM."""
-        ...
-
-    @property
-    def billing_currency(self) -> str:
-        """ISO 4217."""
-        ...
-
-    @property
-    def measure(self) -> str:
-        """effective_cost or billed_cost."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """Lines summed."""
-        ...
-
-    @property
-    def amount(self) -> Decimal:
-        """The sum at 12 places."""
-        ...
-
-    @property
-    def beyond(self) -> Decimal:
-        """What the lines hold beyond 12 places."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +40,7 @@ class RawStore:
 
     state_dir: Path
     journal: Journal
-    sum_bill: Callable[[str, Sequence[Path]], Iterable[RawTotal]]
+    sum_bill: Callable[[str, Sequence[Path]], Iterable[LedgerTotal]]
     """(`<connector>__<table>`, files) -> what a bill's files add up to."""
     progress: Progress
 
@@ -119,7 +69,10 @@ class RawStore:
             half, digest, size = self._fetch(file, where)
             copies[digest] += 1
             place = folder / _file_name(digest, copies[digest], file.format)
-            _move(half, place, self.raw)
+            if _holds(place, digest):
+                half.unlink()
+            else:
+                _move(half, place, self.raw)
             path = str(place.relative_to(self.raw))
             stored.append(StoredFile(digest, size, file.name, file.format, path))
         if folder.exists():
@@ -184,20 +137,7 @@ class RawStore:
             if entry.content == new.content:
                 return self.journal.totals_of(entry.id)
         paths = [self.raw / file.path for file in new.files]
-        return [
-            LedgerTotal(
-                provider=total.provider,
-                billing_account_id=total.billing_account_id,
-                billing_period=total.billing_period,
-                charge_month=total.charge_month,
-                billing_currency=total.billing_currency,
-                measure=total.measure,
-                rows=total.rows,
-                amount=total.amount,
-                beyond=total.beyond,
-            )
-            for total in self.sum_bill(f"{new.connector}__{new.table}", paths)
-        ]
+        return list(self.sum_bill(f"{new.connector}__{new.table}", paths))
 
     def counted(
         self, sources: Collection[str], superseding: Collection[tuple[str, str]]
@@ -315,8 +255,16 @@ def _check_names(delivery: Delivery, where: str) -> None:
         )
 
 
+def _holds(place: Path, digest: str) -> bool:
+    """Tell whether a file lies there already; one that the disk has damaged is replaced."""
+    if not place.is_file():
+        return False
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
 def _move(half: Path, place: Path, top: Path) -> None:
-    """Give a checked file its name; one that lies there already has the same bytes."""
+    """Give a checked file its name, and put its folders onto the disk."""
     made = []
     folder = place.parent
     while not folder.exists() and folder != top.parent:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
-    from queries.ledgers import Total
     from queries.raw import Declared, Landed
+    from queries.totals import RawTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class BuildInput:
     """Connector -> table -> what it declares; every connector there is, configured or not."""
     landed: Sequence[Landed]
     """Every delivery that counts."""
-    totals: Sequence[Total]
+    totals: Sequence[tuple[str, RawTotal]]
+    """(source, what one of its deliveries bills under one key)."""
     settings: Settings
     limits: Limits
     lake: Path

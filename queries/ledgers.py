@@ -6,15 +6,14 @@ code that shares nothing with the models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
 
     from queries.engines.duckdb import Connection
     from queries.raw import Declared, Landed
+    from queries.totals import RawTotal
 
 _TOTALS = """
 create or replace table raw.totals (
@@ -43,37 +42,19 @@ create or replace table raw.deliveries (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """What one delivery bills, for one measure, month of use and currency."""
-
-    source: str
-    provider: str
-    billing_account_id: str
-    billing_period: str
-    """YYYY-MM."""
-    charge_month: str
-    """YYYY-MM."""
-    billing_currency: str
-    measure: str
-    """billed_cost or effective_cost."""
-    rows: int
-    amount: Decimal
-    """At 12 places."""
-    beyond: Decimal
-    """What the delivery holds beyond 12 places."""
-
-
 def create_ledgers(
     con: Connection,
-    totals: Sequence[Total],
+    totals: Sequence[tuple[str, RawTotal]],
     landed: Sequence[Landed],
     tables: Mapping[str, Mapping[str, Declared]],
 ) -> None:
-    """Create the two tables that the books and the freshness of sources are made from."""
+    """Create the two tables that the books and the freshness of sources are made from.
+
+    `totals` are what each source's deliveries bill.
+    """
     con.execute(_TOTALS)
     con.execute(_DELIVERIES)
-    _insert(con, "raw.totals", [_row_of(total) for total in totals])
+    _insert(con, "raw.totals", [_row_of(source, total) for source, total in totals])
     deliveries = [
         (
             delivery.source,
@@ -89,9 +70,9 @@ def create_ledgers(
     _insert(con, "raw.deliveries", deliveries)
 
 
-def _row_of(total: Total) -> tuple[object, ...]:
+def _row_of(source: str, total: RawTotal) -> tuple[object, ...]:
     return (
-        total.source,
+        source,
         total.provider,
         total.billing_account_id,
         f"{total.billing_period}-01",

@@ -70,11 +70,6 @@ class Declared(Protocol):
         ...
 
     @property
-    def unhashed(self) -> frozenset[str]:
-        """Columns that may change though nothing did."""
-        ...
-
-    @property
     def is_bill(self) -> bool:
         """Whether its rows are money."""
         ...

@@ -50,6 +50,11 @@ class RawTotal:
     beyond: Decimal
     """The sum of what the values hold beyond 12 places."""
 
+    @property
+    def bill(self) -> tuple[str, str, str]:
+        """Which invoice it belongs to: provider, billing account, billing period."""
+        return (self.provider, self.billing_account_id, self.billing_period)
+
 
 def raw_totals(table: str, paths: Sequence[Path]) -> list[RawTotal]:
     """Sum the files of one delivery of `<connector>__<table>`, in the order of keys.

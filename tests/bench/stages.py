@@ -18,7 +18,6 @@ from connectors import CONNECTORS, connector_class
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import models
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds
-from queries.ledgers import Total
 from queries.publish import newest_manifest, publish
 from queries.raw import Landed, LandedFile
 from queries.stage import Stager
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Table
     from queries.manifest import Manifest
+    from queries.totals import RawTotal
 
 BILL = "aws_cur__line_items"
 NOW = datetime(2026, 11, 2)  # noqa: DTZ001 - raw times are UTC without a zone
@@ -67,31 +67,20 @@ def _name_of(path: Path) -> str:
     return hashlib.sha256(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
 
 
-def totals(folder: Path, deliveries: Sequence[Landed]) -> list[Total]:
+def totals(folder: Path, deliveries: Sequence[Landed]) -> list[tuple[str, RawTotal]]:
     """Return what every bill adds up to, from the journal of earlier nights where it is there."""
     bills = [delivery.version for delivery in deliveries if delivery.raw_name == BILL]
     journal = folder / f"totals-{hashlib.sha256(''.join(bills).encode()).hexdigest()[:16]}"
     if not journal.exists():
         journal.write_bytes(pickle.dumps(summed(deliveries)))
-    found: list[Total] = pickle.loads(journal.read_bytes())  # noqa: S301 - the bench wrote it
+    found: list[tuple[str, RawTotal]] = pickle.loads(journal.read_bytes())  # noqa: S301 - the bench wrote it
     return found
 
 
-def summed(deliveries: Sequence[Landed]) -> list[Total]:
+def summed(deliveries: Sequence[Landed]) -> list[tuple[str, RawTotal]]:
     """Sum every bill from its raw bytes."""
     return [
-        Total(
-            source=delivery.source,
-            provider=total.provider,
-            billing_account_id=total.billing_account_id,
-            billing_period=total.billing_period,
-            charge_month=total.charge_month,
-            billing_currency=total.billing_currency,
-            measure=total.measure,
-            rows=total.rows,
-            amount=total.amount,
-            beyond=total.beyond,
-        )
+        (delivery.source, total)
         for delivery in deliveries
         if delivery.raw_name == BILL
         for total in raw_totals(BILL, [file.path for file in delivery.files])

@@ -151,11 +151,10 @@ def test_columns_are_of_known_types_and_named_once(kind: str, table: Table) -> N
 
 
 @pytest.mark.parametrize(("kind", "table"), tables(), ids=lambda each: getattr(each, "name", each))
-def test_maps_and_unhashed_columns_are_declared(kind: str, table: Table) -> None:
+def test_maps_are_declared(kind: str, table: Table) -> None:
     assert kind
     assert all(table.columns.get(name) == "tags" for name in table.maps)
     assert all(prefix for prefix in table.maps.values())
-    assert table.unhashed <= set(table.columns)
     if table.rename is not None:
         assert {table.rename(name) for name in table.columns} == set(table.columns)
 

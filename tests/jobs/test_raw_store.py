@@ -428,3 +428,26 @@ def _ledger(state: Path) -> list[tuple[object, ...]]:
             (entry.version, entry.files, *journal.totals_of(entry.id))
             for entry in journal.deliveries()
         ]
+
+
+def test_a_file_that_is_there_is_not_written_again_unless_the_disk_has_damaged_it(
+    store: RawStore, tmp_path: Path
+) -> None:
+    line = f"{OCTOBER}1.5"
+    write_version(tmp_path / "b", "2026-10", "2026-10-05", line)
+    land_all(store, tmp_path / "b")
+    (entry,) = counted(store)
+    place = store.raw / entry.files[0].path
+    before = place.stat().st_ino
+
+    write_version(tmp_path / "b", "2026-10", "2026-10-06", line)
+    land_all(store, tmp_path / "b")
+    assert place.stat().st_ino == before
+    assert not list(store.tmp.iterdir())
+
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-1] + b"7")
+    write_version(tmp_path / "b", "2026-10", "2026-10-07", line)
+    land_all(store, tmp_path / "b")
+    assert place.read_bytes() == whole
+    assert place.stat().st_ino != before

@@ -15,10 +15,10 @@ from queries import ModelError
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import Model, canonical_columns, in_order, read_model
 from queries.engines.duckdb import Limits
-from queries.ledgers import Total
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.stage import DeliveryError
+from queries.totals import RawTotal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,6 @@ class Lines:
     maps: Mapping[str, str] = field(default_factory=dict)
     rename: Callable[[str], str] | None = None
     null_marks: Sequence[str] = ("",)
-    unhashed: frozenset[str] = frozenset()
     is_bill: bool = True
 
 
@@ -181,9 +180,10 @@ class World:
         return built
 
 
-def _total(unit: str, cost: Decimal) -> Total:
+def _total(unit: str, cost: Decimal) -> tuple[str, RawTotal]:
     month = unit[:7]
-    return Total("acme", "AWS", "1", month, month, "USD", "effective_cost", 1, cost, Decimal(0))
+    total = RawTotal("AWS", "1", month, month, "USD", "effective_cost", 1, cost, Decimal(0))
+    return "acme", total
 
 
 def _written(folder: Path, built: Built) -> Path:

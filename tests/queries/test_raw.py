@@ -39,7 +39,6 @@ class Bill:
     maps: Mapping[str, str] = field(default_factory=lambda: {"tags": "tag:"})
     rename: Callable[[str], str] | None = None
     null_marks: Sequence[str] = ("", "NULL")
-    unhashed: frozenset[str] = frozenset()
     is_bill: bool = True
 
 

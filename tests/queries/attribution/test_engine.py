@@ -16,8 +16,8 @@ from queries.build import BuildInput, Built, Settings
 from queries.build import build as build_night
 from queries.catalog import Model, canonical_columns, in_order, models, read_model
 from queries.engines.duckdb import Limits
-from queries.ledgers import Total
 from queries.raw import Landed, LandedFile
+from queries.totals import RawTotal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,6 @@ class Canonical:
     maps: Mapping[str, str] = field(default_factory=dict)
     rename: Callable[[str], str] | None = None
     null_marks: Sequence[str] = ("",)
-    unhashed: frozenset[str] = frozenset()
 
 
 def kind_of(sql_type: str) -> str:
@@ -121,13 +120,13 @@ class Company:
         file_landed = LandedFile(kept, path.name, "csv", digest)
         return Landed("acme", "test", table, "2026-10", digest, NOW, (file_landed,), NOW)
 
-    def totals(self) -> list[Total]:
+    def totals(self) -> list[tuple[str, RawTotal]]:
         sums: dict[str, Decimal] = {}
         for line in self.tables["cost_lines"]:
             for measure in ("effective_cost", "billed_cost"):
                 sums[measure] = sums.get(measure, Decimal(0)) + line[measure]
         return [
-            Total("aws", "AWS", "1", "2026-10", "2026-10", "USD", measure, 1, cost, Decimal(0))
+            ("aws", RawTotal("AWS", "1", "2026-10", "2026-10", "USD", measure, 1, cost, Decimal(0)))
             for measure, cost in sums.items()
         ]
 
