@@ -12,7 +12,8 @@ from jobs.journal import Journal
 from jobs.progress import NoProgress
 from jobs.raw_store import RawStore
 from queries.answers import TableAnswer
-from queries.explanation import Question, as_text, explain, figures_of, open_books
+from queries.explanation import Question, as_text, explain, open_books
+from queries.figures import RUN, figures_of
 from queries.generation import newest_generation
 from queries.totals import raw_totals
 
@@ -39,6 +40,8 @@ def print_explanation(
     dimension, sign, member = what.partition("=")
     if not sign:
         raise click.UsageError(f'"{what}" is not DIMENSION=MEMBER, such as team=vision')
+    if dimension == RUN and any(days):
+        raise click.UsageError("a run is explained as a whole: leave out --from and --to")
     generation = newest_generation(config.state_dir)
     with Journal(config.state_dir / "journal.sqlite") as journal:
         store = RawStore(config.state_dir, journal, raw_totals, NoProgress())
@@ -50,7 +53,9 @@ def print_explanation(
             trees = [
                 explain(
                     con,
-                    Question(dimension, member, one.from_date, one.to_date, one.billing_currency),
+                    Question(
+                        dimension, one.member, one.from_date, one.to_date, one.billing_currency
+                    ),
                 )
                 for one in figures
             ]

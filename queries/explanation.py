@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from queries import ModelError
@@ -22,7 +21,7 @@ from queries.named import parse_query
 from queries.warehouse import SCHEMAS, Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -131,65 +130,6 @@ def open_books(given: BuildInput, generation: Path) -> Connection:
             warehouse.build_whole(model)
     con.execute(f"attach {literal(str(generation))} as published (read_only)")
     return con
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a member cost in one currency, and where that stands."""
-
-    billing_currency: str
-    from_date: date
-    to_date: date
-    bills: Sequence[tuple[str, str]]
-    """(source, billing period as YYYY-MM)."""
-
-
-def figures_of(
-    con: Connection, dimension: str, member: str, days: tuple[date | None, date | None]
-) -> list[Figures]:
-    """Return a member's figures, a currency each; `days` are inclusive, none is without a bound.
-
-    Raises: ModelError for a dimension or a member that there is not, with the nearest name.
-    """
-    rows = con.execute(
-        "select billing_currency, min(charge_date), max(charge_date), "
-        "list(distinct {'source': source, 'period': strftime(billing_period, '%Y-%m')}) "
-        "from published.marts.spend_daily where dimension = $dimension and member = $member "
-        "and charge_date between coalesce($first, charge_date) and coalesce($last, charge_date) "
-        "group by billing_currency order by billing_currency",
-        {"dimension": dimension, "member": member, "first": days[0], "last": days[1]},
-    ).fetchall()
-    if not rows:
-        raise _unknown(con, dimension, member)
-    return [
-        Figures(
-            billing_currency=row[0],
-            from_date=days[0] or row[1],
-            to_date=days[1] or row[2],
-            bills=sorted((bill["source"], bill["period"]) for bill in row[3]),
-        )
-        for row in rows
-    ]
-
-
-def _unknown(con: Connection, dimension: str, member: str) -> ModelError:
-    pairs = con.execute(
-        "select distinct dimension, member from published.marts.spend_daily"
-    ).fetchall()
-    dimensions = sorted({str(row[0]) for row in pairs})
-    if dimension not in dimensions:
-        return ModelError(
-            f'"{dimension}" is no dimension of cost',
-            where="marts.spend_daily",
-            fix=f"ask for one of {', '.join(dimensions)}",
-        )
-    near = get_close_matches(member, [str(row[1]) for row in pairs if row[0] == dimension], 1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    return ModelError(
-        f'the {dimension} "{member}" has no cost in these days{hint}',
-        where="marts.spend_daily",
-        fix=f"`mlspend sql --named leaderboard --param dimension={dimension}` names those that do",
-    )
 
 
 def explain(con: Connection, question: Question) -> Node:

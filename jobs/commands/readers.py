@@ -66,7 +66,8 @@ def explain(
 ) -> None:
     """Show what a figure is made of, down to the raw files.
 
-    DIMENSION is user, team, project, model, dataset or service: team=vision, user='(idle)'.
+    DIMENSION is user, team, project, model, dataset, service or run: team=vision,
+    user='(idle)', run=<run_id, or the tracker's id>.
     """
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.explaining import print_explanation  # noqa: PLC0415

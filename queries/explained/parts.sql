@@ -1,12 +1,13 @@
 -- One row is about a posting and how much of it is the cost of the member that is being explained.
 --
--- The member is found exactly as the marts find it (`attribution.member_spend`, `marts.spend_daily`).
+-- The member is found exactly as the marts find it (`attribution.member_spend`, `marts.spend_daily`,
+-- `marts.runs`).
 -- What a run with several models or datasets costs is cut once for each day and service, so the
 -- part stands on one of the rows of that cut and is null on the others, while `whole_cost` is every
 -- posting's own.
 --
 -- grain: one row per posting and part
--- param: dimension = 'user'      -- user, team, project, model, dataset or service
+-- param: dimension = 'user'      -- user, team, project, model, dataset, service or run
 -- param: member = ''             -- the one to be explained
 -- param: from_date = null        -- first day
 -- param: to_date = null          -- last day, inclusive
@@ -29,6 +30,7 @@ named as (
                     end
             when 'project' then postings.project_rule
             when 'service' then 'service'
+            when 'run' then postings.user_rule
         end as owner_rule,
         case $dimension
             when 'model' then postings.model
@@ -70,6 +72,7 @@ members as (
                     )
             when 'project' then member_or_kind(project, cost_kind, 'unattributed')
             when 'service' then coalesce(service_name, 'unattributed')
+            when 'run' then coalesce(run_id, 'no run')
             when 'model'
                 then member_or_kind(coalesce(own_member, run_member), cost_kind, 'not a model''s')
             else member_or_kind(coalesce(own_member, run_member), cost_kind, 'not a dataset''s')

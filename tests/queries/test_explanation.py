@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 from queries import ModelError
 from queries.engines.duckdb import Limits, connect, create_macros
 from queries.explanation import Node, Question, as_text, explain
+from queries.figures import figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,8 @@ TABLES = {
     "member varchar, share_from double, share_to double",
     "staging.cost_lines": KEY + "tags map(varchar, varchar), charge_description varchar, "
     "sku_meter varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
+    "published.marts.runs": "run_id varchar, native_id varchar, billing_currency varchar, "
+    "effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "published.marts.spend_daily": "charge_date date, dimension varchar, member varchar, "
     "billing_currency varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
 }
@@ -128,6 +132,15 @@ def books() -> Iterator[Connection]:
             billing_currency="USD",
             effective_cost=cost,
         )
+    for run_id, native_id, cost in (
+        ("r1", "abc-1", "3.000000000001"),
+        ("r2", "abc-2", "2"),
+        ("r3", "again", "1"),
+        ("r4", "again", "0"),
+    ):
+        currency = None if run_id == "r4" else "USD"
+        row = {"run_id": run_id, "native_id": native_id, "billing_currency": currency}
+        insert(con, "published.marts.runs", **row, effective_cost=cost)
     yield con
     con.close()
 
@@ -257,3 +270,47 @@ def test_a_member_without_cost_is_an_error_with_the_next_step(books: Connection)
         explain(books, replace(QUESTION, member="eve"))
 
     assert any("--named leaderboard" in note for note in refused.value.__notes__)
+
+
+@pytest.mark.parametrize("given", ["r1", "abc-1"])
+def test_a_run_is_walked_to_its_bill_lines_by_either_of_its_ids(
+    given: str, books: Connection
+) -> None:
+    (figure,) = figures_of(books, "run", given, (None, None))
+    tree = explain(
+        books,
+        Question("run", figure.member, figure.from_date, figure.to_date, figure.billing_currency),
+    )
+
+    assert figure.bills == [("aws", "2026-10")]
+    assert tree.closes()
+    assert [cost for _, cost in levels(tree)] == [
+        *[Decimal("3.000000000001")] * 4,
+        Decimal(10),
+    ]
+    assert "owner by run_tag, cut by machine_share" in as_text(tree)
+    assert "part of 10.00 = 4 bill lines, difference 0" in as_text(tree)
+
+
+def test_a_run_whose_postings_are_not_its_figure_is_shown(books: Connection) -> None:
+    books.execute("update published.marts.runs set effective_cost = 4 where run_id = 'r1'")
+    tree = explain(books, replace(QUESTION, dimension="run", member="r1"))
+
+    assert not tree.closes()
+    assert tree.difference == Decimal("0.999999999999")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("abc-3", 'there is no run "abc-3"; did you mean "abc-1"?'),
+        ("zzzzzz", 'there is no run "zzzzzz"\nin:'),
+        ("again", '2 runs are called "again"'),
+        ("r4", 'no bill shows the run "r4"'),
+    ],
+)
+def test_a_run_that_cannot_be_explained_says_why(given: str, said: str, books: Connection) -> None:
+    with pytest.raises(ModelError, match=re.escape(said)) as refused:
+        figures_of(books, "run", given, (None, None))
+
+    assert any(note.startswith("fix:") for note in refused.value.__notes__)

@@ -1,0 +1,129 @@
+"""The published figures that can be explained: of a member of a dimension, or of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from queries import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from queries.engines.duckdb import Connection
+
+RUN = "run"
+"""Not a dimension of the marts: a run's cost is its own figure."""
+_TYPING_SLIPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a member cost in one currency, and where that stands."""
+
+    member: str
+    """A run by its run_id, whatever it was asked for by."""
+    billing_currency: str
+    from_date: date
+    to_date: date
+    bills: Sequence[tuple[str, str]]
+    """(source, billing period as YYYY-MM)."""
+
+
+def figures_of(
+    con: Connection, dimension: str, member: str, days: tuple[date | None, date | None]
+) -> list[Figures]:
+    """Return a member's figures, a currency each; `days` are inclusive, none is without a bound.
+
+    A run is asked for by its run_id or by its tracker's id, and for all its days.
+
+    Raises: ModelError for a dimension or a member that there is not, with the nearest name.
+    """
+    if dimension == RUN:
+        return _figures_of_run(con, member)
+    rows = con.execute(
+        "select billing_currency, min(charge_date), max(charge_date), "
+        "list(distinct {'source': source, 'period': strftime(billing_period, '%Y-%m')}) "
+        "from published.marts.spend_daily where dimension = $dimension and member = $member "
+        "and charge_date between coalesce($first, charge_date) and coalesce($last, charge_date) "
+        "group by billing_currency order by billing_currency",
+        {"dimension": dimension, "member": member, "first": days[0], "last": days[1]},
+    ).fetchall()
+    if not rows:
+        raise _unknown(con, dimension, member)
+    return [
+        Figures(member, row[0], days[0] or row[1], days[1] or row[2], _bills(row[3]))
+        for row in rows
+    ]
+
+
+def _figures_of_run(con: Connection, given: str) -> list[Figures]:
+    run_id = _run_id(con, given)
+    rows = con.execute(
+        "select billing_currency, min(charge_date), max(charge_date), "
+        "list(distinct {'source': source, 'period': strftime(billing_period, '%Y-%m')}) "
+        "from attribution.postings where run_id = $run_id "
+        "group by billing_currency order by billing_currency",
+        {"run_id": run_id},
+    ).fetchall()
+    if not rows:
+        raise ModelError(
+            f'no bill shows the run "{given}"',
+            where="marts.runs",
+            fix="its machine is not on a bill yet, or nothing says where it ran",
+        )
+    return [Figures(run_id, row[0], row[1], row[2], _bills(row[3])) for row in rows]
+
+
+def _run_id(con: Connection, given: str) -> str:
+    """Return the run that is called so, by mlspend or by its tracker."""
+    runs = "from published.marts.runs"
+    same = f"{runs} where run_id = $given or native_id = $given"
+    found = con.execute(
+        f"select distinct run_id {same} order by run_id", {"given": given}
+    ).fetchall()
+    if len(found) == 1:
+        return str(found[0][0])
+    if found:
+        raise ModelError(
+            f'{len(found)} runs are called "{given}"',
+            where="marts.runs",
+            fix=f"ask by run_id: {', '.join(str(row[0]) for row in found)}",
+        )
+    near = con.execute(
+        f"select native_id {runs} where levenshtein(native_id, $given) <= {_TYPING_SLIPS} "
+        "order by levenshtein(native_id, $given), native_id limit 1",
+        {"given": given},
+    ).fetchone()
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise ModelError(
+        f'there is no run "{given}"{hint}',
+        where="marts.runs",
+        fix="give its run_id, or its tracker's id: marts.runs has both",
+    )
+
+
+def _bills(found: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
+    return sorted((bill["source"], bill["period"]) for bill in found)
+
+
+def _unknown(con: Connection, dimension: str, member: str) -> ModelError:
+    pairs = con.execute(
+        "select distinct dimension, member from published.marts.spend_daily"
+    ).fetchall()
+    dimensions = sorted({str(row[0]) for row in pairs})
+    if dimension not in dimensions:
+        return ModelError(
+            f'"{dimension}" is no dimension of cost',
+            where="marts.spend_daily",
+            fix=f"ask for one of {', '.join([*dimensions, RUN])}",
+        )
+    near = get_close_matches(member, [str(row[1]) for row in pairs if row[0] == dimension], 1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return ModelError(
+        f'the {dimension} "{member}" has no cost in these days{hint}',
+        where="marts.spend_daily",
+        fix=f"`mlspend sql --named leaderboard --param dimension={dimension}` names those that do",
+    )
