@@ -26,7 +26,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
     totals = store.journal.totals()
     return BuildInput(
         tables=declared_tables(),
-        landed=[_landed(entry, store.raw) for entry in counted],
+        landed=[landed_of(entry, store.raw) for entry in counted],
         totals=[(entry.source, total) for entry in counted for total in totals.get(entry.id, ())],
         settings=settings_of(config.attribution),
         limits=Limits(
@@ -40,7 +40,8 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
     )
 
 
-def _landed(entry: Entry, raw: Path) -> Landed:
+def landed_of(entry: Entry, raw: Path) -> Landed:
+    """Return a delivery as the warehouse takes it; `raw` is the folder of the raw store."""
     return Landed(
         source=entry.source,
         connector=entry.connector,

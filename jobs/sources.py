@@ -1,17 +1,29 @@
-"""`mlspend sources`: what every source has landed, read from the journal."""
+"""`mlspend sources`: what every source has landed, and what of it nobody reads.
+
+The journal tells the first, the headers of each table's newest delivery the second: a column that a
+source has added, or one whose name has changed, which is otherwise read as null.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from jobs.inputs import landed_of
 from jobs.journal import Journal
+from queries import ModelError
+from queries.answers import visible
+from queries.engines.duckdb import Limits, connect
+from queries.raw import undeclared_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+    from connectors.base import Table
     from jobs.config import Config
     from jobs.ledger import Entry
+    from queries.engines.duckdb import Connection
 
 _HEADS = ("source", "table", "units", "newest", "version", "landed", "state")
 
@@ -21,26 +33,45 @@ class _Line:
     """One table of one source."""
 
     source: str
-    table: str
+    table: Table
     entries: Sequence[Entry]
 
     def cells(self) -> tuple[str, ...]:
         if not self.entries:
-            return (self.source, self.table, "0", "", "", "", "nothing landed yet")
-        newest = max(self.entries, key=lambda entry: (entry.unit, entry.order))
+            return (self.source, self.table.name, "0", "", "", "", "nothing landed yet")
+        newest = self._newest(self.entries)
         units = {entry.unit for entry in self.entries}
         out = sum(entry.state == "quarantined" for entry in self._newest_of_units())
         state = f"{out} of {len(units)} units left out" if out else "good"
         landed = max(entry.landed_at for entry in self.entries)
         return (
             self.source,
-            self.table,
+            self.table.name,
             str(len(units)),
             newest.unit,
             newest.version if len(newest.version) <= 20 else f"{newest.version[:19]}…",  # noqa: PLR2004
             f"{landed:%Y-%m-%d %H:%M}",
             state,
         )
+
+    @staticmethod
+    def _newest(entries: Sequence[Entry]) -> Entry:
+        return max(entries, key=lambda entry: (entry.unit, entry.order))
+
+    def unread(self, con: Connection, raw: Path) -> str:
+        """Say which columns of the newest good delivery no model can see; empty where none."""
+        good = [row for row in self.entries if row.state == "landed" and not row.is_collected]
+        if not good:
+            return ""
+        newest = self._newest(good)
+        try:
+            columns = undeclared_columns(con, self.table, landed_of(newest, raw))
+        except ModelError as error:
+            return f"not looked into: {self.source} {self.table.name} {newest.unit}: {error}\n"
+        names = ", ".join(visible(column) for column in columns)
+        if not names:
+            return ""
+        return f"not read: {self.source} {self.table.name} {newest.unit}: {names}\n"
 
     def _newest_of_units(self) -> list[Entry]:
         best: dict[str, Entry] = {}
@@ -55,7 +86,7 @@ class _Line:
 
 
 def print_sources(config: Config, out: TextIO) -> None:
-    """Write a line for every table of every source, then why anything is left out."""
+    """Write a line for every table of every source, then what is left out, and what is not read."""
     path = config.state_dir / "journal.sqlite"
     entries: list[Entry] = []
     if path.exists():
@@ -64,7 +95,7 @@ def print_sources(config: Config, out: TextIO) -> None:
     lines = [
         _Line(
             source.name,
-            table.name,
+            table,
             [
                 entry
                 for entry in entries
@@ -80,3 +111,13 @@ def print_sources(config: Config, out: TextIO) -> None:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         out.write("  ".join(cells).rstrip() + "\n")
     out.writelines(f"left out: {reason}\n" for line in lines for reason in line.reasons())
+    out.writelines(_unread(lines, config.state_dir / "raw"))
+
+
+def _unread(lines: Sequence[_Line], raw: Path) -> Iterator[str]:
+    con = connect(Limits(threads=1))
+    try:
+        for line in lines:
+            yield line.unread(con, raw)
+    finally:
+        con.close()

@@ -222,6 +222,23 @@ def _columns(table: Declared, shape: _Shape) -> dict[str, str]:
     }
 
 
+def undeclared_columns(con: Connection, table: Declared, delivery: Landed) -> list[str]:
+    """Return the headers of a delivery that no declared column reads, each once, as delivered.
+
+    Raises: ModelError for a file that cannot be opened.
+    """
+    headers = [header for file in delivery.files for header in _shape_of(con, file).headers]
+    return [header for header in dict.fromkeys(headers) if not _is_read(table, header)]
+
+
+def _is_read(table: Declared, header: str) -> bool:
+    renamed = (table.rename or str)(header)
+    return renamed.lower() in {column.lower() for column in table.columns} or any(
+        _key_of(header, renamed, target, prefix) is not None
+        for target, prefix in table.maps.items()
+    )
+
+
 def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     """Return the map key of a loose column, none where it is not one of the map's."""
     if header.lower().startswith(prefix.lower()):

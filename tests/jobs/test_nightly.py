@@ -282,6 +282,8 @@ def test_a_figure_is_explained_down_to_the_raw_file(lived_in: Path) -> None:
     assert unknown.returncode == 1
     assert 'did you mean "vision"?' in unknown.stderr
     assert run(lived_in, "explain", "vision").returncode == 2
+    assert 'there is no run "r1"' in run(lived_in, "explain", "run=r1").stderr
+    assert run(lived_in, "explain", "run=r1", "--to", day).returncode == 2
 
 
 def test_sources_shows_what_has_landed(lived_in: Path) -> None:
@@ -289,6 +291,10 @@ def test_sources_shows_what_has_landed(lived_in: Path) -> None:
     assert "focus" in told
     assert "2026-10" in told
     assert "good" in told
+    assert "not read: focus cost_and_usage 2026-10: BillingPeriodEnd\n" in told
+    (raw,) = (lived_in / "state" / "raw").rglob("*.csv")
+    raw.unlink()
+    assert "not looked into: focus cost_and_usage 2026-10: " in run(lived_in, "sources").stdout
 
 
 def _kill_after(lived_in: Path, lines: int) -> bool:

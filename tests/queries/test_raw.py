@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queries import ModelError
 from queries.engines.duckdb import Connection, Error, Limits, connect
-from queries.raw import Landed, LandedFile, create_raw_view, find_bad_value
+from queries.raw import Landed, LandedFile, create_raw_view, find_bad_value, undeclared_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +104,7 @@ def test_a_column_keeps_its_decimals_whatever_type_each_file_gives_it(
         assert sorted(str(row[0]) for row in rows) == ["3.000000000000", "3.750000000000"]
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=-1e9, max_value=1e9, allow_nan=False))
 def test_a_double_reads_as_its_shortest_text_to_twelve_places(value: float) -> None:
     connection = connect(Limits(threads=1))
@@ -198,3 +199,17 @@ def test_malformed_tags_lose_the_tags_and_keep_the_cost(con: Connection, tmp_pat
         (Decimal(1), {"team": "nlp"}),
         (Decimal(2), None),
     ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_that_nothing_reads_are_named_and_packed_ones_are_not(
+    kind: str, con: Connection, tmp_path: Path
+) -> None:
+    row = {"COST": "1", "tag:team": "vision", "tags_user": "ada", "Carbon": "2", "x y": "3"}
+    path = tmp_path / f"bill.{kind}"
+    frame = pl.DataFrame([row])
+    _ = frame.write_csv(path) if kind == "csv" else frame.write_parquet(path)
+
+    assert undeclared_columns(con, Bill(), landed(path, kind)) == ["Carbon", "x y"]
+    renamed = Bill(rename=lambda header: "account" if header == "Carbon" else header)
+    assert undeclared_columns(con, renamed, landed(path, kind)) == ["x y"]
