@@ -176,7 +176,10 @@ class Night:
         from jobs.site import file_site  # noqa: PLC0415  (slow to import)
 
         self.progress.say("report")
-        return file_site(self.config, generation, day)
+        page = file_site(self.config, generation, day)
+        if page is None:
+            self.progress.say("  no bill has a day of cost yet: there is no site to write")
+        return page
 
 
 def _check_raw(path: Path, digest: str) -> RefusedDeliveryError | None:

@@ -74,5 +74,6 @@ def report(config_path: Path, date: datetime | None) -> None:
     """Write the site of the newest generation."""
     with open_night_of(config_path, "report") as night:
         site = night.report(date.date() if date else None, again=True)
-    click.echo(site)
+    if site is not None:
+        click.echo(site)
     end(night)

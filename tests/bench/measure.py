@@ -36,6 +36,7 @@ def run(command: Sequence[str], *, allowed: Sequence[int] = (0,)) -> Cost:
     Raises: RuntimeError for an exit code that is not `allowed`, with the last words it wrote.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles every library every night
     started = time.perf_counter()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment

@@ -286,6 +286,19 @@ def test_a_figure_is_explained_down_to_the_raw_file(lived_in: Path) -> None:
     assert run(lived_in, "explain", "run=r1", "--to", day).returncode == 2
 
 
+def test_a_night_without_a_bill_says_that_there_is_no_site_yet(tmp_path: Path) -> None:
+    (tmp_path / "ownership.toml").write_text(
+        '[[rules]]\nid = "a"\nwhen = { namespace = "a-*" }\nteam = "a"\n', encoding="utf-8"
+    )
+    configure(tmp_path, '[connectors.ownership]\npath = "ownership.toml"\n')
+    night = run(tmp_path, "nightly")
+    assert night.returncode == 0, night.stderr
+    assert "no bill has a day of cost yet: there is no site to write" in night.stderr
+    assert "Site:" not in night.stdout
+    again = run(tmp_path, "report")
+    assert (again.returncode, again.stdout) == (0, "")
+
+
 def test_sources_shows_what_has_landed(lived_in: Path) -> None:
     told = run(lived_in, "sources").stdout
     assert "focus" in told
