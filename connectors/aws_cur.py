@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.aws_exports import find_manifests
 from connectors.base import ColumnType, Table
-from connectors.billing_files import deliveries_of, plain_deliveries
-from connectors.store import open_store
+from connectors.billing_files import bill_deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,10 +120,4 @@ class AwsCur:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        store = open_store(self.root)
-        files = store.files()
-        manifests = find_manifests(files)
-        if manifests:
-            yield from deliveries_of(table, store, files, manifests, known)
-        else:
-            yield from plain_deliveries(table, store, files, known, one_tree=True)
+        yield from bill_deliveries(table, self.root, find_manifests, known, one_tree=True)

@@ -22,10 +22,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.base import Delivery, SourceError
-from connectors.store import fingerprint, format_of, has_format, stem_of
+from connectors.store import fingerprint, format_of, has_format, open_store, stem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from connectors.base import Known
     from connectors.store import Store, StoredFile
@@ -124,6 +124,30 @@ def unit_of(name: str) -> str:
             return f"{match[1]}-{match[2]}"
     months = {f"{year}-{month}" for year, month in _DATE.findall(stem)}
     return months.pop() if len(months) == 1 else stem.replace("/", "__")
+
+
+def bill_deliveries(
+    table: str,
+    root: str,
+    find_manifests: Callable[[Sequence[StoredFile]], Sequence[Manifest]],
+    known: Known,
+    *,
+    one_tree: bool,
+) -> Iterator[Delivery]:
+    """Yield each billing period below `root` that is new or changed, oldest first.
+
+    Where no manifest is found, files stand for themselves; `one_tree` is told to
+    `plain_deliveries`.
+
+    Raises: SourceError for a period that is not whole, after the others.
+    """
+    store = open_store(root)
+    files = store.files()
+    manifests = find_manifests(files)
+    if manifests:
+        yield from deliveries_of(table, store, files, manifests, known)
+    else:
+        yield from plain_deliveries(table, store, files, known, one_tree=one_tree)
 
 
 def deliveries_of(

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors import aws_exports, azure_exports
 from connectors.base import ColumnType, Table
-from connectors.billing_files import deliveries_of, plain_deliveries
-from connectors.store import open_store
+from connectors.billing_files import bill_deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.base import Delivery, Known
+    from connectors.billing_files import Manifest
+    from connectors.store import StoredFile
 
 _COLUMNS: Mapping[str, ColumnType] = {
     "availability_zone": "text",
@@ -103,13 +104,11 @@ class Focus:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        store = open_store(self.root)
-        files = store.files()
-        manifests = [
-            *aws_exports.find_manifests(files),
-            *azure_exports.find_manifests(files, "FocusCost"),
-        ]
-        if manifests:
-            yield from deliveries_of(table, store, files, manifests, known)
-        else:
-            yield from plain_deliveries(table, store, files, known, one_tree=False)
+        yield from bill_deliveries(table, self.root, _find_manifests, known, one_tree=False)
+
+
+def _find_manifests(files: Sequence[StoredFile]) -> list[Manifest]:
+    return [
+        *aws_exports.find_manifests(files),
+        *azure_exports.find_manifests(files, "FocusCost"),
+    ]
