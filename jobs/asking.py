@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from queries.generation import newest_generation
 from queries.sandbox import run_sql
 
 if TYPE_CHECKING:
@@ -17,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def ask(
-    state_dir: Path, query: str | None, named: str | None, given: Sequence[str], style: Format
+    generation: Path, query: str | None, named: str | None, given: Sequence[str], style: Format
 ) -> int:
-    """Answer on standard output; return the exit code.
+    """Answer from a generation on standard output; return the exit code.
 
-    Raises: ModelError where nothing is published, or the cookbook lacks the name or a parameter.
+    Raises: ModelError where the cookbook lacks the name or a parameter.
     """
     params = dict(_param(text) for text in given)
     if named is None:
-        return run_sql(newest_generation(state_dir), query or "", format=style, params=params)
+        return run_sql(generation, query or "", format=style, params=params)
     from queries.named import named_query  # noqa: PLC0415  (plain SQL starts without the cookbook)
 
     question = named_query(named)
     values = question.bind(params)
-    return run_sql(newest_generation(state_dir), question.sql, format=style, params=values)
+    return run_sql(generation, question.sql, format=style, params=values)
 
 
 def _param(text: str) -> tuple[str, str]:

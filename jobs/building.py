@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import queries.confine  # noqa: F401  (leaves its bytecode for the processes that may not write)
 from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
+from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
 from queries.build import build
 from queries.catalog import code_fingerprint
@@ -29,13 +30,20 @@ def build_and_publish(night: Night) -> bool:
         return False
     try:
         night.progress.say("publish")
-        target = publish(built, night.generations)
+        target = publish(built, night.generations, views_of(night.config))
     finally:
         built.con.close()
     night.progress.say(f"  generation {target.stem}, {size_text(target.stat().st_size)}")
     keep = night.config.keep
     needed = collect(night.generations, night.lake, keep=keep.generations)
-    night.store.collect(superseding_tables(), needed, keep=keep.open_versions)
+    night.store.collect(
+        superseding_tables(),
+        needed,
+        keep=keep.open_versions,
+        personal_from=personal_from(night.config.privacy),
+    )
+    share_with_groups(night.config, target)
+    collect_sites(night.config)
     return True
 
 

@@ -16,11 +16,13 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
 
 from connectors.base import SourceError
+from jobs.settings.base import Section as _Section
+from jobs.settings.privacy import Privacy
 from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 
@@ -59,10 +61,6 @@ def _as_decimal(value: object) -> object:
 
 _Weight = Annotated[Decimal, BeforeValidator(_as_decimal), Field(ge=0, le=1_000_000)]
 _Texts = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Attribution(_Section):
@@ -106,11 +104,12 @@ class Keep(_Section):
 
 class _File(_Section):
     state_dir: str = DEFAULT_STATE
-    connectors: dict[str, Any] = {}
+    connectors: dict[str, Any] = Field(default_factory=dict)
     attribution: Attribution = Attribution()
     engine: Engine = Engine()
     report: Report = Report()
     keep: Keep = Keep()
+    privacy: Privacy = Privacy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,7 @@ class Config:
     engine: Engine
     report: Report
     keep: Keep
+    privacy: Privacy
 
 
 def read_config(path: Path, registry: Mapping[str, str] | None = None) -> Config:
@@ -209,6 +209,7 @@ class _Reader:
             engine=file.engine,
             report=file.report,
             keep=file.keep,
+            privacy=file.privacy,
         )
 
     def _sources(self, tables: Mapping[str, object]) -> list[Source]:
@@ -318,9 +319,11 @@ def _mistake_of(error: SourceError, kind: str) -> Mistake:
 def _section_of(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
     """Follow a pydantic location to the section whose key is wrong."""
     for part in loc:
-        annotation = model.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            for kind in (annotation, *get_args(annotation)):
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    model = kind
     return model
 
 

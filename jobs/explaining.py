@@ -9,12 +9,14 @@ import click
 
 from jobs.inputs import build_input, superseding_tables
 from jobs.journal import Journal
+from jobs.privacy import views_of
 from jobs.progress import NoProgress
 from jobs.raw_store import RawStore
 from queries.answers import TableAnswer
 from queries.explanation import Question, as_text, explain, open_books
 from queries.figures import RUN, figures_of
 from queries.generation import newest_generation
+from queries.privacy.people import unveiled
 from queries.totals import raw_totals
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ def print_explanation(
     *,
     as_json: bool,
 ) -> None:
-    """Explain `<dimension>=<member>`, currency by currency.
+    """Explain `<dimension>=<member>`, currency by currency, to whoever can read the state folder.
+
+    A person may be given by pseudonym. Below the figure everybody has the name that sources tell.
 
     Raises: ModelError where nothing is published, or there is no such cost.
     """
@@ -47,8 +51,11 @@ def print_explanation(
         store = RawStore(config.state_dir, journal, raw_totals, NoProgress())
         names = {source.name for source in config.sources}
         counted = store.counted(names, superseding_tables())
-        con = open_books(build_input(config, store, counted), generation)
+        view = views_of(config)[0]
+        con = open_books(build_input(config, store, counted), generation, is_open=view.is_open)
         try:
+            if dimension == "user":
+                member = unveiled(con, view, member)
             figures = figures_of(con, dimension, member, days)
             trees = [
                 explain(

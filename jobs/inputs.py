@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors import CONNECTORS, connector_class
+from jobs.privacy import fingerprint_of
 from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
@@ -36,6 +37,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         previous=newest_manifest(config.state_dir / "generations"),
+        privacy=fingerprint_of(config),
         progress=store.progress.say,
     )
 

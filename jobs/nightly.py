@@ -22,6 +22,7 @@ from jobs.journal import Journal
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
+from jobs.state import reports_of
 from jobs.unchanged import digest_of_inputs
 from queries import ModelError
 from queries.generation import newest_generation
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from jobs.config import Config, Source
     from jobs.ledger import Entry, LedgerTotal, Outcome
     from jobs.progress import Progress
+    from jobs.settings.privacy import Audience
 
 SITE_MARKER = "generation"
 """The file of a site that names the generation it shows; it is written last."""
@@ -166,17 +168,27 @@ class Night:
             verify(database)
 
     def report(self, day: date | None, *, again: bool = False) -> Path | None:
-        """Write the site of the newest generation, unless there is one; return its first page."""
-        generation = self.database
-        if generation is None:
+        """Write the sites of the newest generation that are not there; return its first page."""
+        if self.database is None:
             return None
-        there = _site_of(self.config.state_dir / "reports", generation)
+        for audience in self.config.privacy.audiences:
+            self._report_to(audience, day, again=again)
+        return self._report_to(None, day, again=again)
+
+    def _report_to(
+        self, audience: Audience | None, day: date | None, *, again: bool
+    ) -> Path | None:
+        """Write an audience's site, or everybody's, unless there is one; return its first page."""
+        name = "" if audience is None else audience.name
+        generation = newest_generation(self.config.state_dir, name)
+        reports = reports_of(self.config.state_dir, name)
+        there = _site_of(reports, generation)
         if there is not None and not again:
             return there
         from jobs.site import file_site  # noqa: PLC0415  (slow to import)
 
-        self.progress.say("report")
-        page = file_site(self.config, generation, day)
+        self.progress.say(f"report to {name}" if name else "report")
+        page = file_site(self.config, generation, day, audience)
         if page is None:
             self.progress.say("  no bill has a day of cost yet: there is no site to write")
         return page
@@ -240,7 +252,7 @@ def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[LedgerTotal]:
 def _site_of(reports: Path, generation: Path) -> Path | None:
     """Return the first page of the newest site that shows a generation, none where none does."""
     for marker in sorted(reports.glob(f"[0-9]*/{SITE_MARKER}"), reverse=True):
-        if marker.read_text(encoding="ascii").strip() == generation.stem:
+        if marker.read_text(encoding="ascii").split()[0] == generation.stem.partition(".")[0]:
             return marker.with_name("index.html")
     return None
 

@@ -19,11 +19,11 @@ from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.ledger import NewDelivery, StoredFile
 from jobs.progress import size_text
 from jobs.restatements import restate, rows_of
-from jobs.retention import find_outdated
+from jobs.retention import find_forgotten, find_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from connectors.base import Delivery, SourceFile, Table
@@ -163,15 +163,24 @@ class RawStore:
         return sorted(chosen, key=lambda entry: entry.id)
 
     def collect(
-        self, superseding: Collection[tuple[str, str]], needed: Collection[str], *, keep: int
+        self,
+        superseding: Collection[tuple[str, str]],
+        needed: Collection[str],
+        *,
+        keep: int,
+        personal_from: date | None = None,
     ) -> int:
         """Delete the files of outdated versions, and what killed nights left; return how many.
 
         Kept are: versions made when the unit had been over for ten days, the newest `keep` of
         every other unit, whatever a digest in `needed` names, and every version of a table that
-        is not in `superseding`.
+        is not in `superseding`, but those about people which a newer one replaced before the day
+        `personal_from`.
         """
-        outdated = find_outdated(self.journal.deliveries(), superseding, needed, keep)
+        entries = self.journal.deliveries()
+        outdated = find_outdated(entries, superseding, needed, keep)
+        if personal_from is not None:
+            outdated += find_forgotten(entries, personal_from)
         self.journal.mark_collected(outdated)
         wanted = {
             file.path

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from jobs.nightly import SITE_MARKER
+from jobs.privacy import give_to_group, site_rules
+from jobs.state import reports_of
 from queries.manifest import Manifest
 from queries.read import open_generation, run_named
 from reports.base import Frame, Meta, Span
@@ -16,16 +18,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.config import Config
+    from jobs.settings.privacy import Audience
     from queries.engines.duckdb import Connection
 
 
-def file_site(config: Config, generation: Path, day: date | None) -> Path | None:
+def file_site(
+    config: Config, generation: Path, day: date | None, audience: Audience | None = None
+) -> Path | None:
     """Write the site of a generation under a day, today by default; return its first page.
+
+    `generation` is the database of the audience, where there is one.
 
     None is written where the generation has no day of cost. The marker comes last: a site without
     one was not finished, and is written again.
     """
-    reports = config.state_dir / "reports"
+    name = "" if audience is None else audience.name
+    reports = reports_of(config.state_dir, name)
     reports.mkdir(parents=True, exist_ok=True)
     for half in reports.glob(".*"):
         shutil.rmtree(half)
@@ -39,14 +47,18 @@ def file_site(config: Config, generation: Path, day: date | None) -> Path | None
         }
     meta = Meta(
         span=span,
-        generation=generation.stem,
+        generation=generation.stem.partition(".")[0],
         built_at=datetime.fromisoformat(manifest.built_at),
         title=config.report.title,
         is_demo=config.report.is_demo,
+        audience=name,
     )
     folder = reports / (day or datetime.now(UTC).date()).isoformat()
     page = write_site(folder, frames, meta)
-    (folder / SITE_MARKER).write_text(f"{generation.stem}\n", encoding="ascii")
+    if audience is not None and audience.group:
+        give_to_group(folder, audience)
+    marker = f"{meta.generation}\n{site_rules(config, name)}\n"
+    (folder / SITE_MARKER).write_text(marker, encoding="ascii")
     return page
 
 

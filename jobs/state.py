@@ -8,6 +8,14 @@ from pathlib import Path
 
 DEFAULT_CONFIG = "mlspend.toml"
 DEFAULT_STATE = "state"
+AUDIENCES = "audiences"
+"""The folder below the reports that has a folder for each audience."""
+
+
+def reports_of(state_dir: Path, audience: str = "") -> Path:
+    """Return the folder of everybody's sites, or of an audience's."""
+    reports = state_dir / "reports"
+    return reports / AUDIENCES / audience if audience else reports
 
 
 def place(value: str, folder: Path) -> str:

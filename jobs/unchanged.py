@@ -25,6 +25,10 @@ def digest_of_inputs(config: Config, entries: Iterable[Entry]) -> str:
         if entry.source in names:
             total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
     total.update(f"{sorted(names)} {config.attribution!r}\n".encode())
+    if not config.privacy.is_open:
+        from jobs.privacy import fingerprint_of  # noqa: PLC0415  (loads more than most nights need)
+
+        total.update(f"{fingerprint_of(config)}\n".encode())
     total.update(_code())
     return total.hexdigest()
 

@@ -64,6 +64,8 @@ class BuildInput:
     limits: Limits
     lake: Path
     previous: Manifest | None = None
+    privacy: str = ""
+    """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
     models: Sequence[Model] = field(default_factory=models)
     """Each after what it reads."""
@@ -82,7 +84,7 @@ class BuildInput:
             for table in tables.values()
         ]
         settings = self.settings.fingerprint()
-        return digest(code_fingerprint(), sql, declared, settings, sorted(deliveries))
+        return digest(code_fingerprint(), sql, declared, settings, sorted(deliveries), self.privacy)
 
 
 @dataclass(slots=True)

@@ -94,11 +94,12 @@ class Node:
         return row
 
 
-def open_books(given: BuildInput, generation: Path) -> Connection:
+def open_books(given: BuildInput, generation: Path, *, is_open: bool = True) -> Connection:
     """Return a database that shows the generation beside the lake it was made from.
 
     `given` is what the night that built it was given; names of people and shares of models are
-    computed from it again.
+    computed from it again. So are the figures, where the generation is not open: it does not name
+    everybody then, and this does.
 
     Raises: ModelError where nothing has been built yet.
     """
@@ -128,8 +129,23 @@ def open_books(given: BuildInput, generation: Path) -> Connection:
     for model in warehouse.late_models:
         if model.name == "attribution.user_days":
             warehouse.build_whole(model)
-    con.execute(f"attach {literal(str(generation))} as published (read_only)")
+    if is_open:
+        con.execute(f"attach {literal(str(generation))} as published (read_only)")
+    else:
+        _compute_figures(con, warehouse, generation)
     return con
+
+
+def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) -> None:
+    """Compute from the lake what the generation would show if it named everybody."""
+    con.execute(f"attach {literal(str(generation))} as masked (read_only)")
+    stored = warehouse.manifest.stored.get("attribution.member_spend", StoredTable())
+    con.execute(f"create view attribution.member_spend as {stored.scan(warehouse.lake)}")
+    con.execute("attach ':memory:' as published")
+    con.execute("create schema published.marts")
+    (model,) = (model for model in warehouse.models if model.name == "marts.spend_daily")
+    con.execute(f"create table published.{model.name} as {warehouse.sql_of(model)}")
+    con.execute("create table published.marts.runs as from masked.marts.runs")
 
 
 def explain(con: Connection, question: Question) -> Node:

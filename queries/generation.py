@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def newest_generation(state_dir: Path) -> Path:
-    """Return the database file that the pointer names.
+def file_name(number: str, audience: str = "") -> str:
+    """Return what the database of a generation is called, everybody's or an audience's."""
+    return f"{number}.{audience}.duckdb" if audience else f"{number}.duckdb"
+
+
+def newest_generation(state_dir: Path, audience: str = "") -> Path:
+    """Return the database file that the pointer names, or the one of it that is an audience's.
 
     Raises: ModelError where nothing is published yet, or the file is gone.
     """
@@ -31,4 +36,13 @@ def newest_generation(state_dir: Path) -> Path:
             where=str(pointer),
             fix="run `mlspend nightly`, which publishes a whole one",
         )
-    return path
+    own = pointer.parent / file_name(number, audience)
+    if not own.is_file():
+        files = path.parent.glob(f"{number}.*.duckdb")
+        others = sorted(file.suffixes[0].removeprefix(".") for file in files)
+        raise ModelError(
+            f'the newest generation has nothing for the audience "{audience}"',
+            where=str(pointer.parent),
+            fix=f"it has: {', '.join(others) or 'none; [[privacy.audiences]] makes them'}",
+        )
+    return own

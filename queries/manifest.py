@@ -69,6 +69,11 @@ class Manifest:
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     """Published table -> rows and digest, as the verification must find them."""
 
+    people: str = "names"
+    """How people are shown in it."""
+    views: dict[str, str] = field(default_factory=dict)
+    """Audience with a file of its own -> digest of what it may see."""
+
     def files(self) -> set[str]:
         """Return the lake files the generation needs."""
         tables = [group.table for groups in self.staged.values() for group in groups.values()]
@@ -89,6 +94,8 @@ class Manifest:
                 "stored": {name: table.as_json() for name, table in sorted(self.stored.items())},
                 "raw": sorted(self.raw),
                 "tables": self.tables,
+                "people": self.people,
+                "views": self.views,
             },
             indent=1,
             sort_keys=True,
@@ -110,6 +117,8 @@ class Manifest:
             stored={name: StoredTable.from_json(rows) for name, rows in row["stored"].items()},
             raw=row["raw"],
             tables=row["tables"],
+            people=row.get("people", "names"),
+            views=row.get("views", {}),
         )
 
 

@@ -16,12 +16,19 @@ from typing import TYPE_CHECKING
 from queries import ModelError
 from queries.catalog import canonical_comments, macro_files, models
 from queries.engines.duckdb import STORAGE_VERSION, literal, name
+from queries.generation import file_name
 from queries.lake import sync
 from queries.manifest import Manifest
+from queries.privacy.masks import masks
+from queries.privacy.people import find_everybody, mart_columns
+from queries.privacy.views import OPENNESS, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queries.build import Built
     from queries.engines.duckdb import Connection
+    from queries.privacy.masks import Masks
 
 POINTER = "current"
 
@@ -40,30 +47,57 @@ def newest_manifest(generations: Path) -> Manifest | None:
     return None if database is None else Manifest.read(database.with_suffix(".json"))
 
 
-def publish(built: Built, generations: Path) -> Path:
+def publish(built: Built, generations: Path, views: Sequence[View] = (View(),)) -> Path:
     """Write, verify and name the next generation; return its database.
 
-    Raises: ModelError where the written file does not hold what was built.
+    The first view is everybody's, each other one has a file of its own beside it, which holds only
+    what that audience may see.
+
+    Raises: ModelError where a written file does not hold what was built.
     """
     generations.mkdir(parents=True, exist_ok=True)
-    for half in generations.glob("half-*"):
-        half.unlink()
     number = _last_number(generations) + 1
-    half = generations / f"half-{number:06d}.duckdb"
-    _write(built, half)
+    _sweep(generations, number)
     built.manifest.number = number
+    built.manifest.views = {view.audience: view.rules for view in views[1:]}
+    built.manifest.people = views[0].people
+    targets = [generations / file_name(f"{number:06d}", view.audience) for view in views]
+    is_open = all(view.is_open for view in views)
+    everybody = None if is_open else find_everybody(built.con, mart_columns(built.con))
+    for view, target in zip(views, targets, strict=True):
+        masked = masks(built.con, view, everybody)
+        _write_half(built, masked, target.with_name(f"half-{target.name}"))
+    for target in reversed(targets):  # everybody's comes last: with it the generation is there
+        _name(target, mode=0o444 if len(views) == 1 else 0o440)
+    point_to(generations, targets[0])
+    return targets[0]
+
+
+def _sweep(generations: Path, number: int) -> None:
+    """Delete what a killed night left of a generation that never got its name."""
+    for left in (*generations.glob("half-*"), *generations.glob(f"{number:06d}.*")):
+        left.unlink()
+
+
+def _write_half(built: Built, masked: Masks, half: Path) -> None:
+    """Write a view's database and its manifest under their temporary names, and verify them."""
+    built.manifest.tables = _write(built, half, masked)
+    manifest = built.manifest
+    if masked.view.audience:
+        manifest = Manifest(manifest.number, manifest.built_at, tables=manifest.tables)
     note = half.with_suffix(".json")
-    note.write_text(built.manifest.to_json(), encoding="utf-8")
+    note.write_text(manifest.to_json(), encoding="utf-8")
     _verify_in_new_process(half)
-    target = generations / f"{number:06d}.duckdb"
     for path in (half, note):
         sync(path)
-    note.replace(target.with_suffix(".json"))
+
+
+def _name(target: Path, *, mode: int) -> None:
+    half = target.with_name(f"half-{target.name}")
+    half.chmod(mode)
+    half.with_suffix(".json").replace(target.with_suffix(".json"))
     half.replace(target)
-    target.chmod(0o444)
-    sync(generations)
-    point_to(generations, target)
-    return target
+    sync(target.parent)
 
 
 def point_to(generations: Path, target: Path) -> None:
@@ -76,28 +110,34 @@ def point_to(generations: Path, target: Path) -> None:
 
 
 def _last_number(generations: Path) -> int:
-    return max((int(path.stem) for path in generations.glob("[0-9]*.duckdb")), default=0)
+    return max((int(path.stem) for path in _databases(generations)), default=0)
 
 
-def _write(built: Built, path: Path) -> None:
-    con = built.con
+def _databases(generations: Path) -> list[Path]:
+    """Return the generations that have their name, the oldest first, without audiences' files."""
+    return sorted(path for path in generations.glob("[0-9]*.duckdb") if path.stem.isdecimal())
+
+
+def _write(built: Built, path: Path, masked: Masks) -> dict[str, dict[str, str]]:
+    """Write what a view shows of every mart; return each table's rows and digest."""
+    con, tables = built.con, {}
     con.execute(f"attach {literal(str(path))} as published (storage_version '{STORAGE_VERSION}')")
     try:
         con.execute("create schema published.marts")
         for model in models():
             if model.layer == "marts":
                 table = f"published.{model.name}"
-                con.execute(f"create table {table} as select * from {model.name}")
+                con.execute(f"create table {table} as {masked.query_of(model)}")
+                masked.check(model, table)
                 _comment(con, table, model.about, _comments_of(model.name))
-                built.manifest.tables[model.name] = {
-                    "digest": content_of(con, table),
-                }
+                tables[model.name] = {"digest": content_of(con, table)}
         con.execute("use published")
         for file in macro_files():
             con.execute(file.read_text(encoding="utf-8"))
     finally:
         con.execute("use memory")
         con.execute("detach published")
+    return tables
 
 
 def _comments_of(mart: str) -> dict[str, str]:
@@ -117,6 +157,16 @@ def _comment(con: Connection, table: str, about: str, comments: dict[str, str]) 
         if row[0] in comments:
             target = f"{table}.{name(row[0])}"
             con.execute(f"comment on column {target} is {literal(comments[row[0]])}")
+
+
+def _files_to_delete(database: Path, now: Manifest, *, is_kept: bool) -> list[Path]:
+    """Return the files of a generation that go: all, or those of audiences that see less by now."""
+    older = Manifest.read(database.with_suffix(".json"))
+    folder = database.parent
+    if not is_kept or OPENNESS.index(older.people) > OPENNESS.index(now.people):
+        return list(folder.glob(f"{database.stem}.*"))
+    changed = [one for one, rules in older.views.items() if now.views.get(one) != rules]
+    return [file for one in changed for file in folder.glob(f"{database.stem}.{one}.*")]
 
 
 def content_of(con: Connection, table: str) -> str:
@@ -150,14 +200,17 @@ def _verify_in_new_process(database: Path) -> None:
 def collect(generations: Path, lake: Path, *, keep: int) -> set[str]:
     """Delete generations beyond the newest `keep`, and lake files that no kept one names.
 
+    An older one that shows more of people than the newest goes at once.
+
     Returns the digests of the raw files that kept generations rest on.
     """
-    databases = sorted(generations.glob("[0-9]*.duckdb"))
+    databases = _databases(generations)
     current = newest(generations)
-    for database in databases[: -max(keep, 1)]:
-        if database != current:
-            database.unlink()
-            database.with_suffix(".json").unlink(missing_ok=True)
+    now = newest_manifest(generations) or Manifest()
+    for database in databases:
+        is_kept = database == current or database in databases[-max(keep, 1) :]
+        for file in _files_to_delete(database, now, is_kept=is_kept):
+            file.unlink()
     wanted: set[str] = set()
     raw: set[str] = set()
     for path in generations.glob("[0-9]*.json"):

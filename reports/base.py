@@ -140,6 +140,13 @@ class Meta:
     """UTC."""
     title: str = "What machine learning costs"
     is_demo: bool = False
+    audience: str = ""
+    """For whom it is; empty: everybody."""
+
+    @property
+    def asking(self) -> str:
+        """What the command of a query needs besides, to ask the database of the audience."""
+        return f" --audience {self.audience}" if self.audience else ""
 
 
 @dataclass(frozen=True, slots=True)

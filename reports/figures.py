@@ -34,6 +34,7 @@ NOBODYS = {
     "(unused commitment)": "Unused commitment",
     "(credit)": "Credit",
     "(others)": "Others",
+    "(not shown)": "Not shown",
     "unattributed": "Unattributed",
     "not a model's": "Not a model's",
     "not a dataset's": "Not a dataset's",

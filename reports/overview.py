@@ -21,7 +21,7 @@ from reports.figures import (
 )
 from reports.machines import idle_read, machine_rows
 from reports.members import DIMENSIONS, TREND_DAYS, trends
-from reports.views import choice_of
+from reports.views import choice_of, choice_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ ROWS_OF_THE_MATRIX = 7
 COLUMNS_OF_THE_MATRIX = 6
 MACHINES = 5
 BOARDS = DIMENSIONS[:5]
-USERS, TEAMS = DIMENSIONS[0], DIMENSIONS[1]
+TEAMS = DIMENSIONS[1]
 
 KINDS = {
     "direct": ("Attributed", "direct"),
@@ -64,6 +64,7 @@ class Overview:
             *by_range,
             *(board.books for board in BOARDS),
             TEAMS.trend(span),
+            *choice_reads(span),
             Read("coverage", {"dimension": "user"}),
             Read("freshness"),
         ]
@@ -126,12 +127,12 @@ class Overview:
             for board in BOARDS
         }
         for currency in choice.currencies:
-            if currency not in found[USERS.name]:
+            if currency not in found[TEAMS.name]:
                 continue
             content = {
                 "headline": _headline(
                     kinds.get(currency, []),
-                    frames.records(USERS.leaderboard(days)),
+                    frames.records(TEAMS.leaderboard(days)),
                     currency,
                 ),
                 "boards": [
@@ -144,6 +145,7 @@ class Overview:
                         "read": board.leaderboard(days),
                     }
                     for board in BOARDS
+                    if currency in found[board.name]
                 ],
                 "kinds_read": _kinds_read(days),
                 "matrix": matrix(matrices.get(currency, []), currency, paths),

@@ -67,6 +67,7 @@ def _row_of(record: Mapping[str, object]) -> BoardRow:
     name = str(record.get("member_name") or member)
     previous = record.get("previous_cost")
     is_nobodys = member.startswith(("(", "not a ")) or member == "unattributed"
+    is_nobodys = is_nobodys and not member.startswith("(someone")  # people told by their team
     return BoardRow(
         name=_visible(name),
         cost=_decimal(record["effective_cost"]),

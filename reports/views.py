@@ -45,9 +45,9 @@ class Choice:
         return View(days.key, days.label, days.dates, currency, self.number(currency), content)
 
 
-def choice_reads(span: Span) -> list[Read]:
+def choice_reads(span: Span) -> list[Read]:  # noqa: ARG001 - the currencies of all days
     """Return the queries that `choice_of` needs."""
-    return [Read("leaderboard", {"dimension": "service", **span.ranges()[-1].params})]
+    return [Read("currencies")]
 
 
 def choice_of(frames: Frames, span: Span) -> Choice:
@@ -57,9 +57,5 @@ def choice_of(frames: Frames, span: Span) -> Choice:
     most services are billed.
     """
     (read,) = choice_reads(span)
-    counts: dict[str, int] = {}
-    for record in frames.records(read):
-        currency = record["billing_currency"]
-        counts[currency] = counts.get(currency, 0) + 1
-    currencies = sorted(counts, key=lambda currency: (-counts[currency], currency))
+    currencies = [record["billing_currency"] for record in frames.records(read)]
     return Choice(span.ranges(), currencies)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
 )
+@click.option("--audience", default="", metavar="NAME", help="Ask what this audience may see.")
 @click.option("--csv", "style", flag_value="csv", help="Answer in CSV.")
 @click.option("--json", "style", flag_value="json", help="Answer in JSON.")
 def sql(  # noqa: PLR0913  (click gives each option an argument)
@@ -32,6 +33,7 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
     named: str | None,
     *,
     is_list: bool,
+    audience: str,
     params: tuple[str, ...],
     style: Format | None,
 ) -> None:
@@ -40,6 +42,7 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
     QUERY is SQL, or `-` to read it from standard input.
     """
     from jobs.asking import ask, list_cookbook  # noqa: PLC0415
+    from queries.generation import newest_generation  # noqa: PLC0415
 
     if is_list:
         list_cookbook(sys.stdout)
@@ -47,7 +50,8 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
     if (query is None) == (named is None):
         raise click.UsageError("give either a query or --named; --list names the cookbook")
     text = sys.stdin.read() if query == "-" else query
-    sys.exit(ask(state_dir_at(config_path), text, named, params, style or "table"))
+    generation = newest_generation(state_dir_at(config_path), audience)
+    sys.exit(ask(generation, text, named, params, style or "table"))
 
 
 @mlspend.command()

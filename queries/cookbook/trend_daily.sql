@@ -23,7 +23,7 @@ member_days as (
         spend_daily.charge_date,
         spend_daily.billing_currency,
         spend_daily.member,
-        starts_with(spend_daily.member, '(')
+        (starts_with(spend_daily.member, '(') and not starts_with(spend_daily.member, '(someone'))
         or spend_daily.member in ('unattributed', 'not a model''s', 'not a dataset''s') as is_nobodys,
         sum(spend_daily.effective_cost) as effective_cost
     from marts.spend_daily

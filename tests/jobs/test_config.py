@@ -15,12 +15,14 @@ from connectors import CONNECTORS
 from jobs.config import Attribution, Config, ConfigError, example_keys, read_config
 from jobs.errors import describe
 from jobs.inputs import settings_of
+from jobs.settings.privacy import Audience
 from queries.catalog import models
 from tests.jobs.folder_source import FolderSource
 
 if TYPE_CHECKING:
     from connectors.base import Connector
 
+AUDIENCE = '[connectors.folder]\nroot = "/a"\n[[privacy.audiences]]\nname = "a"\n'
 FOLDER = {"folder": "tests.jobs.folder_source:FolderSource"}
 
 
@@ -129,6 +131,26 @@ root = "/x"
         ('[connectors.folder]\nroot = "/a"\nsource = "../up"\n', 'source is "../up"'),
         ('[connectors.folder]\nroot = "/a"\n[engine]\nthreads = 0\n', "threads is 0"),
         ('[connectors.folder]\nroot = "/a"\n[engine]\nmemory_limit = "much"\n', "memory_limit is"),
+        (
+            '[connectors.folder]\nroot = "/a"\n[privacy]\npeople = "nicknames"\n',
+            "people is \"nicknames\", which is not 'names', 'pseudonyms' or 'teams'",
+        ),
+        (
+            AUDIENCE + '[[privacy.audiences]]\nname = "a"\n',
+            "is not audiences of different names",
+        ),
+        (
+            AUDIENCE + 'dimensions = ["user"]\n',
+            "is not a list that holds team",
+        ),
+        (
+            AUDIENCE + 'group = "no-such-group"\n',
+            'group is "no-such-group", which is not a group of this machine',
+        ),
+        (
+            AUDIENCE + 'team = ["b"]\n',
+            'no key "team"; did you mean "teams"?',
+        ),
         ('[connectors.folder]\nroot = "/a"\n[keep]\ngenerations = 1\n', "generations is 1"),
         (
             '[connectors.folder]\nroot = "/a"\n[attribution]\ngpu_weight = nan\n',
@@ -200,6 +222,9 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
         default.report,
         default.keep,
     )
+    (audience,) = shown.privacy.audiences
+    assert audience == Audience(name="vision-leads")
+    assert shown.privacy.model_copy(update={"audiences": ()}) == default.privacy
     for source in shown.sources:
         for field in fields(source.connector):  # type: ignore[arg-type]
             if field.default is not MISSING:
