@@ -217,7 +217,7 @@ def complain(answers: Sequence[Answer], where: str) -> None:
         raise SourceError(
             f"unknown, because AWS refused: {', '.join(kinds)} "
             f"({'; '.join(what for _, what, _ in wants)})",
-            where=fX,
+            where=f"[connectors.aws_inventory] {where}",
             fix="; ".join(fixes),
         )
 

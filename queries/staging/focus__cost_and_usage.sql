@@ -233,7 +233,8 @@ select
     region_id,
     availability_zone,
     case
-        when line_class in ('instance', 'volume') then split_part(resource_id, '/', -1)
+        when line_class in ('instance', 'volume') or resource_id like 'arn:%:ec2:%'
+            then split_part(resource_id, '/', -1)
         when contains(resource_id, ':s3:::') then split_part(resource_id, ':s3:::', 2)
         else resource_id
     end as resource_id,
