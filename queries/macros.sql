@@ -64,7 +64,7 @@ create or replace macro aws_tags(item) as
 map_from_entries(
     list_transform(
         json_extract(item, '$.Tags[*]'),
-        lambda tag: {'k': json_extract_string(tag, '$.Key'), 'v': json_extract_string(tag, '$.Value')}
+        lambda tag: struct_pack(k := json_extract_string(tag, '$.Key'), v := json_extract_string(tag, '$.Value'))
     )
 );
 

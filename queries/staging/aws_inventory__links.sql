@@ -148,7 +148,7 @@ links as (
     from snapshots
     union all by name
     select
-        *,
+        * exclude (resource_type),
         'backup_plan' as resource_type,
         aws_tags(item)['aws:dlm:lifecycle-policy-id'] as resource_id,
         'keeps' as relation,

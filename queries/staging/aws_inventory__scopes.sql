@@ -30,7 +30,7 @@ regions as (
         charge_date,
         source,
         sub_account_id,
-        unnest(cast(json_extract_string(answer, '$.Regions[*].RegionName') as varchar [])) as region_id
+        unnest(json_extract_string(answer, '$.Regions[*].RegionName')) as region_id
     from answers
     where call = 'ec2.describe_regions'
     union
@@ -38,7 +38,7 @@ regions as (
         charge_date,
         source,
         sub_account_id,
-        unnest(cast(json_extract_string(answer, '$.Buckets[*].BucketRegion') as varchar [])) as region_id
+        unnest(json_extract_string(answer, '$.Buckets[*].BucketRegion')) as region_id
     from answers
     where call = 's3.list_buckets'
     union

@@ -188,6 +188,14 @@ bucket_regions as (
     group by all
 ),
 
+listed_zones as (
+    select
+        *,
+        unnest(json_extract(answer, '$.AvailabilityZones[*]')) as item
+    from answers
+    where call = 'ec2.describe_availability_zones'
+),
+
 -- 1 row per zone
 zones as (
     select
@@ -196,13 +204,7 @@ zones as (
         sub_account_id,
         json_extract_string(item, '$.ZoneName') as zone_name,
         any_value(json_extract_string(item, '$.ZoneId')) as availability_zone_id
-    from (
-        select
-            *,
-            unnest(json_extract(answer, '$.AvailabilityZones[*]')) as item
-        from answers
-        where call = 'ec2.describe_availability_zones'
-    )
+    from listed_zones
     group by all
 ),
 
@@ -292,11 +294,11 @@ select
         when resource_type = 'volume' and state_raw = 'available' then 'unattached'
         when
             resource_type = 'address'
-            and coalesce(
+            and concat(
                 json_extract_string(item, '$.AssociationId'),
-                nullif(json_extract_string(item, '$.InstanceId'), ''),
+                json_extract_string(item, '$.InstanceId'),
                 json_extract_string(item, '$.NetworkInterfaceId')
-            ) is not null
+            ) <> ''
             then 'in_use'
         when resource_type = 'address' then 'unattached'
         when lower(state_raw) = 'disabled' then 'disabled'

@@ -2,13 +2,12 @@
 --
 -- Where a provider does not say since when a thing is in its state, our own listings do: since the
 -- first after the last that had it in another state, and since the first that had it where there is
--- none. That is when the state was seen, never earlier than it began. `history_days` bounds how far
--- back is looked, so that a night does not cost more the longer listings are kept.
+-- none. That is when the state was seen, never earlier than it began. No more than 100 days are
+-- looked back on, so that a night does not cost more the longer listings are kept.
 --
 -- grain: one row per thing
 -- key:   source, sub_account_id, region_id, resource_type, resource_id
 -- feeds: inventory
--- param: history_days = 100  -- how far back listings are looked at for when a state began
 -- owner: ml-platform
 
 with
@@ -40,7 +39,7 @@ sightings as (
             things.source = listed_things.source
             and things.resource_type = listed_things.resource_type
             and things.resource_id = listed_things.resource_id
-            and listed_things.charge_date between things.charge_date - $history_days and things.charge_date
+            and listed_things.charge_date between things.charge_date - 100 and things.charge_date
     where things.state_since is null
 ),
 
