@@ -270,4 +270,7 @@ select distinct
     relation,
     related_id
 from links
-where resource_id is not null and related_id <> ''
+where
+    resource_id is not null
+    and related_id <> ''
+    and not (relation = 'shared_with' and related_id = sub_account_id)
