@@ -83,7 +83,9 @@ class Nights:
             for schema in SCHEMAS:
                 con.execute(f"create schema if not exists {schema}")
             create_macros(con, Settings().tag_keys)
-            warehouse = Warehouse(con, MODELS, {}, self.folder / "lake", Manifest("", ""))
+            warehouse = Warehouse(
+                con, MODELS, {}, self.folder / "lake", Manifest(night="", built_at="")
+            )
             for model in warehouse.staged_models:
                 stager = Stager(
                     con=con,
