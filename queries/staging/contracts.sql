@@ -108,6 +108,11 @@ create table run_models (
     model_version varchar
 );
 
+create table run_references (
+    run_key varchar,
+    resource_id varchar  -- a resource that the run names, in a tag or as a dataset's place; as inventory writes it
+);
+
 create table pod_hours (
     charge_date date,
     charge_hour timestamp,
