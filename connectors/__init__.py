@@ -22,11 +22,14 @@ CONNECTORS: Mapping[str, str] = {
     "identities": "connectors.identities:Identities",
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
+    "aws_inventory": "connectors.aws_inventory:AwsInventory",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
 SUPPORT = frozenset(
     {
+        "aws_asking",
+        "aws_calls",
         "aws_exports",
         "azure_exports",
         "base",

@@ -58,3 +58,24 @@ case
     when cost_kind = 'unattributed' then 'unattributed'
     else otherwise
 end;
+
+-- The tags of a thing as AWS lists them, [{"Key": ..., "Value": ...}], as a map.
+create or replace macro aws_tags(item) as
+map_from_entries(
+    list_transform(
+        json_extract(item, '$.Tags[*]'),
+        lambda tag: struct_pack(k := json_extract_string(tag, '$.Key'), v := json_extract_string(tag, '$.Value'))
+    )
+);
+
+-- A time in JSON, with an offset, as UTC; null for what is no time.
+create or replace macro json_time(item, path) as
+timezone('UTC', try_cast(json_extract_string(item, path) as timestamptz));
+
+-- What AWS's names begin with in a region: China and GovCloud are partitions of their own.
+create or replace macro aws_partition(region_id) as
+case
+    when starts_with(region_id, 'cn-') then 'aws-cn'
+    when starts_with(region_id, 'us-gov-') then 'aws-us-gov'
+    else 'aws'
+end;

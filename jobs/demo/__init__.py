@@ -12,11 +12,15 @@ from datetime import date
 from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
+from jobs.demo.aws_listing import write_listings
 from jobs.demo.cur import write_cur
+from jobs.demo.estate_bill import estate_charges
+from jobs.demo.estate_truth import write_waste
 from jobs.demo.focus import write_csv, write_parquet
 from jobs.demo.machines_bill import job_charges, machine_charges
 from jobs.demo.monthly_bill import monthly_charges
 from jobs.demo.papers import CONFIG, write_identities, write_inventory, write_ownership
+from jobs.demo.planted import found_estate
 from jobs.demo.rented_bill import rented_charges
 from jobs.demo.runs import found_company
 from jobs.demo.services_bill import service_charges
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.demo.charges import Charge
+    from jobs.demo.estate import Estate
     from jobs.demo.world import World
 
 UNTIL: Final = date(2026, 11, 1)
@@ -38,6 +43,7 @@ UNTIL: Final = date(2026, 11, 1)
 _MARK: Final = CONFIG.partition("\n")[0]
 _NAMES: Final = (
     "aws",
+    "aws-inventory",
     "config.toml",
     "eu-lab",
     "identities",
@@ -82,7 +88,8 @@ def write_company(
     say("people, machines and runs")
     world = found_company(seed, until, months)
     truth = Truth(world)
-    _write_bills(folder, world, truth, say)
+    estate = found_estate(world)
+    charges = _write_bills(folder, world, estate, truth, say)
     say("the tracker")
     write_tracker(folder / "mlflow.db", world)
     say("telemetry")
@@ -91,20 +98,26 @@ def write_company(
     write_identities(folder / "identities", world)
     write_ownership(folder / "ownership.toml", world)
     write_inventory(folder / "inventory", world)
+    write_listings(folder / "aws-inventory", world, estate)
     say("the truth")
     write_truth(folder / "truth", world, truth)
+    write_waste(folder / "truth" / "waste.csv", world, estate, charges)
     config = folder / "config.toml"
     config.write_text(CONFIG, encoding="utf-8")
     _date_files(folder, world.calendar.until + 8 * HOUR)
     return Company(folder, config, folder / "truth")
 
 
-def _write_bills(folder: Path, world: World, truth: Truth, say: Callable[[str], None]) -> None:
+def _write_bills(
+    folder: Path, world: World, estate: Estate, truth: Truth, say: Callable[[str], None]
+) -> list[Charge]:
+    """Write what the clouds bill, and return the lines of the largest."""
     say("the cloud bill")
     charges: list[Charge] = [
         *machine_charges(world),
         *job_charges(world),
         *service_charges(world),
+        *estate_charges(world, estate),
     ]
     charges += list(monthly_charges(world, charges))
     write_cur(folder / "aws", world, charges)
@@ -114,6 +127,7 @@ def _write_bills(folder: Path, world: World, truth: Truth, say: Callable[[str], 
         rented = rented_charges(world, source)
         write(folder / source, world, source, rented)
         truth.add(source, rented)
+    return charges
 
 
 def _make_room(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from jobs.demo.world import EAST, GIB, TICKS, WEST, ticks
+from jobs.demo.world import DAY, EAST, GIB, TICKS, WEST, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "AmazonS3": "Amazon Simple Storage Service",
     "AmazonEKS": "Amazon Elastic Container Service for Kubernetes",
     "AmazonSageMaker": "Amazon SageMaker",
+    "AmazonVPC": "Amazon Virtual Private Cloud",
     "AWSELB": "Elastic Load Balancing",
     "AWSSupportEnterprise": "AWS Support (Enterprise)",
     "ComputeSavingsPlans": "Savings Plans for AWS Compute usage",
@@ -141,3 +142,12 @@ def price_bytes(rate: int, size: int) -> int:
 def to_cents(amount: int) -> int:
     """Return an amount in whole cents, rounded down."""
     return amount // CENT * CENT
+
+
+def kept(world: World, thing: Thing, day: int, size_seconds: int, unit: int = 1) -> Charge:
+    """Return a line for what was kept on a day; `unit` is what of the size makes a gigabyte."""
+    period = world.calendar.period_of(day)
+    month = (period.end - period.start) * unit
+    return thing.charge(
+        world, day, DAY, round(size_seconds / month, 8), thing.rate * size_seconds // month
+    )

@@ -68,6 +68,9 @@ path = "ownership.toml"
 
 [connectors.storage_inventory]
 root = "inventory"
+
+[connectors.aws_inventory]
+root = "aws-inventory"
 """
 
 

@@ -1,7 +1,7 @@
-"""What storage, traffic and the platform cost.
+"""What buckets, traffic and the platform cost.
 
-Planted here: an orphaned snapshot, storage that nobody registered, untagged volumes, and bytes
-that cross from one region to another because a dataset lies where its readers are not.
+Planted here: storage that nobody registered, and bytes that cross from one region to another
+because a dataset lies where its readers are not.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from jobs.demo.charges import (
     TRANSFER_RATE,
     Charge,
     Thing,
+    kept,
     price_bytes,
     price_of,
 )
-from jobs.demo.fleet import EUROPE, SANDBOX, SERVING, TRAINING
+from jobs.demo.estate import gateway_id
+from jobs.demo.fleet import EUROPE, SERVING, TRAINING
 from jobs.demo.inventory import stored_on
 from jobs.demo.reads import bytes_moved
-from jobs.demo.world import DAY, EAST, GIB, HOUR, WEST, hex_id, stream, ticks
+from jobs.demo.world import DAY, EAST, GIB, HOUR, WEST, stream, ticks
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator, Mapping
 
     from jobs.demo.world import World
@@ -45,11 +46,7 @@ _CLASSES: Final = {
 }
 _REQUESTS: Final = {"Tier1": ("PutObject", 22_000), "Tier2": ("GetObject", 900_000)}
 """Tier -> operation and how many an hour, on a middling bucket."""
-_VOLUME_RATE: Final = ticks("0.08")
-_SNAPSHOT_RATE: Final = ticks("0.05")
 _ZONE_RATE: Final = ticks("0.01")
-_NODE_DISK_GB: Final = 200
-_LOST_GB: Final = 16_000
 _PLACES: Final = 10_000
 """Amounts have four decimal places."""
 
@@ -61,8 +58,6 @@ def service_charges(world: World) -> Iterator[Charge]:
     yield from _transfers(world)
     yield from _platform(world)
     yield from _across_zones(world)
-    yield from _node_disks(world)
-    yield from _disks_and_snapshots(world)
 
 
 def _storage(world: World) -> Iterator[Charge]:
@@ -73,7 +68,7 @@ def _storage(world: World) -> Iterator[Charge]:
             thing = _of_bucket(
                 bucket, usage, operation, "GB-Mo", STORAGE_RATE[storage_class], storage_class
             )
-            yield _kept(world, thing, day, size * DAY, GIB)
+            yield kept(world, thing, day, size * DAY, GIB)
 
 
 def _stored_bytes(world: World, day: int) -> dict[tuple[str, str], int]:
@@ -172,7 +167,7 @@ def _of_region(region: str, cluster: str) -> Iterator[tuple[Thing, int]]:
         ),
         0,
     )
-    gateway = f"arn:aws:ec2:{place}:natgateway/nat-0{cluster[-4:]}a1c3d5e7f9"
+    gateway = f"arn:aws:ec2:{place}:natgateway/{gateway_id(cluster)}"
     for usage, unit, most in (("Hours", "Hrs", 0), ("Bytes", "GB", 60)):
         yield (
             Thing(
@@ -250,74 +245,3 @@ def _across_zones(world: World) -> Iterator[Charge]:
                 amount = rng.randint(200, 50_000)
                 cost = price_of(thing.rate, amount, _PLACES)
                 yield thing.charge(world, hour, HOUR, amount / _PLACES, cost)
-
-
-def _node_disks(world: World) -> Iterator[Charge]:
-    rng = stream(world.seed, "node disks")
-    for machine in world.machines:
-        if machine.source != "aws":
-            continue
-        tags = {"user_team": "platform", "aws_eks_cluster_name": machine.cluster}
-        disk = _disk(machine.account, machine.region, f"vol-0{hex_id(rng, 16)}", tags)
-        for day in range(machine.start // DAY * DAY, machine.end, DAY):
-            seconds = min(machine.end, day + DAY) - max(machine.start, day)
-            yield _kept(world, disk, day, _NODE_DISK_GB * seconds)
-
-
-def _disks_and_snapshots(world: World) -> Iterator[Charge]:
-    """Yield volumes and snapshots of teams, and those that were left behind."""
-    rng = stream(world.seed, "disks")
-    days = world.calendar.days
-    for project in world.projects:
-        tags = {"user_team": project.team, "user_project": project.name}
-        owner = rng.choice([p for p in world.people if p.stays[0].team == project.team])
-        owned = tags | {"user_owner": owner.login}
-        disk = _disk(TRAINING, EAST, f"vol-0{hex_id(rng, 16)}", owned)
-        snapshot = _snapshot(TRAINING, rng, tags)
-        size = rng.randint(400, 6000)
-        for day in days:
-            yield _kept(world, disk, day, size * DAY)
-            yield _kept(world, snapshot, day, size * 3 // 5 * DAY)
-    lost, orphan = _disk(SANDBOX, EAST, f"vol-0{hex_id(rng, 16)}", {}), _snapshot(SANDBOX, rng, {})
-    for number, day in enumerate(days):
-        if number < len(days) // 5:
-            yield _kept(world, lost, day, _LOST_GB * DAY)
-        yield _kept(world, orphan, day, _LOST_GB * 19 // 20 * DAY)
-
-
-def _disk(account: str, region: str, volume: str, tags: Mapping[str, str]) -> Thing:
-    return Thing(
-        account,
-        "AmazonEC2",
-        f"{PREFIX[region]}EBS:VolumeUsage.gp3",
-        "CreateVolume-Gp3",
-        volume,
-        region,
-        "GB-Mo",
-        _VOLUME_RATE,
-        tags,
-    )
-
-
-def _snapshot(account: str, rng: random.Random, tags: Mapping[str, str]) -> Thing:
-    resource = f"arn:aws:ec2:{EAST}::snapshot/snap-0{hex_id(rng, 16)}"
-    return Thing(
-        account,
-        "AmazonEC2",
-        "EBS:SnapshotUsage",
-        "CreateSnapshot",
-        resource,
-        EAST,
-        "GB-Mo",
-        _SNAPSHOT_RATE,
-        tags,
-    )
-
-
-def _kept(world: World, thing: Thing, day: int, size_seconds: int, unit: int = 1) -> Charge:
-    """Return a line for what was kept on a day; `unit` is what of the size makes a gigabyte."""
-    period = world.calendar.period_of(day)
-    month = (period.end - period.start) * unit
-    return thing.charge(
-        world, day, DAY, round(size_seconds / month, 8), thing.rate * size_seconds // month
-    )

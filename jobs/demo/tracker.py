@@ -178,6 +178,8 @@ class _Tracker:
         tags |= self._place(run)
         if run.writes:
             tags["finops.output_dataset"] = ",".join(dataset.uri for dataset in run.writes)
+        if run.snapshot_id:
+            tags["data_snapshot"] = run.snapshot_id
         for key, value in sorted(tags.items()):
             yield key, value, run.run_id
 

@@ -311,6 +311,8 @@ class Run:
     pods: list[Pod] = field(default_factory=list)
     machine: Machine | None = None
     """The bare machine it ran on."""
+    snapshot_id: str = ""
+    """The snapshot that it says it read."""
     inside: Pod | None = None
     """The pod of somebody else's making that it ran in."""
     job_arn: str = ""

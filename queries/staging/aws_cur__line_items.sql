@@ -240,6 +240,11 @@ select
         when line_item_resource_id = '' then null
         when not starts_with(line_item_resource_id, 'arn:') then line_item_resource_id
         when x_line_class in ('instance', 'volume') then split_part(line_item_resource_id, '/', -1)
+        -- an id of EC2, which is unique without its ARN: snap-, nat-, eipalloc-
+        when
+            line_item_resource_id like 'arn:%:ec2:%/%-%'
+            and not contains(line_item_resource_id, ':reserved-instances/')
+            then split_part(line_item_resource_id, '/', -1)
         when contains(line_item_resource_id, ':s3:::') then split_part(line_item_resource_id, ':s3:::', 2)
         else line_item_resource_id
     end as resource_id,

@@ -25,7 +25,7 @@ create table cost_lines (
     service_name varchar,
     region_id varchar,
     availability_zone varchar,
-    resource_id varchar,  -- as the bill writes it, except instance ids: the last part alone
+    resource_id varchar,  -- as the bill writes it, except ids of EC2 (i-, vol-, snap-, eipalloc-): the last part alone
     resource_name varchar,
     resource_type varchar,
     charge_category varchar,  -- Usage, Purchase, Tax, Credit, Adjustment
@@ -106,6 +106,11 @@ create table run_models (
     run_key varchar,
     model_name varchar,
     model_version varchar
+);
+
+create table run_references (
+    run_key varchar,
+    resource_id varchar  -- a resource that the run names, in a tag or as a dataset's place; as inventory writes it
 );
 
 create table pod_hours (
@@ -216,6 +221,54 @@ create table stored_bytes (
     is_current boolean  -- false: non-current versions and incomplete uploads
 );
 
+-- What listings of cloud accounts have said, day by day: every listing that was made, as it was.
+-- The three tables after these tell what of it is in force.
+create table listed_scopes (
+    charge_date date,  -- the UTC day of the listing
+    source varchar,
+    provider varchar,
+    sub_account_id varchar,
+    region_id varchar,
+    resource_type varchar,
+    is_whole boolean,  -- false: the provider refused a part, so that nothing is known of what is absent
+    observed_at timestamp
+);
+
+-- A thing, on the day that it was listed; the columns are those of inventory.
+create table listed_things (
+    charge_date date,
+    source varchar,
+    provider varchar,
+    sub_account_id varchar,
+    region_id varchar,
+    availability_zone_id varchar,
+    resource_type varchar,
+    resource_id varchar,
+    resource_name varchar,
+    state varchar,
+    state_raw varchar,
+    created_at timestamp,
+    state_since timestamp,  -- null where the provider does not say
+    last_used_at timestamp,
+    size_gib decimal(18, 6),
+    instance_type varchar,
+    is_protected boolean,
+    tags map (varchar, varchar),
+    observed_at timestamp
+);
+
+-- What a listed thing refers to; the columns are those of inventory_links.
+create table listed_links (
+    charge_date date,
+    source varchar,
+    sub_account_id varchar,
+    region_id varchar,
+    resource_type varchar,  -- of resource_id
+    resource_id varchar,
+    relation varchar,
+    related_id varchar
+);
+
 -- What there is in a cloud account, as its own API lists it on the day of the extraction: the
 -- newest listing of an (account, region, resource_type) replaces the one before it.
 create table inventory (
@@ -233,7 +286,8 @@ create table inventory (
     state varchar,
     state_raw varchar,
     created_at timestamp,
-    state_since timestamp,  -- when it came into this state, where the provider says
+    -- when it came into this state, where the provider says; else the first of our listings that has it so
+    state_since timestamp,
     last_used_at timestamp,  -- launched from, attached or read, where the provider says
     size_gib decimal(18, 6),
     instance_type varchar,
@@ -253,7 +307,7 @@ create table inventory_links (
     related_id varchar
 );
 
--- What an inventory looked at, whole: nothing is known of what has no row here.
+-- What an inventory looked at, whole: nothing is known of what has no row here, though parts of it may be listed.
 create table inventory_scopes (
     source varchar,
     provider varchar,

@@ -234,6 +234,9 @@ select
     availability_zone,
     case
         when line_class in ('instance', 'volume') then split_part(resource_id, '/', -1)
+        -- an id of EC2, which is unique without its ARN: snap-, nat-, eipalloc-
+        when resource_id like 'arn:%:ec2:%/%-%' and not contains(resource_id, ':reserved-instances/')
+            then split_part(resource_id, '/', -1)
         when contains(resource_id, ':s3:::') then split_part(resource_id, ':s3:::', 2)
         else resource_id
     end as resource_id,

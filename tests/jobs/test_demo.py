@@ -299,7 +299,7 @@ def test_the_config_names_what_is_there(company: Path) -> None:
         for table in (value if isinstance(value, list) else [value])
     ]
 
-    assert len(tables) == 9
+    assert len(tables) == 10
     for table in tables:
         assert (company / (table.get("root") or table["path"])).exists()
 

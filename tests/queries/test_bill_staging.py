@@ -334,12 +334,26 @@ def test_a_usage_type_says_what_a_line_is(
             "AmazonEC2",
             "EBS:SnapshotUsage",
             "arn:aws:ec2:us-east-1::snapshot/snap-1",
-            "arn:aws:ec2:us-east-1::snapshot/snap-1",
+            "snap-1",
+        ),
+        (
+            "AmazonEC2",
+            "EBS:SnapshotUsage",
+            "arn:aws:ec2:us-east-1:1:snapshot/snap-1",
+            "snap-1",
+        ),
+        ("AmazonEC2", "NatGateway-Hours", "arn:aws:ec2:us-east-1:1:natgateway/nat-1", "nat-1"),
+        ("AmazonEC2", "Reserved", f"{RI}-1", f"{RI}-1"),
+        (
+            "AWSELB",
+            "LoadBalancerUsage",
+            "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/a/1",
+            "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/a/1",
         ),
         ("AmazonEC2", BOX, "", None),
     ],
 )
-def test_ids_of_machines_volumes_and_buckets_are_their_last_part(
+def test_ids_of_ec2_and_of_buckets_are_their_last_part(
     tmp_path: Path, product: str, usage: str, delivered: str, staged_id: str | None
 ) -> None:
     line = ("Usage", product, usage, "1", *([""] * 8), delivered)

@@ -340,3 +340,16 @@ def test_a_renamed_experiment_is_renamed_for_all_its_runs(store: Store) -> None:
     store.connection.execute("update experiments set name = 'vision'")
     assert nights.night(connector, AT + timedelta(days=1)) == {"experiments"}
     assert nights.rows("runs", "experiment") == [{"experiment": "vision"}]
+
+
+def test_a_snapshot_that_a_run_names_is_a_reference(store: Store) -> None:
+    store.run(
+        "r1", NOW - HOUR, NOW, data="from snap-0123456789abcdef0 and vol-0a1b2c3d", mood="good"
+    )
+    store.dataset("r1", "d1", json.dumps({"uri": "ebs://snap-00000000000000001/train"}))
+    store.run("r2", NOW - HOUR, NOW, note="snap-shots and ami-guos are nobody's")
+    assert staged(store, "run_references", "resource_id") == [
+        {"resource_id": "snap-00000000000000001"},
+        {"resource_id": "snap-0123456789abcdef0"},
+        {"resource_id": "vol-0a1b2c3d"},
+    ]
