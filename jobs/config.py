@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_
 from connectors.base import SourceError
 from jobs.settings.base import Section as _Section
 from jobs.settings.privacy import Privacy
+from jobs.settings.operations import Operations
 from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 
@@ -110,6 +111,7 @@ class _File(_Section):
     report: Report = Report()
     keep: Keep = Keep()
     privacy: Privacy = Privacy()
+    operations: Operations = Operations()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Config:
     report: Report
     keep: Keep
     privacy: Privacy
+    operations: Operations
 
 
 def read_config(path: Path, registry: Mapping[str, str] | None = None) -> Config:
@@ -210,6 +213,7 @@ class _Reader:
             report=file.report,
             keep=file.keep,
             privacy=file.privacy,
+            operations=file.operations,
         )
 
     def _sources(self, tables: Mapping[str, object]) -> list[Source]:

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import shutil
 import sqlite3
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 from connectors.base import SourceError
 from jobs.errors import describe
 from jobs.fetching import RefusedDeliveryError
-from jobs.journal import Journal
+from jobs.journal import Journal, JournalError
+from jobs.journal.backup import FOLDER, back_up_tonight
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
@@ -83,7 +85,7 @@ class Night:
     def complain(self, problem: BaseException) -> None:
         """Tell a problem at once, and keep it for the exit code."""
         self.problems.append(problem)
-        self.progress.say(describe(problem))
+        self.progress.say(describe(problem), "problem", level="error")
 
     def extract(self) -> None:
         """Land what is new of every source; what is wrong with one stops that one alone."""
@@ -91,7 +93,7 @@ class Night:
         for source in self.config.sources:
             if source.is_retired:
                 continue
-            self.progress.say(f"extract {source.name}")
+            self.progress.say(f"extract {source.name}", "extract", source=source.name)
             try:
                 self._extract_source(source, entries)
             except SourceError as error:
@@ -226,6 +228,7 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
         store = RawStore(config.state_dir, journal, _sum_bill, progress)
         night = Night(config, journal, store, progress)
         run = journal.begin_night(command)
+        began = time.monotonic()
         try:
             _check_space(night)
             yield night
@@ -240,6 +243,36 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
         outcome: Outcome = "published" if night.is_published else "unchanged"
         problems = [str(problem) for problem in night.problems]
         journal.end_night(run, outcome, night.generation, problems, night.inputs)
+        _keep_backup(night)
+        _tell_end(night, command, outcome, time.monotonic() - began)
+
+
+def _tell_end(night: Night, command: str, outcome: Outcome, seconds: float) -> None:
+    night.progress.say(
+        f"{command} {outcome} after {seconds:.1f} s",
+        "end",
+        command=command,
+        outcome=outcome,
+        generation=night.generation,
+        seconds=round(seconds, 3),
+        problems=len(night.problems),
+    )
+
+
+def _keep_backup(night: Night) -> None:
+    """Leave a copy of the journal, which nothing but a copy can replace."""
+    backups = night.config.state_dir / FOLDER
+    try:
+        back_up_tonight(night.journal.con, backups, keep=night.config.operations.journal_backups)
+    except (sqlite3.Error, OSError) as error:
+        night.complain(
+            JournalError(
+                f"no backup of the journal could be made: {error}",
+                where=str(backups),
+                fix="make room there; where the journal is damaged, `mlspend restore` puts the "
+                "newest good backup in its place",
+            )
+        )
 
 
 def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[LedgerTotal]:
@@ -257,10 +290,18 @@ def _site_of(reports: Path, generation: Path) -> Path | None:
     return None
 
 
-def _check_space(night: Night) -> None:
-    database = night.database
+def space_needed(database: Path | None) -> int:
+    """Return the bytes that must be free for a night after the generation in force."""
     size = database.stat().st_size if database is not None else 0
-    needed = _SPARE + _GENERATIONS_OF_SPACE * size
+    return _SPARE + _GENERATIONS_OF_SPACE * size
+
+
+def _check_space(night: Night) -> None:
+    """See that a night fits on the disk.
+
+    Raises: OSError
+    """
+    needed = space_needed(night.database)
     free = shutil.disk_usage(night.config.state_dir).free
     if free < needed:
         raise OSError(

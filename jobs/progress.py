@@ -1,25 +1,32 @@
-"""What a command tells while it works: bars on a terminal, plain lines in cron."""
+"""What a command tells while it works: bars on a terminal, lines in cron, or JSON for a log store.
+
+Every line of JSON has `time` (UTC), `level`, `event` and `text`; what else an event has is in
+`figures` of whoever says it: `source`, `generation`, `outcome`, `seconds`, ...
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+LogFormat = Literal["text", "json"]
 _QUIET_SECONDS = 10.0
 
 
 class Progress(Protocol):
     """Hears how the work goes."""
 
-    def say(self, text: str) -> None:
-        """Tell one thing that was done or begins."""
+    def say(self, text: str, event: str = "progress", **figures: object) -> None:
+        """Tell one thing that was done or begins; `event` and `figures` are for machines."""
         ...
 
     def transfer(self, label: str, done: int, total: int | None) -> None:
@@ -30,7 +37,7 @@ class Progress(Protocol):
 class NoProgress:
     """Silence, for commands whose answer is all that is wanted."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, event: str = "progress", **figures: object) -> None:
         """Tell nobody."""
 
     def transfer(self, label: str, done: int, total: int | None) -> None:
@@ -45,7 +52,7 @@ class PlainProgress:
         self._stream = stream
         self._spoke_at = time.monotonic()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, event: str = "progress", **figures: object) -> None:  # noqa: ARG002
         """Write a line."""
         print(text, file=self._stream, flush=True)
         self._spoke_at = time.monotonic()
@@ -57,6 +64,37 @@ class PlainProgress:
             self.say(f"  {label}: {size_text(done)}{of}")
 
 
+class JsonProgress:
+    """An object per line; a transfer speaks up every ten seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+        self._spoke_at = time.monotonic()
+
+    def say(self, text: str, event: str = "progress", **figures: object) -> None:
+        """Write an object."""
+        print(json_line(text, event, figures), file=self._stream, flush=True)
+        self._spoke_at = time.monotonic()
+
+    def transfer(self, label: str, done: int, total: int | None) -> None:
+        """Write an object, if none was written for a while."""
+        if time.monotonic() - self._spoke_at > _QUIET_SECONDS:
+            self.say(label, "transfer", bytes=done, bytes_total=total)
+
+
+def json_line(text: str, event: str, figures: Mapping[str, object]) -> str:
+    """Return one line of a JSON log; a level is taken from the text where none is given."""
+    level = "warning" if text.startswith("note: ") else "info"
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "event": event,
+        "text": text.strip(),
+    }
+    return json.dumps(line | dict(figures), default=str)
+
+
 class _BarProgress:
     """A bar for the transfer under way, below the lines."""
 
@@ -65,7 +103,7 @@ class _BarProgress:
         self._task: TaskID | None = None
         self._label = ""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, event: str = "progress", **figures: object) -> None:  # noqa: ARG002
         if self._task is not None:
             self._bars.remove_task(self._task)
         self._task, self._label = None, ""
@@ -81,8 +119,11 @@ class _BarProgress:
 
 
 @contextmanager
-def progress_on(stream: TextIO) -> Iterator[Progress]:
+def progress_on(stream: TextIO, style: LogFormat = "text") -> Iterator[Progress]:
     """Yield the progress that suits `stream`."""
+    if style == "json":
+        yield JsonProgress(stream)
+        return
     if not stream.isatty():
         yield PlainProgress(stream)
         return

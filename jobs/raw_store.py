@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jobs.fetching import RefusedDeliveryError, copy_file
+from jobs.journal.backup import FOLDER, note_landed
 from jobs.ledger import NewDelivery, StoredFile
 from jobs.progress import size_text
 from jobs.restatements import restate, rows_of
@@ -127,6 +128,7 @@ class RawStore:
         if is_bill and before is not None and is_newest:
             changes = restate(new, totals, before, self.journal.totals_of(before.id))
         self.journal.enter(new, totals, changes)
+        note_landed(self.state_dir / FOLDER, new)
         for change in changes:
             if not change.was_open:
                 self.progress.say(f"  {where} restated: {change.why}")

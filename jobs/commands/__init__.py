@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from traceback import format_exception
+from typing import NoReturn
 
 import click
 
-from jobs.commands.base import HELP_WIDTH, mlspend
+from jobs.commands.base import HELP_WIDTH, log, mlspend, tell
 
-MODULES = ("demo", "night", "readers")
+MODULES = ("demo", "night", "operators", "readers")
 
 for _module in MODULES:
     import_module(f"jobs.commands.{_module}")
@@ -30,11 +32,21 @@ def run() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except Exception as error:
-        from jobs.errors import describe, exit_code_of, is_expected  # noqa: PLC0415
-
-        if "--debug" in sys.argv or not is_expected(error):
-            raise
-        click.echo(describe(error), err=True)
-        sys.exit(exit_code_of(error))
+    except Exception as error:  # noqa: BLE001  (what explains itself is told, the rest raised)
+        _end_with(error)
     sys.exit(code)
+
+
+def _end_with(error: Exception) -> NoReturn:
+    """Tell an error that explains itself, show any other as it is, and end."""
+    from jobs.errors import WRONG, describe, exit_code_of, is_expected  # noqa: PLC0415
+
+    if "--debug" not in sys.argv and is_expected(error):
+        code = exit_code_of(error)
+        tell(describe(error), "error", level="error", exit_code=code)
+        sys.exit(code)
+    if log.style == "json":
+        trace = "".join(format_exception(error))
+        tell(describe(error), "crash", level="critical", exit_code=WRONG, traceback=trace)
+        sys.exit(WRONG)
+    raise error

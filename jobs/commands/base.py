@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobs.nightly import Night
+    from jobs.progress import LogFormat
 
 HELP_WIDTH = 80
 
 
-ORDER = "nightly extract build check report sql explain sources demo"
+ORDER = "nightly extract build check report sql explain sources status demo"
 """Every command, as help lists them: a night's steps, what reads, what operates."""
 
 
@@ -47,6 +48,26 @@ def mlspend(context: click.Context, *, debug: bool) -> None:
     context.obj = debug
 
 
+class _Log:
+    """How the command tells what it does, once that is known."""
+
+    style: LogFormat | None = None
+
+
+log = _Log()
+
+
+def _take_style(_context: click.Context, _option: click.Parameter, value: LogFormat | None) -> None:
+    log.style = value
+
+
+log_option = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How to tell what is done; by default as [operations] log_format says.",
+    expose_value=False,
+    callback=_take_style,
+)
 config_option = click.option(
     "--config",
     "config_path",
@@ -69,10 +90,24 @@ def open_night_of(config_path: Path, command: str) -> Iterator[Night]:
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.nightly import open_night  # noqa: PLC0415
     from jobs.progress import progress_on  # noqa: PLC0415
+    from jobs.settings.operations import operations_of  # noqa: PLC0415
 
+    log.style = log.style or operations_of(config_path).log_format
     config = read_config(config_path)
-    with progress_on(sys.stderr) as progress, open_night(config, progress, command) as night:
+    with (
+        progress_on(sys.stderr, log.style) as progress,
+        open_night(config, progress, command) as night,
+    ):
         yield night
+
+
+def tell(text: str, event: str = "progress", **figures: object) -> None:
+    """Tell something on standard error, outside of a night."""
+    if log.style == "json":
+        from jobs.progress import json_line  # noqa: PLC0415
+
+        text = json_line(text, event, figures)
+    click.echo(text, err=True)
 
 
 def state_dir_at(config_path: Path) -> Path:
@@ -90,5 +125,5 @@ def end(night: Night) -> None:
     count = len(night.problems)
     if count:
         problems = "1 problem" if count == 1 else f"{count} problems"
-        click.echo(f"{problems}, told above; what could be read counts", err=True)
+        tell(f"{problems}, told above; what could be read counts", "end", problems=count)
         sys.exit(1)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.commands.base import config_option, date_option, end, mlspend, open_night_of
+from jobs.commands.base import (
+    config_option,
+    date_option,
+    end,
+    log_option,
+    mlspend,
+    open_night_of,
+    tell,
+)
 from jobs.commands.demo import write_demo_at
 
 if TYPE_CHECKING:
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 
 @mlspend.command()
 @config_option
+@log_option
 @click.option(
     "--demo",
     is_flag=False,
@@ -29,7 +38,10 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
     """Run one night: extract, build, check, publish, report."""
     if demo is not None:
         config_path = write_demo_at(demo)
-    with open_night_of(config_path, "nightly") as night:
+    from jobs.operations.watch import watched  # noqa: PLC0415
+
+    with watched(config_path, tell) as watch, open_night_of(config_path, "nightly") as night:
+        watch.night = night
         night.extract()
         night.build_and_publish()
         site = night.report(date.date() if date else None)
@@ -42,6 +54,7 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
 
 @mlspend.command()
 @config_option
+@log_option
 def extract(config_path: Path) -> None:
     """Fetch what is new of every source into the raw store."""
     with open_night_of(config_path, "extract") as night:
@@ -51,6 +64,7 @@ def extract(config_path: Path) -> None:
 
 @mlspend.command()
 @config_option
+@log_option
 def build(config_path: Path) -> None:
     """Build what changed, check it, and publish a generation."""
     with open_night_of(config_path, "build") as night:
@@ -60,6 +74,7 @@ def build(config_path: Path) -> None:
 
 @mlspend.command()
 @config_option
+@log_option
 def check(config_path: Path) -> None:
     """Check the raw files and the published generation again."""
     with open_night_of(config_path, "check") as night:
@@ -69,6 +84,7 @@ def check(config_path: Path) -> None:
 
 @mlspend.command()
 @config_option
+@log_option
 @date_option
 def report(config_path: Path, date: datetime | None) -> None:
     """Write the site of the newest generation."""

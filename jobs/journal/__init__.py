@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from jobs.journal.backup import FOLDER, back_up
 from jobs.ledger import Entry, LedgerTotal, NightRun, Restatement, StoredFile
 
 if TYPE_CHECKING:
@@ -68,7 +69,15 @@ class Journal:
                 "forgotten, and everything is fetched again",
             ) from error
 
+    def _keep_older(self) -> None:
+        """Leave a copy of a journal that is about to be brought up to date."""
+        (version,) = self.con.execute("pragma user_version").fetchone()
+        if 0 < version < VERSION:
+            name = f"before-version-{VERSION}-of-{version}"
+            back_up(self.con, self.path.parent / FOLDER, name)
+
     def _bring_up_to_date(self) -> None:
+        self._keep_older()
         with self.transaction():
             (version,) = self.con.execute("pragma user_version").fetchone()
             if version > VERSION:

@@ -225,6 +225,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     (audience,) = shown.privacy.audiences
     assert audience == Audience(name="vision-leads")
     assert shown.privacy.model_copy(update={"audiences": ()}) == default.privacy
+    assert shown.operations == default.operations
     for source in shown.sources:
         for field in fields(source.connector):  # type: ignore[arg-type]
             if field.default is not MISSING:
