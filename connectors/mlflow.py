@@ -75,6 +75,8 @@ class Mlflow:
     """How far back late edits and runs logged with past dates are looked for."""
     rescan_every_days: int = 7
     """How often that is done; 0: every night, which costs a database little."""
+    backfill_days: int = 0
+    """Days to look back on the first night; 0: to the first run. More days later fetch the rest."""
     page_size: int = 1000
     """Runs per request to a server."""
     timeout_seconds: int = 120
@@ -189,6 +191,8 @@ class _Memory:
     """ms; everything before was read."""
     rescanned: int = 0
     """ms; when the last re-scan was."""
+    reach: int = 0
+    """ms; how far back was ever looked, 0: to the first run."""
     open_ids: set[str] = field(default_factory=set)
     """Runs that were not over."""
     digests: dict[bytes, bytes] = field(default_factory=dict)
@@ -207,6 +211,7 @@ class _Memory:
         return cls(
             high_water=held["high_water"],
             rescanned=held["rescanned"],
+            reach=held.get("reach", 0),
             open_ids=set(held["open"]),
             digests={pair[:6]: pair[6:] for pair in pairs},
         )
@@ -219,6 +224,7 @@ class _Memory:
                 "format": _FORMAT,
                 "high_water": self.high_water,
                 "rescanned": self.rescanned,
+                "reach": self.reach,
                 "open": sorted(self.open_ids),
                 "digests": base64.b64encode(packed).decode(),
             }
@@ -294,13 +300,18 @@ class _Night:
         floor = self.now - self.config.rescan_days * _DAY
         last_scan = before.rescanned if before else 0
         scans = self.now - last_scan >= self.config.rescan_every_days * _DAY
-        since = 0
+        days = self.config.backfill_days
+        since = reach = self.now - days * _DAY if days else 0
         if before:
-            since = self._overlap(before)
-            since = min(since, floor) if scans else since
+            is_deeper = reach < before.reach
+            scans = scans or is_deeper
+            reach = min(reach, before.reach)
+            since = min(self._overlap(before), floor if scans else self.now)
+            since = reach if is_deeper else max(since, reach)
         after = _Memory(
             high_water=self.now - _HIGH_WATER_LAG,
             rescanned=self.now if scans else last_scan,
+            reach=reach,
             digests={} if before is None or scans else dict(before.digests),
         )
         return after, self._changed(before or _Memory(), after, since, floor, scans=scans)

@@ -76,7 +76,7 @@ class Prometheus:
     model_label: str = "label_model"
     """The label of serving pods that names the model."""
     backfill_days: int = 35
-    """Days to ask for on the first night."""
+    """Days to ask for on the first night; more later fetch the rest."""
     overlap_days: int = 2
     """Days, the newest one known among them, that are asked for again."""
     settle_minutes: int = 60
@@ -169,15 +169,17 @@ class Prometheus:
         with JsonService.at(
             "Prometheus", where, headers=headers, timeout_seconds=self.timeout_seconds
         ) as service:
-            day = max(first, newest - timedelta(days=self.overlap_days - 1))
-            while day <= last:
+            days = _days(max(first, newest - timedelta(days=self.overlap_days - 1)), last)
+            wanted = last - timedelta(days=self.backfill_days - 1)
+            # Deeper than before, backwards: whatever stops it, the cursor tells what is left.
+            deeper = [] if known.cursor("samples") is None else _days(wanted, first)[-2::-1]
+            for day in [*deeper, *days]:
                 version, frames = self._ask_day(service, day)
                 if not frames:
                     self._say_empty(day, where, is_newest=day == last)
                 elif not known.has("samples", day.isoformat(), version):
-                    newest = max(newest, day)
+                    first, newest = min(first, day), max(newest, day)
                     yield self._delivery(day, version, at, frames, f"{first}/{newest}")
-                day += timedelta(days=1)
 
     def _reach(self, known: Known, last: date) -> tuple[date, date]:
         """Return the first and the newest day asked for so far, or to begin with."""
@@ -290,6 +292,11 @@ class Prometheus:
         rows = by_kind(frames, scrape_seconds=self.scrape_seconds, cluster=self.cluster)
         files = [FrameFile(f"{kind} samples of {day}", frame) for kind, frame in rows.items()]
         return Delivery("samples", day.isoformat(), version, at, files, cursor)
+
+
+def _days(first: date, last: date) -> list[date]:
+    """Return the days from first to last, both inclusive; none where last comes first."""
+    return [first + timedelta(days=count) for count in range((last - first).days + 1)]
 
 
 def _files_of(of_day: Path) -> Mapping[str, Path]:

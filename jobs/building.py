@@ -9,8 +9,10 @@ from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
+from queries import ModelError
 from queries.build import build
 from queries.catalog import code_fingerprint
+from queries.engines.duckdb import MachineError
 from queries.publish import collect, publish
 from queries.stage import DeliveryError
 
@@ -23,8 +25,21 @@ if TYPE_CHECKING:
 def build_and_publish(night: Night) -> bool:
     """Build, check and publish, where anything changed; tell whether it did.
 
-    Raises: ModelError for a check that fails: nothing is published then.
+    Raises: ModelError for a check that fails, or a machine that is too small: nothing is
+        published then.
     """
+    try:
+        return _build_and_publish(night)
+    except MachineError as error:
+        raise ModelError(
+            f"the warehouse cannot work on this machine: {str(error).splitlines()[0]}",
+            where=str(night.config.state_dir),
+            fix="free disk space, or raise [engine] memory_limit; the last good generation stays "
+            "in force",
+        ) from error
+
+
+def _build_and_publish(night: Night) -> bool:
     built = _build(night)
     if built is None:
         return False

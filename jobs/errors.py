@@ -9,8 +9,16 @@ from jobs.fetching import RefusedDeliveryError
 from jobs.journal import JournalError
 from jobs.lock import BusyError
 
-DONE, WRONG, MISUSE, BUSY = 0, 1, 2, 75
-"""Exit codes: done; the data or the machine is wrong; the command was misused; try later."""
+DONE, WRONG, MISUSE, BUSY, INTERRUPTED, STOPPED = 0, 1, 2, 75, 130, 143
+EXIT_CODES = {
+    DONE: "done",
+    WRONG: "the data or the machine is wrong; what could be done is done",
+    MISUSE: "misuse: the command line or the config file is wrong; nothing was done",
+    BUSY: "another mlspend is at work on this state_dir; nothing was done",
+    INTERRUPTED: "interrupted at the keyboard",
+    STOPPED: "told to stop (SIGTERM)",
+}
+"""Every code that a command ends with; CONTRIBUTING.md has the same table."""
 
 
 def describe(error: BaseException) -> str:

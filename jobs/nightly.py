@@ -14,10 +14,13 @@ import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from connectors.base import SourceError
+from jobs.backfill import first_month, is_too_old
 from jobs.errors import describe
+from jobs.faults import explained
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal, JournalError
 from jobs.journal.backup import FOLDER, back_up_tonight
@@ -43,7 +46,6 @@ SITE_MARKER = "generation"
 """The file of a site that names the generation it shows; it is written last."""
 _SPARE = 100_000_000
 _GENERATIONS_OF_SPACE = 3
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -108,7 +110,12 @@ class Night:
     def _extract_source(self, source: Source, entries: list[Entry]) -> None:
         tables = {table.name: table for table in source.connector.tables}
         known = known_deliveries(source.name, entries, self.store.raw)
+        first = first_month(self.config.operations.backfill_months, datetime.now(UTC).date())
+        own = [entry for entry in entries if entry.source == source.name] if first else []
         for delivery in source.connector.deliveries(known):
+            if is_too_old(delivery, first, own):
+                self.progress.say(f"  {delivery.unit} is before {first}: backfill_months leaves it")
+                continue
             table = tables[delivery.table]
             try:
                 self.store.land(source.name, source.kind, table, delivery)
@@ -223,9 +230,13 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
 
     Raises: BusyError where another one is at work.
     """
-    with locked(config.state_dir), Journal(config.state_dir / "journal.sqlite") as journal:
+    with (
+        explained(config.state_dir),
+        locked(config.state_dir),
+        Journal(config.state_dir / "journal.sqlite") as journal,
+    ):
         shutil.rmtree(config.state_dir / "tmp", ignore_errors=True)
-        store = RawStore(config.state_dir, journal, _sum_bill, progress)
+        store = raw_store_of(config, journal, progress)
         night = Night(config, journal, store, progress)
         run = journal.begin_night(command)
         began = time.monotonic()
@@ -233,12 +244,9 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
             _check_space(night)
             yield night
         except BaseException as error:
-            with suppress(sqlite3.Error, ModelError):
+            with suppress(sqlite3.Error, ModelError, OSError):
                 told = [str(each) for each in (*night.problems, error)]
                 journal.end_night(run, "stopped", night.generation, told)
-            if isinstance(error, OSError) and error.errno in _FULL:
-                error.add_note(f"in:  {config.state_dir}")
-                error.add_note("fix: make room there; the last good generation stays in force")
             raise
         outcome: Outcome = "published" if night.is_published else "unchanged"
         problems = [str(problem) for problem in night.problems]
@@ -257,6 +265,11 @@ def _tell_end(night: Night, command: str, outcome: Outcome, seconds: float) -> N
         seconds=round(seconds, 3),
         problems=len(night.problems),
     )
+
+
+def raw_store_of(config: Config, journal: Journal, progress: Progress) -> RawStore:
+    """Return the raw store of a state folder."""
+    return RawStore(config.state_dir, journal, _sum_bill, progress)
 
 
 def _keep_backup(night: Night) -> None:

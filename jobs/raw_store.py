@@ -90,9 +90,20 @@ class RawStore:
             row_count=delivery.stated_rows,
         )
         self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+        note_landed(self.state_dir / FOLDER, new)
         size = sum(file.size for file in stored)
         self.progress.say(f"  {where}: {len(stored)} files, {size_text(size)}")
         return new
+
+    def reenter(self, new: NewDelivery, *, is_bill: bool) -> bool:
+        """Enter a delivery whose files lie here already; tell whether it was not known.
+
+        Raises: RefusedDeliveryError where its lines are not as many as its source stated.
+        """
+        before = self.journal.versions(new.source, new.table, new.unit)
+        where = f"{new.source} {new.table} {new.unit}"
+        self._enter(new, where, is_bill=is_bill, stated_rows=new.row_count)
+        return len(self.journal.versions(new.source, new.table, new.unit)) > len(before)
 
     def _fetch(self, file: SourceFile, where: str) -> tuple[Path, str, int]:
         """Copy one file to tmp, checked and on the disk; return it, its sha256 and its size."""
@@ -128,7 +139,6 @@ class RawStore:
         if is_bill and before is not None and is_newest:
             changes = restate(new, totals, before, self.journal.totals_of(before.id))
         self.journal.enter(new, totals, changes)
-        note_landed(self.state_dir / FOLDER, new)
         for change in changes:
             if not change.was_open:
                 self.progress.say(f"  {where} restated: {change.why}")

@@ -11,11 +11,16 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from queries import ModelError
 from queries.lake import StoredTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+FORMAT = 1
+"""Of the manifest and of the lake files it names. One of another format is never read: the next
+night builds from the raw files anew. Raise it where an older file would be misread."""
 
 
 @dataclass(slots=True)
@@ -83,6 +88,7 @@ class Manifest:
         """Return the manifest as it is stored."""
         return json.dumps(
             {
+                "format": FORMAT,
                 "number": self.number,
                 "built_at": self.built_at,
                 "night": self.night,
@@ -103,8 +109,13 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a stored manifest."""
+        """Read a stored manifest.
+
+        Raises: ModelError for one of another format.
+        """
         row = json.loads(path.read_text(encoding="utf-8"))
+        if row.get("format", 1) != FORMAT:
+            raise FormatError(path, row["format"])
         return cls(
             number=row["number"],
             built_at=row["built_at"],
@@ -119,6 +130,18 @@ class Manifest:
             tables=row["tables"],
             people=row.get("people", "names"),
             views=row.get("views", {}),
+        )
+
+
+class FormatError(ModelError):
+    """A generation that another version of mlspend published."""
+
+    def __init__(self, path: Path, found: object) -> None:
+        """Name the file and its format."""
+        super().__init__(
+            f"the manifest is of format {found}, this mlspend knows {FORMAT}",
+            where=str(path),
+            fix="run `mlspend nightly`: it builds a generation from the raw files anew",
         )
 
 

@@ -22,6 +22,7 @@ from queries.manifest import Manifest
 from queries.privacy.masks import masks
 from queries.privacy.people import find_everybody, mart_columns
 from queries.privacy.views import OPENNESS, View
+from queries.manifest import FormatError, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +43,12 @@ def newest(generations: Path) -> Path | None:
 
 
 def newest_manifest(generations: Path) -> Manifest | None:
-    """Return the manifest of the published generation."""
+    """Return the manifest of the published generation; none of one that cannot be built upon."""
     database = newest(generations)
-    return None if database is None else Manifest.read(database.with_suffix(".json"))
+    try:
+        return None if database is None else Manifest.read(database.with_suffix(".json"))
+    except FormatError:
+        return None
 
 
 def publish(built: Built, generations: Path, views: Sequence[View] = (View(),)) -> Path:
@@ -214,7 +218,10 @@ def collect(generations: Path, lake: Path, *, keep: int) -> set[str]:
     wanted: set[str] = set()
     raw: set[str] = set()
     for path in generations.glob("[0-9]*.json"):
-        manifest = Manifest.read(path)
+        try:
+            manifest = Manifest.read(path)
+        except FormatError:
+            continue  # its database is whole in itself; its lake files mean nothing any more
         wanted |= manifest.files()
         raw |= set(manifest.raw)
     for path in lake.rglob("*"):

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobs.nightly import Night
-    from jobs.progress import LogFormat
+    from jobs.progress import LogFormat, Progress
 
 HELP_WIDTH = 80
 
 
-ORDER = "nightly extract build check report sql explain sources status demo"
+ORDER = "nightly extract build check report sql explain sources status restore demo"
 """Every command, as help lists them: a night's steps, what reads, what operates."""
 
 
@@ -89,16 +89,22 @@ def open_night_of(config_path: Path, command: str) -> Iterator[Night]:
     """Read the config file and open a night on it."""
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.nightly import open_night  # noqa: PLC0415
-    from jobs.progress import progress_on  # noqa: PLC0415
     from jobs.settings.operations import operations_of  # noqa: PLC0415
 
-    log.style = log.style or operations_of(config_path).log_format
-    config = read_config(config_path)
-    with (
-        progress_on(sys.stderr, log.style) as progress,
-        open_night(config, progress, command) as night,
-    ):
-        yield night
+    with progress_of(operations_of(config_path).log_format) as progress:
+        config = read_config(config_path)
+        with open_night(config, progress, command) as night:
+            yield night
+
+
+@contextmanager
+def progress_of(configured: LogFormat) -> Iterator[Progress]:
+    """Yield what a command tells with: as its option says, else as configured."""
+    from jobs.progress import progress_on  # noqa: PLC0415
+
+    log.style = log.style or configured
+    with progress_on(sys.stderr, log.style) as progress:
+        yield progress
 
 
 def tell(text: str, event: str = "progress", **figures: object) -> None:

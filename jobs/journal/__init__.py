@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jobs.journal.backup import FOLDER, back_up
+from jobs.journal.errors import JournalError, journal_error
 from jobs.ledger import Entry, LedgerTotal, NightRun, Restatement, StoredFile
 
 if TYPE_CHECKING:
@@ -27,22 +28,14 @@ if TYPE_CHECKING:
 
     from jobs.ledger import NewDelivery, Outcome, State
 
+__all__ = ["STEPS", "VERSION", "Journal", "JournalError", "as_text", "as_time", "now"]
+
 STEPS = sorted(Path(__file__).parent.glob("[0-9]*.sql"))
 VERSION = len(STEPS)
 _ENTRIES = (
     "select source, connector, table_name, unit, version, version_at, cursor, files, row_count, "
     "id, landed_at, state, reason, refused_by, collected_at is not null from deliveries"
 )
-
-
-class JournalError(Exception):
-    """The journal cannot be used. The notes say where it is, and how to put it right."""
-
-    def __init__(self, what: str, *, where: str, fix: str) -> None:
-        """Say what is wrong in one line, `where` it is, and the `fix`."""
-        super().__init__(what)
-        self.add_note(f"in:  {where}")
-        self.add_note(f"fix: {fix}")
 
 
 class Journal:
@@ -61,13 +54,8 @@ class Journal:
             self.con.execute("pragma synchronous = full")
             self.con.execute("pragma foreign_keys = on")
             self._bring_up_to_date()
-        except sqlite3.DatabaseError as error:
-            raise JournalError(
-                f"the journal cannot be read: {error}",
-                where=str(path),
-                fix="put back a copy of it; without one, move it away: what was mailed is then "
-                "forgotten, and everything is fetched again",
-            ) from error
+        except sqlite3.Error as error:
+            raise journal_error(error, path) from error
 
     def _keep_older(self) -> None:
         """Leave a copy of a journal that is about to be brought up to date."""

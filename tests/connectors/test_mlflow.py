@@ -112,6 +112,26 @@ def test_a_run_logged_with_past_dates_is_found_by_the_weekly_scan(
     assert [row["run_id"] for row in nights.raw("runs")] == ["first", "imported", "without_end"]
 
 
+def test_the_first_night_looks_back_as_far_as_configured_and_further_later(
+    store: Store, nights: Nights, mlflow: Mlflow
+) -> None:
+    for days in (5, 20, 60, 200):
+        store.run(f"{days:03}_days_ago", NOW - days * DAY, NOW - days * DAY + HOUR)
+
+    def known() -> list[str]:
+        return sorted({str(row["run_id"])[:3] for row in nights.raw("runs")})
+
+    shallow = Mlflow(mlflow.root, backfill_days=10)
+    nights.night(shallow, FIRST)
+    assert known() == ["005"]
+    assert nights.night(shallow, after(8)) == set()  # nor does the weekly scan look further back
+    nights.night(Mlflow(mlflow.root, backfill_days=100), after(9))
+    assert known() == ["005", "020", "060"]
+    assert nights.night(Mlflow(mlflow.root, backfill_days=10), after(10)) == set()
+    nights.night(mlflow, after(11))
+    assert known() == ["005", "020", "060", "200"]
+
+
 def test_a_run_known_to_be_open_is_found_though_it_ended_with_a_past_date(
     store: Store, nights: Nights, mlflow: Mlflow
 ) -> None:

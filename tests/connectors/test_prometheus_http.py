@@ -189,3 +189,24 @@ def test_settings_that_would_give_wrong_figures_are_refused(
         list(one.deliveries_at(Ledger(), SETTLED))
     assert said in str(caught.value)
     assert "s3cret" not in f"{one!r} {caught.value!r} {caught.value.__notes__}"
+
+
+def test_a_deeper_reach_asks_for_the_days_before_backwards_and_once() -> None:
+    """What stops in the midst of it goes on from there: the newest of those days came first."""
+    ledger = Ledger()
+
+    def reply(_: int) -> Reply:
+        (start,) = asked[-1]["start"]
+        return Reply(200, GOOD.replace(str(MIDNIGHT + 3600), start))
+
+    with serving(reply) as (address, asked):
+        ledger.take(source(address, backfill_days=2, overlap_days=1).deliveries_at(ledger, SETTLED))
+        deeper = source(address, backfill_days=5, overlap_days=1)
+        ledger.take([next(deeper.deliveries_at(ledger, SETTLED))])
+        ledger.take(deeper.deliveries_at(ledger, SETTLED))
+        units = [unit for _, unit in ledger.seen]
+        assert len(set(units)) == len(units) == 5
+        assert units[2:] == sorted(units[2:], reverse=True)
+        before = len(asked)
+        ledger.take(deeper.deliveries_at(ledger, SETTLED))
+        assert len(asked) - before == len(QUERIES)  # the newest day alone, again

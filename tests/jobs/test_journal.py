@@ -101,7 +101,7 @@ def test_a_file_that_is_no_journal_is_refused_with_a_way_out(tmp_path: Path) -> 
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(JournalError) as caught:
         Journal(path)
-    assert "put back a copy" in describe(caught.value)
+    assert "mlspend restore" in describe(caught.value)
     assert path.read_bytes().startswith(b"not a database")
 
 
