@@ -45,6 +45,7 @@ SUPPORT = frozenset(
         "prometheus_answers",
         "prometheus_frames",
         "promql",
+        "reach",
         "s3",
         "store",
     }

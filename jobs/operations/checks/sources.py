@@ -1,0 +1,149 @@
+"""Can every source be read, now, with the credentials there are: without landing anything."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from connectors.base import SourceError
+from jobs.errors import describe
+from jobs.journal import VERSION, Journal, JournalError
+from jobs.journal.reading import open_to_read
+from jobs.operations.checks import Finding, ok, warning, wrong
+from jobs.raw_store import known_deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jobs.config import Config, Source
+    from jobs.ledger import Entry
+
+_PATIENCE = 60.0
+_SKEW = 300.0
+
+
+def check_secrets(config: Config) -> Iterator[Finding]:
+    """See that the environment has every variable that the config file names."""
+    named = sorted(
+        {
+            (str(getattr(source.connector, field.name)), f"[{source.name}] {field.name}")
+            for source in config.sources
+            if not source.is_retired
+            for field in fields(source.connector)  # type: ignore[arg-type]
+            if field.name.endswith("_env") and getattr(source.connector, field.name)
+        }
+    )
+    missing = [f"{name} ({place})" for name, place in named if not os.environ.get(name)]
+    if missing:
+        yield wrong(
+            "secrets",
+            f"not set: {', '.join(missing)}",
+            "set them where the job is started (systemd: EnvironmentFile, Kubernetes: envFrom), "
+            "and where you run the doctor",
+        )
+    elif named:
+        yield ok("secrets", f"{len(named)} named, all set")
+
+
+def check_sources(config: Config) -> Iterator[Finding]:
+    """Ask every source for its first new delivery, all at once, and no longer than a minute."""
+    entries = _landed(config.state_dir / "journal.sqlite")
+    found: dict[str, list[Finding]] = {}
+    threads = [
+        threading.Thread(target=_look, args=(source, entries, config, found), daemon=True)
+        for source in config.sources
+        if not source.is_retired
+    ]
+    for thread in threads:
+        thread.start()
+    end = datetime.now(UTC).timestamp() + _PATIENCE
+    for thread in threads:
+        thread.join(max(end - datetime.now(UTC).timestamp(), 0))
+    for source in config.sources:
+        if source.is_retired:
+            yield ok(f"source {source.name}", "retired: nothing is fetched")
+            continue
+        silent = warning(
+            f"source {source.name}",
+            f"no answer within {_PATIENCE:.0f} s",
+            "run `mlspend extract` to see what it does, and how long it takes",
+        )
+        yield from found.get(source.name, [silent])
+
+
+def _landed(path: Path) -> list[Entry]:
+    """Return what has landed, as a journal says that need not be brought up to date for it."""
+    if not path.exists():
+        return []
+    with suppress(JournalError, sqlite3.Error):
+        with closing(open_to_read(path)) as con:
+            (version,) = con.execute("pragma user_version").fetchone()
+        if version == VERSION:
+            with Journal(path) as journal:
+                return journal.deliveries()
+    return []
+
+
+def _look(
+    source: Source, entries: list[Entry], config: Config, found: dict[str, list[Finding]]
+) -> None:
+    check = f"source {source.name}"
+    address = _address(source)
+    findings = list(_server_findings(check, address)) if address else []
+    if not any(finding.verdict == "wrong" and finding.check == check for finding in findings):
+        findings.append(_first_step(check, source, entries, config))
+    found[source.name] = findings
+
+
+def _address(source: Source) -> str:
+    """Return the address of a source that is a server, empty for any other."""
+    for key in ("url", "root"):
+        value = str(getattr(source.connector, key, ""))
+        if value.startswith(("http://", "https://")):
+            parts = urlsplit(value)
+            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return ""
+
+
+def _server_findings(check: str, address: str) -> Iterator[Finding]:
+    """See that a server answers at all, and compare clocks."""
+    from connectors.reach import ask_once  # noqa: PLC0415  (loads an HTTP client)
+
+    try:
+        reply = ask_once(address)
+    except OSError as error:
+        yield wrong(check, f"{address} does not answer: {error}", "check address, DNS, firewall")
+        return
+    if reply.at is not None:
+        skew = (datetime.now(UTC) - reply.at).total_seconds()
+        if abs(skew) > _SKEW:
+            yield warning(
+                "clock",
+                f"this machine is {skew / 60:+.0f} minutes from the clock of {address}",
+                "set the clock that is wrong, and keep it set (chrony, systemd-timesyncd)",
+            )
+
+
+def _first_step(check: str, source: Source, entries: list[Entry], config: Config) -> Finding:
+    """Let the connector find its first new delivery, and read a byte of it; land nothing."""
+    known = known_deliveries(source.name, entries, config.state_dir / "raw")
+    try:
+        first = next(iter(source.connector.deliveries(known)), None)
+        if first is None:
+            return ok(check, "reachable, nothing new")
+        if first.files:
+            with first.files[0].open() as stream:
+                stream.read(1)
+    except SourceError as error:
+        notes = [line.removeprefix("fix: ") for line in error.__notes__ if line.startswith("fix:")]
+        return wrong(check, str(error), "; ".join(notes))
+    except Exception as error:  # noqa: BLE001  (a source's own libraries fail in their own ways)
+        return wrong(check, describe(error), "the night would end here; run `mlspend extract`")
+    return ok(check, f"reachable, {first.table} {first.unit} is new")
