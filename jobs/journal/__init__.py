@@ -57,17 +57,16 @@ class Journal:
         except sqlite3.Error as error:
             raise journal_error(error, path) from error
 
-    def _keep_older(self) -> None:
-        """Leave a copy of a journal that is about to be brought up to date."""
-        (version,) = self.con.execute("pragma user_version").fetchone()
+    def _bring_up_to_date(self) -> None:
+        """Take the steps that lack, and leave a copy of a journal as it was before them."""
+        version = self._version()
+        if version == VERSION:
+            return
         if 0 < version < VERSION:
             name = f"before-version-{VERSION}-of-{version}"
             back_up(self.con, self.path.parent / FOLDER, name)
-
-    def _bring_up_to_date(self) -> None:
-        self._keep_older()
         with self.transaction():
-            (version,) = self.con.execute("pragma user_version").fetchone()
+            version = self._version()
             if version > VERSION:
                 raise JournalError(
                     f"the journal is of version {version}, this mlspend knows {VERSION}",
@@ -78,6 +77,9 @@ class Journal:
                 for statement in _statements(step.read_text(encoding="utf-8")):
                     self.con.execute(statement)
             self.con.execute(f"pragma user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self.con.execute("pragma user_version").fetchone()[0])
 
     def __enter__(self) -> Self:
         """Return the journal."""

@@ -169,7 +169,7 @@ AWS_ANSWERS = {
     "ListExports": {
         "Exports": [
             {
-                "ExportArn": "arn:focus",
+                "ExportArn": "arn:aws:bcm-data-exports:us-east-1:123456789012:export/open",
                 "ExportName": "open",
                 "ExportStatus": {"StatusCode": "HEALTHY"},
             }

@@ -10,6 +10,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
+
+from jobs.commands import mlspend
+from jobs.errors import EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
 LOCKS = (ROOT / "requirements.lock", ROOT / "tests" / "requirements.lock")
@@ -143,6 +147,40 @@ def _name(requirement: str) -> str:
     match = re.match(r"[\w.-]+", requirement)
     assert match is not None
     return match[0].lower()
+
+
+def test_what_kubernetes_retries_is_what_mlspend_did_not_end_itself() -> None:
+    job, claim = yaml.safe_load_all((ROOT / "cron" / "cronjob.yaml").read_text(encoding="utf-8"))
+    assert (job["apiVersion"], job["kind"], claim["kind"]) == (
+        "batch/v1",
+        "CronJob",
+        "PersistentVolumeClaim",
+    )
+    spec = job["spec"]["jobTemplate"]["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    told = {code for code in EXIT_CODES if 0 < code < 128}
+    assert set(rule["onExitCodes"]["values"]) == told
+    assert rule["onExitCodes"]["containerName"] == container["name"]
+    assert pod["restartPolicy"] == "Never"  # as podFailurePolicy demands
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    mlspend.make_context("mlspend", list(container["args"]), resilient_parsing=True)
+    command = mlspend.commands[container["args"][0]]
+    assert command.make_context("nightly", list(container["args"][1:])).params["config_path"]
+
+
+def test_systemd_runs_what_there_is_and_tells_failures() -> None:
+    units = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "cron").glob("*.*er*")}
+    service = units["mlspend.service"]
+    failed = re.search(r"^OnFailure=(.*)$", service, re.MULTILINE)
+    assert failed is not None
+    assert failed[1] in units
+    for text in units.values():
+        for command in re.findall(r"^ExecStart=-?/opt/mlspend/cron/mlspend (\w+)", text, re.M):
+            assert command in mlspend.commands
+    assert "SuccessExitStatus=75" in service
 
 
 def test_every_schedule_runs_one_night() -> None:
