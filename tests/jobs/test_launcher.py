@@ -178,7 +178,9 @@ def test_systemd_runs_what_there_is_and_tells_failures() -> None:
     assert failed is not None
     assert failed[1] in units
     for text in units.values():
-        for command in re.findall(r"^ExecStart=-?/opt/mlspend/cron/mlspend (\w+)", text, re.M):
+        for command in re.findall(
+            r"^ExecStart=-?/opt/mlspend/cron/mlspend (\w+)", text, re.MULTILINE
+        ):
             assert command in mlspend.commands
     assert "SuccessExitStatus=75" in service
 
