@@ -111,13 +111,7 @@ def init(  # noqa: PLR0913  (click gives each option an argument)
             "nothing to read was found or given: name a bill by --aws-cur or --focus, or try "
             "`mlspend nightly --demo`"
         )
-    for source in chosen:
-        setting_up.refuse_credentials(source)
-    chosen = [setting_up.settled(source, config_path) for source in chosen]
-    places = {source.place for source in chosen}
-    others = [one for one in found if one.place not in places and one.kind in ("aws_cur", "focus")]
-    state_dir = setting_up.settled_place(state_dir, config_path) if state_dir else DEFAULT_STATE
-    text = setting_up.compose(chosen, others, state_dir)
+    text = setting_up.text_for(config_path, chosen, found, state_dir or DEFAULT_STATE)
     setting_up.write_config(config_path, text, force=force)
     click.echo(f"written: {config_path} (readable by you alone)")
     option = "" if str(config_path) == DEFAULT_CONFIG else f" --config {config_path}"

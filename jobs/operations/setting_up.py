@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jobs.config import ConfigError, Mistake, read_config
+from jobs.state import DEFAULT_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +122,7 @@ def choose(found: Sequence[Found], given: Sequence[Found]) -> list[Found]:
     return chosen
 
 
-def refuse_credentials(source: Found) -> None:
+def _refuse_credentials(source: Found) -> None:
     """Refuse an address that holds a secret.
 
     Raises: ConfigError
@@ -140,19 +141,29 @@ def refuse_credentials(source: Found) -> None:
         )
 
 
-def settled(source: Found, config_path: Path) -> Found:
-    """Return a source whose place means the same from the config file as from here."""
-    return Found(source.kind, settled_place(source.place, config_path), source.told)
+def text_for(
+    config_path: Path, chosen: Sequence[Found], found: Sequence[Found], state_dir: str
+) -> str:
+    """Return the text of the config file that reads what was chosen of what was found.
+
+    Raises: ConfigError for an address that holds a secret.
+    """
+    for source in chosen:
+        _refuse_credentials(source)
+    places = {source.place for source in chosen}
+    others = [one for one in found if one.kind in _BILLS and one.place not in places]
+    settled = [Found(one.kind, _settled_place(one.place, config_path), one.told) for one in chosen]
+    return _compose(settled, others, _settled_place(state_dir, config_path, DEFAULT_STATE))
 
 
-def settled_place(place: str, config_path: Path) -> str:
-    """Return a path as it is to be written: relative ones are taken from the file's folder."""
-    if ":" in place or config_path.absolute().parent == Path.cwd():
+def _settled_place(place: str, config_path: Path, default: str = "") -> str:
+    """Return a path as it is to be written: the file's relative ones begin at its folder."""
+    if place == default or ":" in place or config_path.absolute().parent == Path.cwd():
         return place
     return str(Path(place).expanduser().absolute())
 
 
-def compose(chosen: Sequence[Found], others: Sequence[Found], state_dir: str) -> str:
+def _compose(chosen: Sequence[Found], others: Sequence[Found], state_dir: str) -> str:
     """Return the text of a config file."""
     lines = [
         "# mlspend: written by `mlspend init`; config.example.toml lists every key.",
