@@ -22,8 +22,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_
 
 from connectors.base import SourceError
 from jobs.settings.base import Section as _Section
-from jobs.settings.privacy import Privacy
 from jobs.settings.operations import Operations
+from jobs.settings.privacy import Privacy
 from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 

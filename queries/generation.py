@@ -15,6 +15,12 @@ def file_name(number: str, audience: str = "") -> str:
     return f"{number}.{audience}.duckdb" if audience else f"{number}.duckdb"
 
 
+def generations_of(state_dir: Path) -> list[Path]:
+    """Return everybody's database of every kept generation, the oldest first."""
+    found = (state_dir / "generations").glob("[0-9]*.duckdb")
+    return sorted(path for path in found if path.stem.isdecimal())
+
+
 def newest_generation(state_dir: Path, audience: str = "") -> Path:
     """Return the database file that the pointer names, or the one of it that is an audience's.
 

@@ -18,11 +18,10 @@ from queries.catalog import canonical_comments, macro_files, models
 from queries.engines.duckdb import STORAGE_VERSION, literal, name
 from queries.generation import file_name
 from queries.lake import sync
-from queries.manifest import Manifest
+from queries.manifest import FormatError, Manifest
 from queries.privacy.masks import masks
 from queries.privacy.people import find_everybody, mart_columns
 from queries.privacy.views import OPENNESS, View
-from queries.manifest import FormatError, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,8 +164,12 @@ def _comment(con: Connection, table: str, about: str, comments: dict[str, str]) 
 
 def _files_to_delete(database: Path, now: Manifest, *, is_kept: bool) -> list[Path]:
     """Return the files of a generation that go: all, or those of audiences that see less by now."""
-    older = Manifest.read(database.with_suffix(".json"))
     folder = database.parent
+    try:
+        older = Manifest.read(database.with_suffix(".json"))
+    except FormatError:  # for all that is known, it shows as much as any ever did
+        is_open = is_kept and now.people == OPENNESS[-1]
+        return list(folder.glob(f"{database.stem}.*.*" if is_open else f"{database.stem}.*"))
     if not is_kept or OPENNESS.index(older.people) > OPENNESS.index(now.people):
         return list(folder.glob(f"{database.stem}.*"))
     changed = [one for one, rules in older.views.items() if now.views.get(one) != rules]

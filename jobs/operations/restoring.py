@@ -21,6 +21,7 @@ from jobs.journal.restores import Restores
 from jobs.lock import locked
 from jobs.nightly import raw_store_of
 from queries import ModelError
+from queries.generation import generations_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +178,7 @@ def restore_generation(config: Config, number: int, progress: Progress) -> None:
     generations = config.state_dir / "generations"
     target = generations / f"{number:06d}.duckdb"
     if not target.is_file() or not target.with_suffix(".json").is_file():
-        kept = ", ".join(path.stem for path in sorted(generations.glob("[0-9]*.duckdb"))) or "none"
+        kept = ", ".join(path.stem for path in generations_of(config.state_dir)) or "none"
         raise ModelError(
             f"there is no generation {number:06d}",
             where=str(generations),

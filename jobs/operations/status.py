@@ -16,7 +16,7 @@ from jobs.journal.reading import JournalFacts, read_facts
 from jobs.operations.dead_man import dead_man_file, hours_since_good_night
 from jobs.progress import size_text
 from queries import ModelError
-from queries.generation import newest_generation
+from queries.generation import generations_of, newest_generation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +149,7 @@ def _generations(state_dir: Path) -> list[Generation]:
         current = (state_dir / "generations" / "current").read_text(encoding="utf-8").strip()
     now = datetime.now(UTC).timestamp()
     found = []
-    for path in sorted((state_dir / "generations").glob("[0-9]*.duckdb")):
+    for path in generations_of(state_dir):
         with suppress(FileNotFoundError):
             status = path.stat()
             age = round((now - status.st_mtime) / 3600, 1)

@@ -13,6 +13,7 @@ from jobs.journal.backup import FOLDER, faults_of_file, nightly_backups
 from jobs.journal.reading import holder_of, open_to_read
 from jobs.operations.checks import Finding, ok, warning, wrong
 from queries import ModelError
+from queries.generation import generations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def check_generations(config: Config) -> Iterator[Finding]:
     from queries.verify import verify  # noqa: PLC0415
 
     generations = config.state_dir / "generations"
-    kept = sorted(generations.glob("[0-9]*.duckdb"))
+    kept = generations_of(config.state_dir)
     pointer = generations / "current"
     current = pointer.read_text(encoding="ascii").strip() if pointer.exists() else ""
     if not kept:
