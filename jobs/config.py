@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
-from datetime import date
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from connectors.base import SourceError
+from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
+from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_between
+from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from connectors.base import Connector
+    from jobs.enforcement.base import Lever
     from jobs.toml_lines import KeyPath
 
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PLACES = ("root", "path")
 _SECRETS = re.compile(r"token|password|secret|credential")
 
@@ -56,11 +57,7 @@ class ConfigError(Exception):
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
-def _as_decimal(value: object) -> object:
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-_Weight = Annotated[Decimal, BeforeValidator(_as_decimal), Field(ge=0, le=1_000_000)]
+_Weight = Annotated[Decimal, BeforeValidator(as_decimal), Field(ge=0, le=1_000_000)]
 _Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -112,6 +109,9 @@ class _File(_Section):
     keep: Keep = Keep()
     privacy: Privacy = Privacy()
     operations: Operations = Operations()
+    quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
+    enforcement: Enforcement = Enforcement()
+    levers: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,9 @@ class Config:
     keep: Keep
     privacy: Privacy
     operations: Operations
+    quotas: tuple[Quota, ...]
+    enforcement: Enforcement
+    levers: tuple[Lever, ...]
 
 
 def read_config(path: Path, registry: Mapping[str, str] | None = None) -> Config:
@@ -196,6 +199,9 @@ class _Reader:
             file = _File()
         found = table.get("connectors", {})
         sources = self._sources(found) if isinstance(found, dict) else []
+        levers = self._levers(table.get("levers", {}))
+        for where, what, fix in mistakes_between(table.get("quotas")):
+            self._note(what, where, fix)
         if found == {}:
             self._note(
                 "the file configures no source",
@@ -214,6 +220,9 @@ class _Reader:
             keep=file.keep,
             privacy=file.privacy,
             operations=file.operations,
+            quotas=file.quotas,
+            enforcement=file.enforcement,
+            levers=tuple(levers),
         )
 
     def _sources(self, tables: Mapping[str, object]) -> list[Source]:
@@ -221,12 +230,9 @@ class _Reader:
         named: dict[str, KeyPath] = {}
         for kind, value in tables.items():
             if kind not in self.registry:
-                self._unknown_kind(kind)
+                self._unknown_kind("connector", kind, self.registry)
                 continue
-            many = value if isinstance(value, list) else [value]
-            for position, table in enumerate(many):
-                where: KeyPath = ("connectors", kind)
-                where = (*where, position) if isinstance(value, list) else where
+            for where, table in _each(("connectors", kind), value):
                 source = self._source(kind, table, where)
                 if source is None:
                     continue
@@ -244,8 +250,8 @@ class _Reader:
         if not isinstance(table, dict):
             self._note(f"connectors.{kind} is not a table", where, f"write [connectors.{kind}]")
             return None
-        cls = _class_of(self.registry[kind])
-        model = _model_of(kind, cls)
+        cls = class_of(self.registry[kind])
+        model = model_of(kind, cls, SOURCE_KEYS)
         try:
             values = model.model_validate(table)
         except ValidationError as error:
@@ -261,17 +267,40 @@ class _Reader:
             return None
         return Source(name, kind, connector, values.retired)  # type: ignore[attr-defined]
 
+    def _levers(self, tables: object) -> list[Lever]:
+        """Return the ways of stopping that the file sets up, each under a name of its own."""
+        levers: list[Lever] = []
+        for kind, value in tables.items() if isinstance(tables, dict) else ():
+            if kind not in LEVERS:
+                self._unknown_kind("lever", kind, LEVERS)
+                continue
+            cls = class_of(LEVERS[kind])
+            model = model_of(kind, cls)
+            for where, table in _each(("levers", kind), value):
+                try:
+                    values = model.model_validate(table)
+                except ValidationError as error:
+                    self._note_all(error, model, where)
+                    continue
+                lever = cls(**{field.name: getattr(values, field.name) for field in fields(cls)})
+                if lever.name in {other.name for other in levers}:
+                    self._note(
+                        f'two levers are called "{lever.name}"', where, "give each its own name"
+                    )
+                levers.append(lever)
+        return levers
+
     def _settled(self, key: str, value: object) -> object:
         is_place = key in _PLACES or key.endswith(tuple(f"_{place}" for place in _PLACES))
         return place(value, self.path.parent) if is_place and isinstance(value, str) else value
 
-    def _unknown_kind(self, kind: str) -> None:
-        near = get_close_matches(kind, self.registry, 1)
+    def _unknown_kind(self, word: str, kind: str, registry: Mapping[str, str]) -> None:
+        near = get_close_matches(kind, registry, 1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
         self._note(
-            f'there is no connector "{kind}"{hint}',
-            ("connectors", kind),
-            f"choose one of {', '.join(sorted(self.registry))}",
+            f'there is no {word} "{kind}"{hint}',
+            (f"{word}s", kind),
+            f"choose one of {', '.join(sorted(registry))}",
         )
 
     def _note_all(self, error: ValidationError, model: type[BaseModel], at: KeyPath) -> None:
@@ -282,7 +311,7 @@ class _Reader:
         where = (*at, *found["loc"])
         section, key = shown(where[:-1]), str(where[-1])
         if found["type"] == "extra_forbidden":
-            allowed = list(_section_of(model, found["loc"][:-1]).model_fields)
+            allowed = list(section_of(model, found["loc"][:-1]).model_fields)
             near = get_close_matches(key, allowed, 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             self._note(
@@ -320,55 +349,21 @@ def _mistake_of(error: SourceError, kind: str) -> Mistake:
     return mistake
 
 
-def _section_of(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
-    """Follow a pydantic location to the section whose key is wrong."""
-    for part in loc:
-        if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            for kind in (annotation, *get_args(annotation)):
-                if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    model = kind
-    return model
-
-
-def _class_of(target: str) -> type[Any]:
-    module, _, name = target.partition(":")
-    found: type[Any] = getattr(import_module(module), name)
-    return found
-
-
-def _model_of(kind: str, cls: type[Any]) -> type[_Section]:
-    """Make a section of a connector's fields, and of the keys every source has."""
-    names = {"Mapping": Mapping, "Sequence": Sequence, "Path": Path, "date": date}
-    written = SimpleNamespace(__annotations__={field.name: field.type for field in fields(cls)})
-    module = vars(import_module(cls.__module__))
-    kinds = get_type_hints(written, globalns=module, localns=names)
-    keys: dict[str, Any] = {
-        field.name: (_lenient(kinds[field.name]), _default_of(field)) for field in fields(cls)
-    }
-    keys["source"] = (Annotated[str | None, Field(pattern=f"^{_SOURCE_NAME.pattern}$")], None)
-    keys["retired"] = (bool, False)
-    model: type[_Section] = create_model(kind, __base__=_Section, **keys)
-    return model
-
-
-def _lenient(kind: Any) -> Any:
-    """Let a TOML list fill a tuple; what is in it stays strict."""
-    return Annotated[kind, Field(strict=False)] if "tuple" in str(kind) else kind
-
-
-def _default_of(field: Any) -> Any:
-    if field.default_factory is not MISSING:
-        return Field(default_factory=field.default_factory)
-    return ... if field.default is MISSING else field.default
+def _each(where: KeyPath, value: object) -> list[tuple[KeyPath, object]]:
+    """Return every table of a kind with its place: it is written once, or as a list."""
+    if isinstance(value, list):
+        return [((*where, position), table) for position, table in enumerate(value)]
+    return [(where, value)]
 
 
 def example_keys(registry: Mapping[str, str]) -> dict[str, set[str]]:
     """Return every section of the config file -> its keys."""
     sections = {"": {"state_dir"}}
-    for name, info in _File.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            sections[name] = set(info.annotation.model_fields)
+    for name, section in sections_of(_File).items():
+        sections[name] = set(section.model_fields)
     for kind, target in registry.items():
-        sections[f"connectors.{kind}"] = set(_model_of(kind, _class_of(target)).model_fields)
+        model = model_of(kind, class_of(target), SOURCE_KEYS)
+        sections[f"connectors.{kind}"] = set(model.model_fields)
+    for kind, target in LEVERS.items():
+        sections[f"levers.{kind}"] = set(model_of(kind, class_of(target)).model_fields)
     return sections

@@ -10,6 +10,7 @@ from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
 from queries.publish import newest_manifest
+from queries.quotas import Quota
 from queries.raw import Landed, LandedFile
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
             spill=config.state_dir / "tmp" / "spill",
         ),
         lake=config.state_dir / "lake",
+        quotas=quotas_of(config),
         previous=newest_manifest(config.state_dir / "generations"),
         privacy=fingerprint_of(config),
         progress=store.progress.say,
@@ -78,6 +80,24 @@ def settings_of(attribution: Attribution) -> Settings:
             "project": list(attribution.project_tags),
         },
     )
+
+
+def quotas_of(config: Config) -> list[Quota]:
+    """Return what the config file says of quotas, as the models take it."""
+    return [
+        Quota(
+            name=quota.name,
+            dimension=quota.dimension,
+            member=quota.member,
+            measure=quota.measure,
+            window_kind=quota.window_kind,
+            window_days=quota.window_days,
+            limit_amount=quota.limit,
+            billing_currency=quota.currency or None,
+            thresholds=tuple(threshold.share for threshold in quota.thresholds),
+        )
+        for quota in config.quotas
+    ]
 
 
 def declared_tables() -> Mapping[str, Mapping[str, Table]]:

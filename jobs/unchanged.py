@@ -24,7 +24,7 @@ def digest_of_inputs(config: Config, entries: Iterable[Entry]) -> str:
     for entry in entries:
         if entry.source in names:
             total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
-    total.update(f"{sorted(names)} {config.attribution!r}\n".encode())
+    total.update(f"{sorted(names)} {config.attribution!r} {config.quotas!r}\n".encode())
     if not config.privacy.is_open:
         from jobs.privacy import fingerprint_of  # noqa: PLC0415  (loads more than most nights need)
 

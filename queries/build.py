@@ -19,6 +19,7 @@ from queries.engines.duckdb import Limits, connect, create_macros, create_seeds,
 from queries.lake import StoredTable, write
 from queries.ledgers import create_ledgers
 from queries.manifest import Manifest, StagedGroup, digest
+from queries.quotas import Quota, create_quotas
 from queries.raw import declaration
 from queries.stage import Stager
 from queries.warehouse import SCHEMAS, Warehouse, shape
@@ -67,6 +68,7 @@ class BuildInput:
     privacy: str = ""
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
+    quotas: Sequence[Quota] = ()
     models: Sequence[Model] = field(default_factory=models)
     """Each after what it reads."""
 
@@ -84,7 +86,9 @@ class BuildInput:
             for table in tables.values()
         ]
         settings = self.settings.fingerprint()
-        return digest(code_fingerprint(), sql, declared, settings, sorted(deliveries), self.privacy)
+        quotas = [repr(quota) for quota in self.quotas]
+        figures = digest(code_fingerprint(), sql, declared, settings, quotas)
+        return digest(figures, sorted(deliveries), self.privacy)
 
 
 @dataclass(slots=True)
@@ -113,6 +117,7 @@ def build(given: BuildInput) -> Built | None:
     create_macros(con, given.settings.tag_keys)
     create_seeds(con)
     create_ledgers(con, given.totals, given.landed, given.tables)
+    create_quotas(con, given.quotas)
     before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
     warehouse.create_raw(given.tables, given.landed)

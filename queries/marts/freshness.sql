@@ -27,6 +27,7 @@ select
     table_name,
     newest_data_at,  -- UTC, the source's own word
     delivered_at,  -- UTC, when it reached us
+    newest_unit,  -- a month, a day, or `all` of what is kept by hand
     newest_data_at < night_at - $stale_hours * interval 1 hour as is_stale,
     case
         when newest_data_at < night_at - $stale_hours * interval 1 hour

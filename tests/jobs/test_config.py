@@ -16,6 +16,7 @@ from jobs.config import Attribution, Config, ConfigError, example_keys, read_con
 from jobs.errors import describe
 from jobs.inputs import settings_of
 from jobs.settings.privacy import Audience
+from jobs.settings.quotas import Quota
 from queries.catalog import models
 from tests.jobs.folder_source import FolderSource
 
@@ -198,9 +199,14 @@ def uncommented() -> str:
 
 def test_the_example_names_every_key_and_no_other() -> None:
     table = tomllib.loads(uncommented())
-    named = {f"connectors.{kind}": set(keys) for kind, keys in table.pop("connectors").items()}
-    named |= {name: set(keys) for name, keys in table.items() if isinstance(keys, dict)}
-    named[""] = {name for name, value in table.items() if not isinstance(value, dict)}
+    named = {
+        f"{room}.{kind}": set(keys)
+        for room in ("connectors", "levers")
+        for kind, keys in table.pop(room).items()
+    }
+    tables = {name: value[0] if isinstance(value, list) else value for name, value in table.items()}
+    named |= {name: set(keys) for name, keys in tables.items() if isinstance(keys, dict)}
+    named[""] = {name for name, value in tables.items() if not isinstance(value, dict)}
     assert named == example_keys(CONNECTORS)
 
 
@@ -226,6 +232,16 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     assert audience == Audience(name="vision-leads")
     assert shown.privacy.model_copy(update={"audiences": ()}) == default.privacy
     assert shown.operations == default.operations
+    assert shown.enforcement == default.enforcement
+    for lever in shown.levers:
+        for field in fields(lever):  # type: ignore[arg-type]
+            if field.default is not MISSING:
+                value = getattr(lever, field.name)
+                shown_value = tuple(value) if isinstance(value, list) else value
+                assert shown_value == field.default, lever.name
+    (quota,) = shown.quotas
+    for key in ("member", "window", "thresholds"):
+        assert getattr(quota, key) == Quota.model_fields[key].default
     for source in shown.sources:
         for field in fields(source.connector):  # type: ignore[arg-type]
             if field.default is not MISSING:

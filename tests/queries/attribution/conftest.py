@@ -11,6 +11,7 @@ import pytest
 from queries.catalog import HOME, canonical_columns, models
 from queries.checks import check_model
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
+from queries.quotas import COLUMNS as QUOTA_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ LEDGERS = {
     "row_count bigint, amount decimal(38, 12), beyond varchar",
     "raw.deliveries": "source varchar, connector varchar, table_name varchar, unit varchar, "
     "version_at timestamp, landed_at timestamp, is_bill boolean",
+    "raw.quotas": ", ".join(f"{column} {kind}" for column, kind in QUOTA_COLUMNS.items()),
 }
 
 
