@@ -9,6 +9,7 @@ from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
+from jobs.quotas.writing import write_standings
 from queries import ModelError
 from queries.build import build
 from queries.catalog import code_fingerprint
@@ -46,6 +47,7 @@ def _build_and_publish(night: Night) -> bool:
     try:
         night.progress.say("publish")
         target = publish(built, night.generations, views_of(night.config))
+        write_standings(night.config, built.con, target.stem)
     finally:
         built.con.close()
     night.progress.say(f"  generation {target.stem}, {size_text(target.stat().st_size)}")

@@ -111,7 +111,7 @@ class _File(_Section):
     operations: Operations = Operations()
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
-    levers: dict[str, Any] = {}
+    levers: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,17 @@ class Night:
             self.progress.say(f"check generation {database.stem}")
             verify(database)
 
+    def plan_quotas(self, day: date | None) -> None:
+        """Enter where quotas stand, and plan who is to be stopped; nobody is stopped here."""
+        from jobs.journal.quotas import Quotas  # noqa: PLC0415  (most nights have no quotas)
+
+        quotas = Quotas(self.journal)
+        if self.generation is None or not (self.config.quotas or quotas.held()):
+            return
+        from jobs.quotas.tonight import plan_tonight  # noqa: PLC0415
+
+        plan_tonight(self, quotas, day)
+
     def report(self, day: date | None, *, again: bool = False) -> Path | None:
         """Write the sites of the newest generation that are not there; return its first page."""
         if self.database is None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 HELP_WIDTH = 80
 
 
-ORDER = "nightly extract build check report sql explain sources init doctor status restore demo"
+ORDER = (
+    "nightly extract build check report enforce gate sql explain sources init doctor status "
+    "restore demo"
+)
 """Every command, as help lists them: a night's steps, what reads, what operates."""
 
 

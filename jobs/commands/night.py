@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @date_option
 def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
-    """Run one night: extract, build, check, publish, report."""
+    """Run one night: extract, build, check, publish, plan, report."""
     if demo is not None:
         config_path = write_demo_at(demo)
     from jobs.operations.watch import watched  # noqa: PLC0415
@@ -44,6 +44,7 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
         watch.night = night
         night.extract()
         night.build_and_publish()
+        night.plan_quotas(date.date() if date else None)
         site = night.report(date.date() if date else None)
     if demo is not None or night.is_published:
         from jobs.summary import print_summary  # noqa: PLC0415

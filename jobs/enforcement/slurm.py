@@ -2,7 +2,7 @@
 
 GrpTRES bounds what runs at one moment: jobs that run go on, new ones wait. GrpTRESMins, a budget of
 GPU-minutes, is not set, because Slurm ends the jobs that run when such a budget is used up.
-The limit works where slurm.conf has AccountingStorageEnforce with `limits`; that is looked at first.
+The limit works where slurm.conf has AccountingStorageEnforce=limits; that is looked at first.
 """
 
 from __future__ import annotations

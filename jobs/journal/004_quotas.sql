@@ -47,6 +47,7 @@ create table stops (
     note text not null default '',
     intended_at text not null,      -- of the stop
     changed_at text not null,
+    is_pardon integer not null default 0,  -- 1: a person took it back, and it stays so until `until`
     closed_at text                  -- nothing of it is in force any more
 );
 create unique index one_stop_of_a_target on stops (lever, target) where closed_at is null;
@@ -58,8 +59,7 @@ create table reservations (
     gpus text not null,             -- decimal
     hours text not null,
     gpu_hours text not null,
-    cost text,                      -- estimated; null where no quota needed it
-    billing_currency text,
+    costs text not null,            -- JSON: currency -> estimate, of the currencies that quotas are in
     at text not null,
     expires_at text not null        -- the bill shows it by then
 );

@@ -41,15 +41,15 @@ _ENTRIES = (
 class Journal:
     """An open journal; a context manager that closes it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the journal, and make it where there is none.
+    def __init__(self, path: Path, patience: float = 30) -> None:
+        """Open the journal, and make it where there is none; wait `patience` seconds for others.
 
         Raises: JournalError for one that a newer mlspend wrote, or that is no journal.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self.con = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self.con = sqlite3.connect(path, isolation_level=None, timeout=patience)
             self.con.execute("pragma journal_mode = wal")
             self.con.execute("pragma synchronous = full")
             self.con.execute("pragma foreign_keys = on")

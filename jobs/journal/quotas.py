@@ -10,13 +10,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.journal import as_text, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from jobs.journal import Journal
 
@@ -110,11 +110,16 @@ class Quotas:
         at = as_text(now())
         with self.journal.transaction():
             last = self.con.execute("select coalesce(max(id), 0) from quota_events").fetchone()[0]
-            held = {cause for stop in self.held() for cause in stop.causes}
+            touched = [stop for stop in self.held() if stop.before is not None]
+            held = {cause for stop in touched for cause in stop.causes}
             let_go = {cause for stop in self.released() for cause in stop.causes} - held
             for row in standings:
                 state = (
-                    "enforced" if row.key in held else "released" if row.key in let_go else row.state
+                    "enforced"
+                    if row.key in held
+                    else "released"
+                    if row.key in let_go
+                    else row.state
                 )
                 self._enter_state(row, state, generation, at)
                 self._enter_events(row, generation, at)
@@ -128,8 +133,9 @@ class Quotas:
             " measure = excluded.measure, threshold = excluded.threshold,"
             " limit_amount = excluded.limit_amount, used_amount = excluded.used_amount,"
             " billing_currency = excluded.billing_currency, generation = excluded.generation,"
-            " changed_at = case when state = excluded.state then changed_at else excluded.changed_at"
-            " end, state = excluded.state",
+            " changed_at ="
+            " case when state = excluded.state then changed_at else excluded.changed_at end,"
+            " state = excluded.state",
             (
                 *row.key,
                 row.window_end,
@@ -176,9 +182,7 @@ class Quotas:
             "order by id",
             (after,),
         )
-        return [
-            Event(*row[:8], Decimal(row[8]), Decimal(row[9]), row[10], row[11]) for row in rows
-        ]
+        return [_event(row) for row in rows]
 
     def states(self) -> dict[tuple[str, str, str], str]:
         """Return (quota, member, first day of its window) -> state, of every window there was."""
@@ -193,6 +197,12 @@ class Quotas:
         """Return the stops that were taken back."""
         query = f"{_STOPS} where closed_at is not null and wish = 'release' order by id"
         return _stops(self.con.execute(query))
+
+    def pardoned(self, today: date) -> set[tuple[str, str, str]]:
+        """Return the causes that a person has let go until a day that has not come yet."""
+        query = f"{_STOPS} where is_pardon = 1 and until > ?"
+        stops = _stops(self.con.execute(query, (today.isoformat(),)))
+        return {cause for stop in stops for cause in stop.causes}
 
     def all_stops(self) -> list[Stop]:
         """Return every stop there was, or was to be, oldest first."""
@@ -221,8 +231,9 @@ class Quotas:
         key = hashlib.sha256(salt.encode()).hexdigest()[:32]
         with self.journal.transaction():
             self.con.execute(
-                "insert into stops (key, lever, target, member, reason, causes, until, wish, result,"
-                " intended_at, changed_at) values (?, ?, ?, ?, ?, ?, ?, 'stop', 'intended', ?, ?)"
+                "insert into stops (key, lever, target, member, reason, causes, until, wish,"
+                " result, intended_at, changed_at)"
+                " values (?, ?, ?, ?, ?, ?, ?, 'stop', 'intended', ?, ?)"
                 " on conflict do nothing",
                 (key, lever, target, member, reason, json.dumps(causes), until, at, at),
             )
@@ -235,18 +246,17 @@ class Quotas:
             (json.dumps(causes), until, stop.id),
         )
 
-    def intend_release(self, stop: Stop) -> None:
-        """Enter that a stop is about to be taken back."""
+    def intend_release(self, stop: Stop, *, is_pardon: bool) -> None:
+        """Enter that a stop is about to be taken back, by a person or by a plan."""
         self.con.execute(
-            "update stops set wish = 'release', result = 'intended', changed_at = ? where id = ?",
-            (as_text(now()), stop.id),
+            "update stops set wish = 'release', result = 'intended', is_pardon = ?, changed_at = ?"
+            " where id = ?",
+            (is_pardon, as_text(now()), stop.id),
         )
 
     def note_before(self, stop: Stop, before: dict[str, object]) -> None:
         """Enter what stood at the target, before it is changed."""
-        self.con.execute(
-            "update stops set before = ? where id = ?", (json.dumps(before), stop.id)
-        )
+        self.con.execute("update stops set before = ? where id = ?", (json.dumps(before), stop.id))
 
     def conclude(self, stop: Stop, wish: Wish, result: Result, note: str) -> None:
         """Enter what became of a stop or a release; nothing stays in force of one that is over."""
@@ -264,17 +274,39 @@ class Quotas:
         return stop
 
 
-def _stops(rows: Iterable[Sequence[object]]) -> list[Stop]:
+def _event(row: Sequence[Any]) -> Event:
+    return Event(
+        id=row[0],
+        quota=row[1],
+        dimension=row[2],
+        member=row[3],
+        window_start=row[4],
+        window_end=row[5],
+        threshold=row[6],
+        action=row[7],
+        limit_amount=Decimal(row[8]),
+        used_amount=Decimal(row[9]),
+        billing_currency=row[10],
+        at=row[11],
+    )
+
+
+def _stops(rows: Iterable[Sequence[Any]]) -> list[Stop]:
     return [
         Stop(
-            *row[:6],  # type: ignore[arg-type]
-            causes=tuple((cause[0], cause[1], cause[2]) for cause in json.loads(str(row[6]))),
-            until=str(row[7]),
-            wish=row[8],  # type: ignore[arg-type]
-            result=row[9],  # type: ignore[arg-type]
-            before=None if row[10] is None else json.loads(str(row[10])),
-            note=str(row[11]),
-            intended_at=str(row[12]),
+            id=row[0],
+            key=row[1],
+            lever=row[2],
+            target=row[3],
+            member=row[4],
+            reason=row[5],
+            causes=tuple((cause[0], cause[1], cause[2]) for cause in json.loads(row[6])),
+            until=row[7],
+            wish=row[8],
+            result=row[9],
+            before=None if row[10] is None else json.loads(row[10]),
+            note=row[11],
+            intended_at=row[12],
         )
         for row in rows
     ]

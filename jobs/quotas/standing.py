@@ -159,7 +159,8 @@ def read_standings(table: Mapping[str, Any]) -> Standings:
         rows=tuple(_row(row) for row in table["rows"]),
         rules=tuple(_rule(rule) for rule in table["rules"]),
         prices=tuple(
-            Price(*row[:3], Decimal(row[3]), Decimal(row[4])) for row in table["prices"]
+            Price(row[0], row[1], row[2], Decimal(row[3]), Decimal(row[4]))
+            for row in table["prices"]
         ),
         tables=tuple(Table(*row) for row in table["tables"]),
         members={dimension: tuple(names) for dimension, names in table["members"].items()},
@@ -169,15 +170,19 @@ def read_standings(table: Mapping[str, Any]) -> Standings:
 
 def _row(row: Sequence[Any]) -> QuotaRow:
     return QuotaRow(
-        *row[:5],
-        date.fromisoformat(row[5]),
-        date.fromisoformat(row[6]),
-        Decimal(row[7]),
-        Decimal(row[8]),
-        None if row[9] is None else Decimal(row[9]),
-        row[10],
-        Decimal(row[11]),
-        row[12],
+        quota=row[0],
+        dimension=row[1],
+        member=row[2],
+        measure=row[3],
+        window_kind=row[4],
+        window_start=date.fromisoformat(row[5]),
+        window_end=date.fromisoformat(row[6]),
+        limit_amount=Decimal(row[7]),
+        used_amount=Decimal(row[8]),
+        forecast_amount=None if row[9] is None else Decimal(row[9]),
+        billing_currency=row[10],
+        provisional_amount=Decimal(row[11]),
+        state=row[12],
     )
 
 

@@ -96,7 +96,7 @@ def _settings(config: Config) -> dict[str, Any]:
 
 def _members(config: Config, con: Connection) -> dict[str, list[str]]:
     """Return everybody that quotas and levers may speak of; a team counts from its first member."""
-    wanted = {quota.dimension for quota in config.quotas}
+    wanted: set[str] = {quota.dimension for quota in config.quotas}
     wanted |= {lever.dimension for lever in config.levers}
     found: dict[str, set[str]] = {}
     known = con.execute("select 1 from duckdb_schemas() where schema_name = 'staging'").fetchall()
