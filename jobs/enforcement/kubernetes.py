@@ -210,9 +210,9 @@ class Kubernetes:
                     is_unsure=is_change and not is_no,
                     fix=_FIX.get(error.status, "see the API server's log"),
                 ) from error
-            except HTTPError as error:
+            except (HTTPError, ValueError) as error:  # ValueError: an answer of another shape
                 raise self._told(
-                    f"the API did not answer: {type(error).__name__}",
+                    f"the API did not answer as it should: {type(error).__name__}",
                     namespace,
                     is_unsure=is_change,
                     fix="see that the API server can be reached; `mlspend enforce` looks again",
