@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from queries.generation import newest_generation
 from queries.read import open_generation, run_named
-from reports.terminal import boards_of, proof_lines, write_boards
+from reports.terminal import boards_of, proof_lines, quota_lines, write_boards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,21 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
             columns, rows = run_named(con, "leaderboard", {"dimension": dimension})
             records = [dict(zip(columns, row, strict=True)) for row in rows]
             write_boards(boards_of(f"{title}, {month}", records, config.report.top), out)
-        columns, rows = run_named(con, "books_proof", {})
-        proof = proof_lines([dict(zip(columns, row, strict=True)) for row in rows])
+        proof = proof_lines(_records(con, "books_proof"))
+        quotas = _records(con, "quotas")
+    if quotas:
+        out.write(f"\nQuotas, up to {quotas[0]['as_of_date']}:\n")
+        out.writelines(f"  {line}\n" for line in quota_lines(quotas, config.report.top))
     out.write("\nThe books:\n")
     out.writelines(f"  {line}\n" for line in proof)
     out.write(f"\nDatabase: {generation}\n")
     if site is not None:
         out.write(f"Site:     {site}\n")
+
+
+def _records(con: Connection, query: str) -> list[dict[str, object]]:
+    columns, rows = run_named(con, query, {})
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _newest_month(con: Connection) -> str:

@@ -208,3 +208,30 @@ def _proof(currency: str, sums: Mapping[str, Decimal]) -> str:
     equation = " + ".join(f"{part} {exact(sums[part])}" for part in parts)
     difference = f"{sums['difference'].normalize():f}"
     return f"{currency}: billed {exact(sums['billed'])} = {equation}, difference {difference}"
+
+
+def quota_lines(records: Sequence[Mapping[str, object]], top: int) -> list[str]:
+    """Return a line for each of the most used quotas, from rows of the cookbook's `quotas`."""
+    cells = [_quota_cells(record) for record in records[:top]]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row[:-1], widths, strict=False))
+        )
+        + f"  {row[-1]}"
+        for row in cells
+    ]
+    rest = len(records) - top
+    return [*lines, f"and {rest} less used"] if rest > 0 else lines
+
+
+def _quota_cells(record: Mapping[str, object]) -> tuple[str, ...]:
+    used, limit = _decimal(record["used_amount"]), _decimal(record["limit_amount"])
+    forecast = record["forecast_amount"]
+    note = str(record["state"])
+    if forecast is not None:
+        note += f", {money(_decimal(forecast))} expected by {record['window_end']}"
+    name = _visible(f"{record['quota']}: {record['dimension']} {record['member_name']}")
+    unit = str(record["billing_currency"] or "GPU hours")
+    return (name, money(used), "of", f"{money(limit)} {unit}", _share(used, limit), note)

@@ -71,6 +71,31 @@ root = "inventory"
 
 [connectors.aws_inventory]
 root = "aws-inventory"
+
+[[quotas]]
+name = "robotics-month"
+dimension = "team"
+member = "robotics"
+measure = "effective_cost"
+limit = 40000
+currency = "USD"
+
+[[quotas]]
+name = "vision-month"
+dimension = "team"
+member = "vision"
+measure = "effective_cost"
+limit = 42000
+currency = "USD"
+
+[[quotas]]
+name = "language-month"
+dimension = "team"
+member = "language"
+measure = "effective_cost"
+limit = 40000
+currency = "USD"
+thresholds = [{ share = 0.8, do = "warn" }, { share = 1.0, do = "enforce" }]
 """
 
 

@@ -146,16 +146,17 @@ def answer_to(
 ) -> Answer:
     """Answer a request from where quotas stand and what is reserved; nothing is entered."""
     on_unknown = str(standings.gate["on_unknown"])
-    rules = [
+    stopping = [
         rule
         for rule in standings.rules
-        if rule.enforced_at is not None
-        and rule.member in ("*", request.members.get(rule.dimension))
-        and rule.dimension in request.members
+        if rule.enforced_at is not None and rule.dimension in request.members
     ]
+    doubt = _doubt(request, standings, stopping, at) if stopping else None
+    if doubt:
+        return Answer("unknown", f"unknown: {doubt}", on_unknown=on_unknown)
+    rules = [rule for rule in stopping if rule.member in ("*", request.members[rule.dimension])]
     if not rules:
         return Answer("allow", "allowed: no quota that stops work concerns it")
-    doubt = _doubt(request, standings, rules, at)
     costs: dict[str, Decimal] = {}
     unpriced = ""
     for currency in sorted({rule.billing_currency for rule in rules if rule.billing_currency}):
@@ -164,8 +165,6 @@ def answer_to(
             unpriced = _no_price(standings, request, currency)
         else:
             costs[currency] = (request.gpu_hours * price).quantize(Decimal("1e-12"))
-    if doubt:
-        return Answer("unknown", f"unknown: {doubt}", on_unknown=on_unknown)
     rooms = [_room(rule, request, standings, reserved, costs, at) for rule in rules]
     short = [room for room in rooms if not room.is_enough]
     if unpriced and not short:
@@ -213,8 +212,9 @@ def _doubt(
     for dimension in sorted({rule.dimension for rule in rules}):
         known = standings.members.get(dimension, ())
         member = request.members[dimension]
-        if member not in known:
-            near = get_close_matches(member, known, 1)
+        near = get_close_matches(member, known, 1)
+        is_for_all = any(rule.member == "*" for rule in rules if rule.dimension == dimension)
+        if member not in known and (near or is_for_all):
             hint = f'; did you mean "{near[0]}"?' if near else ""
             return f'nothing knows the {dimension} "{member}"{hint}'
     return None

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +22,8 @@ from jobs.settings.quotas import Enforcement, Quota
 from tests.jobs.standings import NOW, days_ago, row, rule, standings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jobs.quotas.standing import Standings
 
 QUOTA = Quota(
@@ -74,6 +75,7 @@ def stop(target: str = "ml-vision", until: str = "2026-12-01", **more: Any) -> S
     return Stop(**parts | more)
 
 
+LATE = Table("aws", "line_items", "2026-11", is_stale=True, note="old")
 OVER = standings({"vision": "120.5", "speech": 99})
 
 
@@ -115,7 +117,7 @@ def test_a_plan_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
         ({"problems": ["the folder is not there"]}, "the folder is not there"),
         ({"sources": {"aws", "lab"}}, "source lab has delivered nothing"),
         (
-            {"standings": replace(OVER, tables=(Table("aws", "l", "2026-11", True, "old"),))},
+            {"standings": replace(OVER, tables=(LATE,))},
             "source aws is late",
         ),
         ({"standings": replace(OVER, as_of=None)}, "no cost yet"),
@@ -252,7 +254,7 @@ def test_no_plan_touches_more_targets_within_a_day_than_the_caps_allow(  # noqa:
     assert len(stopped) == len(plan.stops)
     if stopped:
         assert len(stopped | before) <= max_targets
-        assert len(stopped | before) <= max(1, max_share * known)
+        assert len(stopped | before) <= max(Decimal(1), max_share * known)
         assert len(stopped | before) <= plan.allowed == allowed_targets(limits, known)
     over = {name for name, amount in used.items() if amount >= 100}
     reach = {("kubernetes", ns) for name in over for ns in fleet.get(name, ())}

@@ -80,6 +80,12 @@ TABLES = {
         "billing_currency varchar, gpu_count decimal(18, 6), up_hours double, "
         "gpu_hours_held decimal(38, 6), effective_cost decimal(38, 12), idle_cost decimal(38, 12)"
     ),
+    "quotas": (
+        "quota varchar, dimension varchar, member varchar, measure varchar, window_kind varchar, "
+        "window_start date, window_end date, as_of_date date, limit_amount decimal(38, 12), "
+        "used_amount decimal(38, 12), forecast_amount decimal(38, 12), billing_currency varchar, "
+        "threshold double, state varchar, provisional_amount decimal(38, 12)"
+    ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
 }
 LEADERBOARD = """
@@ -398,6 +404,7 @@ def _labels(acme: Acme, people: list[Person]) -> None:
         acme.rows["coverage"].append((dimension, rule, currency, _millionths(cost), share))
     for person in people:
         acme.rows["members"].append(("user", person.user_id, person.name, person.team))
+    _fill_quotas(acme)
     night = datetime(2026, 11, 20, 2, 14)  # noqa: DTZ001 - marts hold UTC without a zone
     for source, table, behind, stale, note in (
         ("aws_cur", "line_items", 26, False, ""),
@@ -408,6 +415,23 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     ):
         newest = night - timedelta(hours=behind)
         acme.rows["freshness"].append((source, table, newest, night, stale, note))
+
+
+def _fill_quotas(acme: Acme) -> None:
+    """Give three teams a quota for November: one keeps it, one is warned, one is over."""
+    month = NEWEST_DAY.replace(day=1)
+    for team, used_percent in (("vision", 40), ("language", 90), ("search", 125)):
+        used = sum(
+            amounts[0]
+            for (day, _, _, currency, dimension, member, *_), amounts in acme.spend.items()
+            if (currency, dimension, member) == ("USD", "team", team) and str(day) >= str(month)
+        )
+        limit = _millionths(used * 100 // used_percent)
+        reached, state = {40: (None, "ok"), 90: (0.8, "warned"), 125: (1.0, "over")}[used_percent]
+        window = ("effective_cost", "month", month, date(2026, 12, 1), NEWEST_DAY)
+        amounts = (limit, _millionths(used), _millionths(used * 30 // 19), "USD")
+        row = (f"{team}-month", "team", team, *window, *amounts, reached, state, _millionths(used))
+        acme.rows["quotas"].append(row)
 
 
 def _write(acme: Acme, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real HTTP server that takes webhooks as a company's own system would: signature and key checked."""
+"""A real HTTP server that takes webhooks as a company does: it checks signature and key."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         key, message = self.headers["Idempotency-Key"], json.loads(body)
         receiver.requests.append((key, message))
         fault = receiver.faults.pop(0) if receiver.faults else 200
-        if isinstance(fault, int) and fault != 200:  # noqa: PLR2004
+        if isinstance(fault, int) and fault != 200:
             self._answer(fault)
             return
         receiver.acted.setdefault(key, message)
