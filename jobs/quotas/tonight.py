@@ -26,10 +26,10 @@ def plan_tonight(night: Night, quotas: Quotas, day: date | None) -> Plan:
     """Enter where quotas stand, write the plan of the day, and tell what it comes to."""
     standings = bring_up_to_date(night.config, str(night.generation))
     given = evidence_of(night, quotas, standings)
-    unknown = list(unknown_members(standings, given.quotas, given.levers))
+    unknown = list(unknown_members(standings, given.quotas, given.levers)) if standings else []
     if unknown:
         night.complain(_mistakes_of(night, unknown))
-    else:
+    elif standings is not None:
         for event in quotas.enter(standings_of(standings), standings.generation):
             night.progress.say(
                 f"quota {event.quota}: {event.dimension} {event.member} has reached "

@@ -50,13 +50,16 @@ def write_standings(config: Config, con: Connection, generation: str) -> None:
     _write(config.state_dir, generation, {**table, **_settings(config)})
 
 
-def bring_up_to_date(config: Config, generation: str) -> Standings:
+def bring_up_to_date(config: Config, generation: str) -> Standings | None:
     """Return the standings of the generation in force, with tonight's settings in them.
 
-    They are read from the generation again where a night was killed before it wrote them.
+    They are read from the generation again where a night was killed before it wrote them; none
+    where that shows people by other names, until the next one is published.
     """
     path = path_of(config.state_dir, generation)
     if not path.exists():
+        if not config.privacy.is_open:
+            return None
         from queries.read import open_generation  # noqa: PLC0415  (slow to import)
 
         with open_generation(config.state_dir / "generations" / f"{generation}.duckdb") as con:
@@ -65,10 +68,7 @@ def bring_up_to_date(config: Config, generation: str) -> Standings:
     fresh = {**table, **_settings(config)}
     if fresh != table:
         _write(config.state_dir, generation, fresh)
-    standings = newest_standings(config.state_dir)
-    if standings is None:
-        raise FileNotFoundError(path)
-    return standings
+    return newest_standings(config.state_dir)
 
 
 def _settings(config: Config) -> dict[str, Any]:
