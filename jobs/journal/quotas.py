@@ -105,7 +105,8 @@ class Quotas:
         """Enter where quotas stand; return the thresholds reached for the first time.
 
         The same standing may be entered any number of times. A member that is stopped is
-        `enforced`; one that was, in the same window, is `released`.
+        `enforced`; one that was, in the same window, is `released`, until it is over again without
+        a person's leave.
         """
         at = as_text(now())
         with self.journal.transaction():
@@ -113,14 +114,13 @@ class Quotas:
             touched = [stop for stop in self.held() if stop.before is not None]
             held = {cause for stop in touched for cause in stop.causes}
             let_go = {cause for stop in self.released() for cause in stop.causes} - held
+            pardoned = self.pardoned(now().date())
             for row in standings:
-                state = (
-                    "enforced"
-                    if row.key in held
-                    else "released"
-                    if row.key in let_go
-                    else row.state
-                )
+                state = row.state
+                if row.key in held:
+                    state = "enforced"
+                elif row.key in let_go and (row.key in pardoned or state != "over"):
+                    state = "released"
                 self._enter_state(row, state, generation, at)
                 self._enter_events(row, generation, at)
         return self.events(after=last)

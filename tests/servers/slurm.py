@@ -243,6 +243,7 @@ def _write_slurm_conf(server: SlurmServer, folder: Path, dbd: int) -> None:
         "GresTypes": "gpu",
         "SlurmdParameters": "config_overrides",
         "ReturnToService": 2,
+        "KillWait": 1,
         "SchedulerParameters": "sched_interval=5",
         "MpiDefault": "none",
     }
