@@ -46,6 +46,7 @@ def write_standings(config: Config, con: Connection, generation: str) -> None:
         "prices": _texts(con, _PRICES),
         "tables": _texts(con, _TABLES),
         "members": _members(config, con),
+        "dimensions": sorted(_dimensions(config)),
     }
     _write(config.state_dir, generation, {**table, **_settings(config)})
 
@@ -57,14 +58,15 @@ def bring_up_to_date(config: Config, generation: str) -> Standings | None:
     where that shows people by other names, until the next one is published.
     """
     path = path_of(config.state_dir, generation)
-    if not path.exists():
+    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"dimensions": []}
+    if not _dimensions(config) <= set(table["dimensions"]) or "rows" not in table:
         if not config.privacy.is_open:
             return None
         from queries.read import open_generation  # noqa: PLC0415  (slow to import)
 
         with open_generation(config.state_dir / "generations" / f"{generation}.duckdb") as con:
             write_standings(config, con, generation)
-    table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"))
     fresh = {**table, **_settings(config)}
     if fresh != table:
         _write(config.state_dir, generation, fresh)
@@ -94,10 +96,15 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
+def _dimensions(config: Config) -> set[str]:
+    """Return whose members quotas and levers speak of."""
+    wanted: set[str] = {quota.dimension for quota in config.quotas}
+    return wanted | {lever.dimension for lever in config.levers}
+
+
 def _members(config: Config, con: Connection) -> dict[str, list[str]]:
     """Return everybody that quotas and levers may speak of; a team counts from its first member."""
-    wanted: set[str] = {quota.dimension for quota in config.quotas}
-    wanted |= {lever.dimension for lever in config.levers}
+    wanted = _dimensions(config)
     found: dict[str, set[str]] = {}
     known = con.execute("select 1 from duckdb_schemas() where schema_name = 'staging'").fetchall()
     for query in (_MEMBERS, *([_TEAMS] if known else [])):

@@ -260,6 +260,24 @@ def _act_to_death(home: Path, cluster: Cluster) -> int:
     return process.wait()
 
 
+def test_standings_that_a_killed_night_left_unwritten_are_written_by_the_next(home: Path) -> None:
+    (path,) = (home / "state" / "quotas").glob("*.json")
+    whole = json.loads(path.read_text())
+    path.unlink()
+    assert run(home, "gate", "--team", "vision", "--gpus", "1", "--hours", "1").returncode == 4
+    done = run(home, "nightly")
+    assert (done.returncode, "nothing changed" in done.stderr) == (0, True)
+    assert json.loads(path.read_text())["rows"] == whole["rows"]
+
+
+def test_a_lever_of_another_dimension_knows_its_members_without_a_build(home: Path) -> None:
+    hook = '[levers.webhook]\nurl = "https://x"\nsecret_env = "S"\ndimension = "user"\n'
+    configure(home, (home / "mlspend.toml").read_text() + hook)
+    assert run(home, "nightly").returncode == 0
+    (path,) = (home / "state" / "quotas").glob("*.json")
+    assert "unattributed" in json.loads(path.read_text())["members"]["user"]
+
+
 def test_the_gate_answers_from_what_the_night_left(home: Path) -> None:
     done = run(home, "gate", "--team", "vision", "--gpus", "8", "--hours", "12")
     assert done.returncode == 3
