@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from connectors.base import SourceError
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
+from jobs.settings.detectors import detector_sections, read_detectors
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
 from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_between
@@ -112,6 +113,7 @@ class _File(_Section):
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
     levers: dict[str, Any] = Field(default_factory=dict)
+    detectors: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Config:
     quotas: tuple[Quota, ...]
     enforcement: Enforcement
     levers: tuple[Lever, ...]
+    detectors: Mapping[str, Mapping[str, Any]]
+    """Detector -> what the file sets of it."""
 
 
 def read_config(path: Path, registry: Mapping[str, str] | None = None) -> Config:
@@ -202,6 +206,11 @@ class _Reader:
         levers = self._levers(table.get("levers", {}))
         for where, what, fix in mistakes_between(table.get("quotas")):
             self._note(what, where, fix)
+        detectors, wrong, invalid = read_detectors(table.get("detectors", {}))
+        for where, what, fix in wrong:
+            self._note(what, where, fix)
+        for where, section, mistakes in invalid:
+            self._note_all(mistakes, section, where)
         if found == {}:
             self._note(
                 "the file configures no source",
@@ -223,6 +232,7 @@ class _Reader:
             quotas=file.quotas,
             enforcement=file.enforcement,
             levers=tuple(levers),
+            detectors=detectors,
         )
 
     def _sources(self, tables: Mapping[str, object]) -> list[Source]:
@@ -366,4 +376,6 @@ def example_keys(registry: Mapping[str, str]) -> dict[str, set[str]]:
         sections[f"connectors.{kind}"] = set(model.model_fields)
     for kind, target in LEVERS.items():
         sections[f"levers.{kind}"] = set(model_of(kind, class_of(target)).model_fields)
+    for name, section in detector_sections().items():
+        sections[f"detectors.{name}"] = set(section.model_fields)
     return sections

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors import CONNECTORS, connector_class
+from jobs.journal.findings import Findings
 from jobs.privacy import fingerprint_of
 from queries.build import BuildInput, Settings
 from queries.catalog import models
@@ -30,7 +32,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         tables=declared_tables(),
         landed=[landed_of(entry, store.raw) for entry in counted],
         totals=[(entry.source, total) for entry in counted for total in totals.get(entry.id, ())],
-        settings=settings_of(config.attribution),
+        settings=replace(settings_of(config.attribution), detectors=config.detectors),
         limits=Limits(
             memory=config.engine.memory_limit,
             threads=config.engine.threads,
@@ -38,6 +40,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
+        findings=Findings(store.journal).known(),
         previous=newest_manifest(config.state_dir / "generations"),
         privacy=fingerprint_of(config),
         progress=store.progress.say,

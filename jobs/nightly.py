@@ -24,6 +24,7 @@ from jobs.faults import explained
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal, JournalError
 from jobs.journal.backup import FOLDER, back_up_tonight
+from jobs.journal.findings import Findings
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore, known_deliveries
@@ -146,16 +147,32 @@ class Night:
 
     def build_and_publish(self) -> None:
         """Build, check and publish, where anything changed."""
-        inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        self.enter_findings()
+        inputs = self._digest_of_inputs()
         if self.journal.last_inputs() == (inputs, self.generation):
             self.complain_of_quarantine()
         else:
             from jobs.building import build_and_publish  # noqa: PLC0415  (slow to import)
 
             self.is_published = build_and_publish(self)
-        self.inputs = digest_of_inputs(self.config, self.journal.deliveries())
+        self.enter_findings()
+        self.inputs = self._digest_of_inputs()
         if not self.is_published:
             self.progress.say("nothing changed: nothing built, nothing published")
+
+    def _digest_of_inputs(self) -> str:
+        mutes = Findings(self.journal).mutes()
+        return digest_of_inputs(self.config, self.journal.deliveries(), mutes)
+
+    def enter_findings(self) -> None:
+        """Enter in the journal what the generation in force says of findings, if it is new."""
+        findings = Findings(self.journal)
+        database = self.database
+        if database is None or findings.is_entered(database.stem):
+            return
+        from queries.findings import read_findings  # noqa: PLC0415  (slow to import)
+
+        findings.enter(database.stem, read_findings(database))
 
     def check(self) -> None:
         """Compare every raw file that counts with its digest, and the generation with its manifest.

@@ -11,20 +11,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobs.config import Config
+    from jobs.journal.findings import Mute
     from jobs.ledger import Entry
 
 _CODE = ("connectors", "queries")
 _ENDINGS = (".py", ".sql", ".csv")
 
 
-def digest_of_inputs(config: Config, entries: Iterable[Entry]) -> str:
-    """Return a digest of all that a build reads: deliveries, settings and code."""
+def digest_of_inputs(config: Config, entries: Iterable[Entry], mutes: Iterable[Mute]) -> str:
+    """Return a digest of all that a build reads: deliveries, settings, mutes and code.
+
+    What earlier nights found is read, too, and left out: nothing is to be built because of it.
+    """
     total = hashlib.sha256()
     names = {source.name for source in config.sources}
     for entry in entries:
         if entry.source in names:
             total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
     total.update(f"{sorted(names)} {config.attribution!r} {config.quotas!r}\n".encode())
+    total.update(f"{sorted(config.detectors.items())!r}\n".encode())
+    for mute in mutes:
+        total.update(f"{mute.finding_id} {mute.muted_until}\n".encode())
     if not config.privacy.is_open:
         from jobs.privacy import fingerprint_of  # noqa: PLC0415  (loads more than most nights need)
 

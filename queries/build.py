@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 from queries.catalog import Model, code_fingerprint, models
 from queries.changes import changed, digests_of_days
 from queries.checks import check_books, check_model
+from queries.detecting import LAYER, SWITCH, Finding
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
+from queries.findings import create_findings
 from queries.lake import StoredTable, write
 from queries.ledgers import create_ledgers
 from queries.manifest import Manifest, StagedGroup, digest
 from queries.quotas import Quota, create_quotas
 from queries.raw import declaration
 from queries.stage import Stager
-from queries.warehouse import SCHEMAS, Warehouse, shape
+from queries.warehouse import SCHEMAS, Value, Warehouse, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,15 +39,29 @@ if TYPE_CHECKING:
 class Settings:
     """What the config file says of attribution."""
 
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    params: Mapping[str, Value] = field(default_factory=dict)
     """Parameter of a model -> value; the header's default where absent."""
     tag_keys: Mapping[str, Sequence[str]] = field(
         default_factory=lambda: {"team": ["team"], "user": ["user"], "project": ["project"]}
     )
     """What a resource tag can own -> the tag keys that say so, in order."""
+    detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """Detector -> its parameters, and `is_enabled`; its header's defaults where absent."""
+
+    def is_enabled(self, detector: str) -> bool:
+        """Tell whether a detector is switched on."""
+        return bool(self.detectors.get(detector, {}).get(SWITCH, True))
+
+    def detecting(self) -> list[str]:
+        """Return every setting of detectors, which no attributed day depends on."""
+        return [
+            f"{name}.{key}={value!r}"
+            for name, values in sorted(self.detectors.items())
+            for key, value in sorted(values.items())
+        ]
 
     def fingerprint(self) -> str:
-        """Return a digest of every setting."""
+        """Return a digest of every setting that attribution reads."""
         params = [f"{key}={value!r}" for key, value in sorted(self.params.items())]
         keys = [f"{owner}:{key}" for owner in sorted(self.tag_keys) for key in self.tag_keys[owner]]
         return digest(params, keys)
@@ -64,6 +80,8 @@ class BuildInput:
     settings: Settings
     limits: Limits
     lake: Path
+    findings: Sequence[Finding] = ()
+    """What earlier nights found, and what became of it."""
     previous: Manifest | None = None
     privacy: str = ""
     """Digest of who may see whom: what is published changes with it."""
@@ -85,9 +103,10 @@ class BuildInput:
             for connector, tables in sorted(self.tables.items())
             for table in tables.values()
         ]
-        settings = self.settings.fingerprint()
+        settings = [self.settings.fingerprint(), *self.settings.detecting()]
         quotas = [repr(quota) for quota in self.quotas]
-        figures = digest(code_fingerprint(), sql, declared, settings, quotas)
+        mutes = [f"{row.finding_id} {row.muted_until}" for row in self.findings if row.muted_until]
+        figures = digest(code_fingerprint(), sql, declared, settings, quotas, sorted(mutes))
         return digest(figures, sorted(deliveries), self.privacy)
 
 
@@ -111,13 +130,17 @@ def build(given: BuildInput) -> Built | None:
         return None
     manifest = Manifest(night=night, built_at=datetime.now(UTC).isoformat())
     con = connect(given.limits)
-    warehouse = Warehouse(con, given.models, given.settings.params, given.lake, manifest)
+    settings = given.settings
+    warehouse = Warehouse(
+        con, given.models, settings.params, given.lake, manifest, settings.detectors
+    )
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
     create_macros(con, given.settings.tag_keys)
     create_seeds(con)
     create_ledgers(con, given.totals, given.landed, given.tables)
     create_quotas(con, given.quotas)
+    _know_findings(warehouse, given)
     before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
     warehouse.create_raw(given.tables, given.landed)
@@ -132,6 +155,19 @@ def build(given: BuildInput) -> Built | None:
     check_books(con)
     manifest.raw = [file.sha256 for row in given.landed for file in row.files]
     return Built(con, manifest, len(days))
+
+
+def _know_findings(warehouse: Warehouse, given: BuildInput) -> None:
+    """Tell the build what earlier nights found; of a detector that does not run, nothing."""
+    detectors = [model for model in given.models if model.layer == LAYER]
+    names = {model.name.partition(".")[2]: model.is_counted for model in detectors}
+    known = [
+        row
+        for row in given.findings
+        if row.detector in names and given.settings.is_enabled(row.detector)
+    ]
+    reported = {name for name, is_counted in names.items() if not is_counted}
+    create_findings(warehouse.con, known, reported)
 
 
 def _stage(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from queries import ModelError
+from queries.detecting import FOUND, LAYER, union_of
 from queries.parsed import SyntaxMistakeError, memory, query_of, tables_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["full", "hashed", "step", "partition", "inline"]
 """full: a table over all there is; hashed: one that is compared by day; step: a table of the days
 being attributed; partition: kept in the lake by day; inline: a view, computed where it is read."""
-LAYERS = ("staging", "attribution", "marts")
+LAYERS = ("staging", "attribution", "marts", LAYER)
 DAY = "charge_date"
 HOME = Path(__file__).parent
 
@@ -31,7 +32,7 @@ _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
 _PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
 _PROMISES = ("grain", "key", "partition", "step", "hashed", "inline", "conserves", "fresh")
-_HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "owner"))
+_HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "counted", "owner"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Model:
     feeds: str | None = None
     params: tuple[Param, ...] = ()
     owner: str = ""
+    fix: str = ""
+    """Detectors: what is to be done about a finding."""
+    is_counted: bool = True
+    """Detectors: whether findings count in totals, or are reported only."""
 
     @property
     def layer(self) -> str:
@@ -106,9 +111,23 @@ def models() -> tuple[Model, ...]:
         for path in sorted((HOME / layer).glob("*.sql"))
         if path.name != "contracts.sql" and not path.name.endswith(".macro.sql")
     ]
-    ordered = in_order(found)
+    ordered = in_order([*found, union_model(found)])
     memory().keep()
     return ordered
+
+
+def union_model(found: Iterable[Model]) -> Model:
+    """Return the model of all findings, which is generated: a new detector is in it."""
+    detectors = [model for model in found if model.layer == LAYER]
+    parts = [(model.name.partition(".")[2], model.fix, model.is_counted) for model in detectors]
+    return Model(
+        name=FOUND,
+        sql=union_of(parts),
+        about="One row is about a finding of a detector.",
+        kind="full",
+        reads=frozenset(model.name for model in detectors),
+        columns={},
+    )
 
 
 @cache
@@ -143,7 +162,20 @@ def read_model(path: Path) -> Model:
         feeds=header.one("feeds"),
         params=tuple(_param(text, path) for text in header.lines.get("param", ())),
         owner=header.one("owner") or "",
+        fix=_fix(header, path),
+        is_counted=header.one("counted") != "no",
     )
+
+
+def _fix(header: _Header, path: Path) -> str:
+    fix = header.one("fix") or ""
+    if path.parent.name == LAYER and not fix:
+        raise ModelError(
+            "a detector says what is to be done about what it finds",
+            where=str(path),
+            fix="add a line `fix: ...` to its header",
+        )
+    return fix
 
 
 def read_header(sql: str, *, where: str) -> _Header:

@@ -79,3 +79,20 @@ case
     when starts_with(region_id, 'us-gov-') then 'aws-us-gov'
     else 'aws'
 end;
+
+-- A cost as a whole number of 1e-12, exact whatever its size.
+create or replace macro whole_units(cost) as
+cast(replace(cast(cast(cost as decimal(38, 12)) as varchar), '.', '') as hugeint);
+
+-- A cost times a fraction of two whole numbers, in whole units of 1e-12, cut off towards 0.
+create or replace macro scaled(cost, times, over) as
+cast(whole_units(cost) * cast(times as hugeint) // cast(over as hugeint) as decimal(26, 0))
+* cast(0.000000000001 as decimal(12, 12));
+
+-- What a cost of some days comes to in a month of 30.4375 days.
+create or replace macro per_month(cost, days) as
+scaled(cost, 304375, cast(days as hugeint) * 10000);
+
+-- What a bill and an inventory call one thing alike: an ARN's last part, any other id in lower case.
+create or replace macro resource_key(id) as
+case when starts_with(id, 'arn:') then last_part(id) else lower(id) end;

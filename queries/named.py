@@ -20,6 +20,8 @@ from queries import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_PROMISES = ("grain:", "key:", "owner:", "fresh:", "fix:", "counted:")
+
 Value = str | int | float | bool | Decimal | date | None
 """What a parameter may hold."""
 
@@ -118,7 +120,7 @@ def parse_query(name: str, sql: str) -> NamedQuery:
         text = line.removeprefix("--").strip()
         if text.startswith("param:"):
             params.append(_param(text.removeprefix("param:")))
-        elif not text.startswith(("grain:", "key:", "owner:", "fresh:")):
+        elif not text.startswith(_PROMISES):
             prose.append(text)
     title, _, note = "\n".join(prose).strip().partition("\n\n")
     return NamedQuery(

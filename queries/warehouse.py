@@ -7,11 +7,13 @@ that are being attributed and see nothing else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from queries.catalog import DAY, Model, canonical_columns, feeders_of
 from queries.checks import check_model
+from queries.detecting import FOUND, LAYER, SWITCH, check_detector
 from queries.engines.duckdb import literal, name
 from queries.raw import create_raw_view
 from queries.stage import check_feed
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from queries.manifest import Manifest
     from queries.raw import Declared, Landed
 
-SCHEMAS = ("raw", "staging", "attribution", "marts", "whole")
+SCHEMAS = ("raw", "staging", "attribution", "marts", LAYER, "whole")
 """`whole` holds hashed models with all their days, and the empty shapes of stored ones."""
 
+Value = str | int | float | Decimal
 _PARAM = re.compile(r"\$(\w+)")
 
 
@@ -36,9 +39,11 @@ class Warehouse:
 
     con: Connection
     models: Sequence[Model]
-    params: Mapping[str, str | int | float]
+    params: Mapping[str, Value]
     lake: Path
     manifest: Manifest
+    detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """Detector -> its parameters, and whether it is switched on; the defaults where absent."""
 
     @property
     def staged_models(self) -> list[Model]:
@@ -76,11 +81,15 @@ class Warehouse:
 
     def sql_of(self, model: Model) -> str:
         """Return a model's SQL with its parameters filled in."""
+        given = self.params
+        if model.layer == LAYER:
+            given = self.detectors.get(model.name.partition(".")[2], {})
         values = {param.name: param.default for param in model.params}
-        for key in values.keys() & self.params.keys():
-            value = self.params[key]
-            values[key] = literal(value) if isinstance(value, str) else repr(value)
-        return _PARAM.sub(lambda match: values.get(match[1], match[0]), model.sql)
+        for key in values.keys() & given.keys():
+            value = given[key]
+            values[key] = literal(value) if isinstance(value, str) else str(value)
+        sql = _PARAM.sub(lambda match: values.get(match[1], match[0]), model.sql)
+        return sql if given.get(SWITCH, True) else f"select * from (\n{sql}\n) where false"
 
     def create_raw(
         self, tables: Mapping[str, Mapping[str, Declared]], landed: Sequence[Landed]
@@ -122,6 +131,8 @@ class Warehouse:
             self.con.execute(f"create or replace view {model.name} as select * from {target}")
         if model.feeds is not None:
             check_feed(self.con, model, target)
+        if model.layer == LAYER and model.name != FOUND:
+            check_detector(self.con, model.name)
         check_model(self.con, model)
 
     def show_days(self, days: Collection[str] | None) -> None:

@@ -28,6 +28,7 @@ from jobs.demo.telemetry import write_telemetry
 from jobs.demo.tracker import write_tracker
 from jobs.demo.truth import Truth
 from jobs.demo.truth_files import write_truth
+from jobs.demo.truth_findings import write_findings
 from jobs.demo.world import HOUR
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def write_company(
     say("the truth")
     write_truth(folder / "truth", world, truth)
     write_waste(folder / "truth" / "waste.csv", world, estate, charges)
+    write_findings(folder / "truth", world, truth)
     config = folder / "config.toml"
     config.write_text(CONFIG, encoding="utf-8")
     _date_files(folder, world.calendar.until + 8 * HOUR)

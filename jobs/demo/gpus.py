@@ -66,7 +66,7 @@ def _measured(  # noqa: PLR0913, PLR0917  (what is measured, where, when and by 
     dim: Collection[int],
     rng: random.Random,
 ) -> Iterator[tuple[str, Mapping[str, str], Values]]:
-    busy = pod.busy if pod else 0.0
+    busy, signs = (pod.busy, pod.signs) if pod else (0.0, "")
     columns: dict[str, Values] = {
         "gpu_gr": [],
         "gpu_gr_max": [],
@@ -81,11 +81,13 @@ def _measured(  # noqa: PLR0913, PLR0917  (what is measured, where, when and by 
         activity = min(1.0, busy * rng.uniform(0.85, 1.12))
         at = hour + HOUR
         used = memory * (0.15 + 0.8 * busy) * rng.uniform(0.97, 1.0) if pod else 3.0
+        used = 3.0 if signs == "empty" else used
+        watts = 250.0 if signs == "hot" else 55 + 290 * activity
         columns["gpu_gr"].append((at, f"{activity:.4f}"))
         columns["gpu_gr_max"].append((at, f"{min(1.0, activity * 1.2):.4f}"))
         columns["gpu_memory_mib"].append((at, f"{used:.0f}"))
-        columns["gpu_watts"].append((at, f"{55 + 290 * activity:.1f}"))
-        samples = minutes // 3 if hour in dim else minutes
+        columns["gpu_watts"].append((at, f"{watts:.1f}"))
+        samples = minutes // 3 if hour in dim or signs == "dim" else minutes
         columns["gpu_samples"].append((at, str(samples)))
     for query, values in columns.items():
         yield query, labels, values

@@ -12,6 +12,7 @@ from jobs.demo.catalog import collect_datasets, register_models
 from jobs.demo.fleet import G5, P3_HALF, POOLS, TRAINING, Ask, bare_machines, place
 from jobs.demo.people import found_projects, hire
 from jobs.demo.plans import WESTERN_POOLS, Planner, pod_labels
+from jobs.demo.quiet import quiet_corner
 from jobs.demo.world import DAY, EAST, HOUR, Calendar, ManagedJob, Read, World, stream
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def found_company(seed: int, until: date, months: int) -> World:
     inside.notebooks()
     inside.nested()
     _rent(world, planner)
+    world.machines += quiet_corner(world)
     _use_service(world, planner)
     world.runs = sorted(plans.runs, key=lambda run: (run.start, run.run_id))
     _spoil(world)

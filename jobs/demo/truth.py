@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobs.demo.inventory import Place
     from jobs.demo.world import World
 
+RECENT: Final = 30 * DAY
 UNITS: Final = 100
 """Units of 10^-12 in a tick."""
 _KINDS: Final = {
@@ -67,6 +68,34 @@ class Cost(NamedTuple):
     billed: int
 
 
+class Recent:
+    """What the last thirty days cost, as detectors need it."""
+
+    def __init__(self) -> None:
+        self.machine_hours: dict[tuple[str, int], int] = defaultdict(int)
+        """Machine and hour -> its cost."""
+        self.runs: dict[tuple[str, str], int] = defaultdict(int)
+        """Run and currency -> its cost, without transfers."""
+        self.transfers: dict[tuple[str, str, str], int] = defaultdict(int)
+        """Dataset, the region it left and the one it went to -> what its readers paid."""
+        self.stored: dict[str, int] = defaultdict(int)
+        """Dataset -> its storage, without requests."""
+
+    def add_machine(self, charge: Charge, cost: int) -> None:
+        """Add a line, if it is a machine's."""
+        if charge.machine is not None and charge.machine.cluster:
+            self.machine_hours[charge.machine.machine_id, charge.start] += cost
+
+    def add(self, currency: str, charge: Charge, holder: Holder, part: int) -> None:
+        """Add a holder's part of a line."""
+        if charge.bucket and charge.to_region:
+            self.transfers[holder.dataset, charge.region, charge.to_region] += part
+        elif holder.run:
+            self.runs[holder.run, currency] += part
+        elif charge.storage_class:
+            self.stored[holder.dataset] += part
+
+
 class Truth:
     """Adds up what everybody cost."""
 
@@ -75,6 +104,7 @@ class Truth:
         self.world = world
         self.costs: dict[Entry, list[int]] = defaultdict(lambda: [0, 0])
         self.totals: dict[Bill, list[int]] = defaultdict(lambda: [0, 0])
+        self.recent = Recent()
         self._moved = bytes_moved(world)
         self._stored: dict[int, list[Place]] = {}
 
@@ -85,6 +115,7 @@ class Truth:
             cost = Cost(charge.effective_cost * UNITS, charge.billed_cost * UNITS)
             self.totals[bill][0] += cost.effective
             self.totals[bill][1] += cost.billed
+            self.recent.add_machine(charge, cost.effective)
             if cost != (0, 0):
                 self._attribute(bill, charge, cost)
 
@@ -159,6 +190,9 @@ class Truth:
     ) -> None:
         """Cut a cost by weights; what they leave of the whole is idle."""
         effective, billed = cuts(cost.effective, weights, whole), cuts(cost.billed, weights, whole)
+        if charge.start >= self.world.calendar.until - RECENT:
+            for (holder, _), part in zip(weights, effective, strict=False):
+                self.recent.add(bill.currency, charge, holder, part)
         for (holder, _), part, cash in zip(weights, effective, billed, strict=False):
             self._post(Entry(bill, holder.kind, charge.product, holder), Cost(part, cash))
         left = Cost(effective[-1], billed[-1])

@@ -249,6 +249,9 @@ class Pod:
     """The run that the pod is there for."""
     busy: float = 0.8
     """How active its GPUs are, 0 to 1."""
+    signs: str = ""
+    """What telemetry shows of its GPUs: empty (no memory in use), hot (power is drawn, though
+    nothing is active), dim (few samples); by default what goes with `busy`."""
     gpu_numbers: list[int] = field(default_factory=list)
     """The machine's GPUs it holds, from 0; filled when telemetry is written."""
 

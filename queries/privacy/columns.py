@@ -26,7 +26,8 @@ SEARCHED = frozenset(
 
 HARMLESS = frozenset(
     (
-        *("beyond_12_places", "billing_currency", "confidence", "cost_kind", "dearest_run_id"),
+        *("beyond_12_places", "billing_currency", "cluster", "confidence", "cost_kind"),
+        "dearest_run_id",
         *("detector", "dimension", "finding_id", "gpu_model", "instance_type", "line_class"),
         *("measure", "newest_unit"),
         *("method", "provider", "region_id", "run_id", "service_name", "source"),

@@ -18,6 +18,7 @@ from jobs.inputs import settings_of
 from jobs.settings.privacy import Audience
 from jobs.settings.quotas import Quota
 from queries.catalog import models
+from queries.detecting import detectors
 from tests.jobs.folder_source import FolderSource
 
 if TYPE_CHECKING:
@@ -170,6 +171,19 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, wanted: str) -> None:
     assert wanted in told[0]
 
 
+def test_a_detector_is_set_by_its_own_name_and_header(tmp_path: Path) -> None:
+    text = '[connectors.folder]\nroot = "/a"\n[detectors.dead_gpus]\nmin_hours = 3\nmin_waste = 2\n'
+    assert read(tmp_path, text).detectors == {
+        "dead_gpus": {"min_hours": 3, "min_waste": Decimal(2)}
+    }
+
+    wrong = "[detectors.dead_gpu]\n[detectors.parked_gpus]\nmin_hour = 1\nis_enabled = 0\n"
+    told = "\n".join(mistakes_in(tmp_path, '[connectors.folder]\nroot = "/a"\n' + wrong))
+    assert 'there is no detector "dead_gpu"; did you mean "dead_gpus"?' in told
+    assert '[detectors.parked_gpus] has no key "min_hour"; did you mean "min_hours"?' in told
+    assert "[detectors.parked_gpus] is_enabled is 0, which is not a valid boolean" in told
+
+
 def test_a_secret_written_by_mistake_is_not_repeated(tmp_path: Path) -> None:
     text = '[connectors.folder]\nroot = "/a"\ntoken_env = ["hunter2"]\n'
     text += '[[connectors.foldr]]\ntoken = "hunter3"\n'
@@ -201,7 +215,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
     table = tomllib.loads(uncommented())
     named = {
         f"{room}.{kind}": set(keys)
-        for room in ("connectors", "levers")
+        for room in ("connectors", "detectors", "levers")
         for kind, keys in table.pop(room).items()
     }
     tables = {name: value[0] if isinstance(value, list) else value for name, value in table.items()}
@@ -242,6 +256,9 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     (quota,) = shown.quotas
     for key in ("member", "window", "thresholds"):
         assert getattr(quota, key) == Quota.model_fields[key].default
+    for name, detector in detectors().items():
+        values = {param.name: param.default for param in detector.params}
+        assert shown.detectors[name] == {"is_enabled": True, **values}
     for source in shown.sources:
         for field in fields(source.connector):  # type: ignore[arg-type]
             if field.default is not MISSING:
@@ -249,7 +266,8 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
 
 
 def test_every_parameter_of_the_models_can_be_set_and_has_one_default() -> None:
-    defaults = {param.name: param.default for model in models() for param in model.params}
+    shared = [model for model in models() if model.layer != "detectors"]
+    defaults = {param.name: param.default for model in shared for param in model.params}
     settings = settings_of(Attribution()).params
     assert defaults.keys() == settings.keys()
     for name, value in settings.items():

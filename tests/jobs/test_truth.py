@@ -117,6 +117,73 @@ def _spoiled_runs(company: Company) -> set[str]:
     return {str(native) for (native,) in rows}
 
 
+def test_detectors_find_what_they_must_and_nothing_else(company: Company) -> None:
+    """Pods, machines, data and runs; snapshots, disks and addresses are another test's."""
+    wanted = {
+        (row["detector"], row["resource_id"], row["billing_currency"]): Decimal(
+            row["monthly_waste"]
+        )
+        for row in company.truth("findings")
+    }
+    named = ", ".join(sorted({f"'{detector}'" for detector, _, _ in wanted}))
+    ours = {
+        (str(detector), str(resource), str(currency)): Decimal(str(waste))
+        for detector, resource, currency, waste in company.rows(
+            "select detector, resource_id, billing_currency, monthly_waste from marts.findings "
+            f"where detector in ({named}) and state = 'open'"
+        )
+    }
+
+    assert ours.keys() == wanted.keys()
+    assert {detector for detector, _, _ in wanted} >= {"dead_gpus", "parked_gpus"}
+    for key, waste in ours.items():
+        error = abs(waste - wanted[key])
+        if key[0] == "misplaced_compute":
+            assert error <= wanted[key] / 100, key
+        elif not key[1].endswith("lost"):
+            assert error < CUT, key
+
+
+WASTE_OF = {
+    "orphaned_snapshot": "orphaned_snapshots",
+    "unattached_volume": "unattached_volumes",
+    "unattached_address": "unattached_addresses",
+    "stopped_machine": "left_disks",
+    "idle_balancer": "idle_balancers",
+}
+
+
+def test_what_the_cloud_lists_is_waste_where_the_truth_says_so(company: Company) -> None:
+    """And no look-alike is: each is billed, too. The truth has 30 days, a finding a month."""
+    rows = company.truth("waste")
+    wanted = {
+        (WASTE_OF[row["kind"]], row["resource_id"]): Decimal(row["monthly_cost"])
+        for row in rows
+        if row["is_waste"] == "true"
+    }
+    detectors = ", ".join(f"'{name}'" for name in (*WASTE_OF.values(), "forgotten_snapshots"))
+    ours = {
+        (str(detector), str(resource)): Decimal(str(waste))
+        for detector, resource, waste in company.rows(
+            "select detector, resource_id, monthly_waste from marts.findings "
+            f"where detector in ({detectors}) and is_counted"
+        )
+    }
+
+    assert len(rows) > len(wanted) > 0
+    assert ours.keys() == wanted.keys()
+    for key, waste in ours.items():
+        assert abs(waste - wanted[key] * Decimal("30.4375") / 30) < CUT, key
+
+
+def test_what_nobody_sampled_is_counted_as_unknown(company: Company) -> None:
+    """The pod of the quiet corner that is seldom sampled, and the blind day's hours."""
+    assert company.rows(
+        "select count(*), min(unknown_gpu_hours) from marts.telemetry_coverage "
+        "where cluster = 'forge-use1' and charge_date >= date '2026-10-21'"
+    ) == [(11, Decimal(24))]
+
+
 LIMITS = {
     # dimension -> percent of all bills that may stand with another member than in truth
     "service": Decimal("0.1"),

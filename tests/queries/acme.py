@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import duckdb  # noqa: TID251 - this writes what queries/ reads
 
+from tests.queries import acme_findings
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -87,6 +89,7 @@ TABLES = {
         "threshold double, state varchar, provisional_amount decimal(38, 12)"
     ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
+    "findings": acme_findings.COLUMNS,
 }
 LEADERBOARD = """
 create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
@@ -178,6 +181,7 @@ def write_generation(path: Path) -> Path:
     _machines(acme, drawn, _runs(acme, drawn, people))
     _storage_and_the_rest(acme, drawn)
     _sum_up(acme, people)
+    acme.rows["findings"] += acme_findings.finding_rows(NEWEST_DAY)
     _write(acme, path)
     return path
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queries.catalog import HOME, canonical_columns, models
+from queries.catalog import HOME, LAYERS, canonical_columns, models
 from queries.checks import check_model
+from queries.detecting import FOUND, check_detector
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
+from queries.findings import create_findings
 from queries.quotas import COLUMNS as QUOTA_COLUMNS
 
 if TYPE_CHECKING:
@@ -31,11 +33,11 @@ LEDGERS = {
 
 
 class Warehouse:
-    """Canonical tables in memory; `build` runs every model of attribution and marts over them."""
+    """Canonical tables in memory; `build` runs every model but staging's over them."""
 
     def __init__(self, threads: int = 2) -> None:
         self.con = connect(Limits(threads=threads))
-        for schema in ("raw", "staging", "attribution", "marts"):
+        for schema in ("raw", *LAYERS):
             self.con.execute(f"create schema {schema}")
         create_macros(self.con, TAG_KEYS)
         create_seeds(self.con)
@@ -44,10 +46,11 @@ class Warehouse:
             self.con.execute(f"create table {table} ({drawn})")
         for table, drawn in LEDGERS.items():
             self.con.execute(f"create table {table} ({drawn})")
+        create_findings(self.con, (), ())
 
     def fill(self, tables: Mapping[str, Sequence[Row]]) -> None:
         """Replace what is in the canonical tables by `tables`; those not named are emptied."""
-        for table in (*canonical_columns(), *LEDGERS):
+        for table in (*canonical_columns(), *LEDGERS, "raw.findings"):
             self.con.execute(f"delete from {table}")
         for table, rows in tables.items():
             name = table if "." in table else f"staging.{table}"
@@ -61,7 +64,7 @@ class Warehouse:
     def build(self, **params: str | float) -> None:
         """Run the models in order; prove the key and the sums that each promises."""
         for model in models():
-            if model.layer not in ("attribution", "marts"):
+            if model.layer == "staging":
                 continue
             sql = model.sql
             for param in model.params:
@@ -69,6 +72,8 @@ class Warehouse:
                 shown = literal(value) if isinstance(value, str) else str(value)
                 sql = sql.replace(f"${param.name}", param.default if value is None else shown)
             self.con.execute(f"create or replace table {model.name} as {sql}")
+            if model.layer == "detectors" and model.name != FOUND:
+                check_detector(self.con, model.name)
             check_model(self.con, model)
         for path in sorted((HOME / "marts").glob("*.macro.sql")):
             self.con.execute(path.read_text(encoding="utf-8"))
