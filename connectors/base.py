@@ -44,6 +44,15 @@ class Table:
     """A `tags` column -> prefix of the loose columns packed into it (`resourceTags/`)."""
     rename: Callable[[str], str] | None = None
     """A header as delivered -> the declared name; none where the two are the same."""
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """A declared column -> what else a source calls it, read where it is absent; the first counts.
+
+    Compared after `rename`, without regard to case.
+    """
+    of_file: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """A `text` column that no file holds -> what a file's name says of all its rows."""
+    month_first: bool = False
+    """Whether times in text may be MM/DD/YYYY: each file is of one way, told by its first time."""
     null_marks: Sequence[str] = ("",)
     """Texts that mean null in CSV."""
     is_bill: bool = False

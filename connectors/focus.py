@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from connectors import aws_exports, azure_exports
 from connectors.base import ColumnType, Table
 from connectors.billing_files import bill_deliveries
+from connectors.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +105,9 @@ class Focus:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        yield from bill_deliveries(table, self.root, _find_manifests, known, one_tree=False)
+        yield from bill_deliveries(
+            table, open_store(self.root), _find_manifests, known, one_tree=False
+        )
 
 
 def _find_manifests(files: Sequence[StoredFile]) -> list[Manifest]:

@@ -330,11 +330,11 @@ def _keep_backup(night: Night) -> None:
         )
 
 
-def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[LedgerTotal]:
+def _sum_bill(raw_name: str, paths: Sequence[Path], names: Sequence[str]) -> Iterable[LedgerTotal]:
     """Sum a bill by the code that shares nothing with the models."""
     from queries.totals import raw_totals  # noqa: PLC0415  (slow to import; most nights land little)
 
-    return raw_totals(raw_name, paths)
+    return raw_totals(raw_name, paths, names)
 
 
 def _site_of(reports: Path, generation: Path) -> Path | None:

@@ -57,7 +57,7 @@ class Stager:
     @property
     def model_digest(self) -> str:
         """What the rows depend on besides the delivery."""
-        reader = (HOME / "raw.py").read_text(encoding="utf-8")
+        reader = [(HOME / name).read_text(encoding="utf-8") for name in ("raw.py", "raw_values.py")]
         macros = (HOME / "macros.sql").read_text(encoding="utf-8")
         seeds = sorted(
             table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table
