@@ -32,6 +32,7 @@ SUPPORT = frozenset(
         "aws_asking",
         "aws_calls",
         "aws_exports",
+        "azure_blob",
         "azure_exports",
         "base",
         "billing_files",

@@ -119,6 +119,8 @@ class AzureCost:
     """Where the ActualCost export lands: a folder, or `az://account/container/prefix`."""
     amortized_root: str
     """Where the AmortizedCost export of the same scope lands."""
+    credential_env: str = ""
+    """A variable with a connection string or a SAS of Azure's storage; empty: as the machine is."""
 
     name: ClassVar[str] = "azure_cost"
     tables: ClassVar[Sequence[Table]] = (
@@ -142,8 +144,8 @@ class AzureCost:
         Raises: SourceError for a period that is not whole, or waits for a half, after the others.
         """
         table = self.tables[0].name
-        actual = _read_half(table, self.actual_root, "ActualCost")
-        amortized = _read_half(table, self.amortized_root, "AmortizedCost")
+        actual = self._read_half("ActualCost", self.actual_root)
+        amortized = self._read_half("AmortizedCost", self.amortized_root)
         errors = [half.error for half in (actual, amortized) if half.error is not None]
         for period in sorted(actual.runs.keys() | amortized.runs.keys()):
             missing = [half for half in (actual, amortized) if period not in half.runs]
@@ -159,6 +161,20 @@ class AzureCost:
                 yield delivery
         raise_all(errors)
 
+    def _read_half(self, kind: str, root: str) -> _Half:
+        def manifests(files: Sequence[StoredFile]) -> list[Manifest]:
+            return find_manifests(files, kind)
+
+        table = self.tables[0].name
+        runs: dict[str, Delivery] = {}
+        try:
+            store = NewestCopies(open_store(root, self.credential_env))
+            for delivery in bill_deliveries(table, store, manifests, _Nothing(), one_tree=True):
+                runs[delivery.unit] = delivery
+        except SourceError as error:
+            return _Half(root, kind, runs, error)
+        return _Half(root, kind, runs, None)
+
 
 class _Half(NamedTuple):
     """What one of the two exports holds."""
@@ -169,20 +185,6 @@ class _Half(NamedTuple):
     """Period -> its newest run."""
     error: SourceError | None
     """What is wrong with the periods that are not among them."""
-
-
-def _read_half(table: str, root: str, kind: str) -> _Half:
-    def manifests(files: Sequence[StoredFile]) -> list[Manifest]:
-        return find_manifests(files, kind)
-
-    runs: dict[str, Delivery] = {}
-    try:
-        store = NewestCopies(open_store(root))
-        for delivery in bill_deliveries(table, store, manifests, _Nothing(), one_tree=True):
-            runs[delivery.unit] = delivery
-    except SourceError as error:
-        return _Half(root, kind, runs, error)
-    return _Half(root, kind, runs, None)
 
 
 class _Nothing:

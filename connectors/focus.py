@@ -86,7 +86,9 @@ class Focus:
     """One FOCUS export, or a folder of FOCUS files."""
 
     root: str
-    """Where it lands: a folder, or `s3://bucket/prefix`."""
+    """Where it lands: a folder, `s3://bucket/prefix` or `az://account/container/prefix`."""
+    credential_env: str = ""
+    """A variable with a connection string or a SAS of Azure's storage; empty: as the machine is."""
 
     name: ClassVar[str] = "focus"
     tables: ClassVar[Sequence[Table]] = (
@@ -105,9 +107,8 @@ class Focus:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        yield from bill_deliveries(
-            table, open_store(self.root), _find_manifests, known, one_tree=False
-        )
+        store = open_store(self.root, self.credential_env)
+        yield from bill_deliveries(table, store, _find_manifests, known, one_tree=False)
 
 
 def _find_manifests(files: Sequence[StoredFile]) -> list[Manifest]:

@@ -1,0 +1,130 @@
+"""Whole nights on Azure's bills: what is published is what the two exports say, in any order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from decimal import Decimal
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from queries.read import open_generation
+from tests.connectors.azure_runs import line, text_of, write, write_pair, write_run
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "tests" / "data" / "azure_cost" / "finops_toolkit"
+KINDS = {"actual": "ActualCost", "amortized": "AmortizedCost"}
+PLAN = "/providers/Microsoft.BillingBenefits/p"
+
+
+def night(home: Path, more: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a night on the exports in `home`."""
+    (home / "mlspend.toml").write_text(
+        'state_dir = "state"\n[connectors.azure_cost]\nactual_root = "actual"\n'
+        f'amortized_root = "amortized"\n{more}',
+        encoding="utf-8",
+    )
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", "nightly"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def books(home: Path) -> dict[str, Decimal]:
+    """Return measure -> billed in the newest generation, whose books must close."""
+    newest = max((home / "state" / "generations").glob("[0-9]*.duckdb"))
+    with open_generation(newest) as con:
+        rows = con.execute(
+            "select measure, sum(billed), sum(attributed + idle + shared + unattributed), "
+            "max(abs(difference)) from marts.books where dimension = 'team' group by measure"
+        ).fetchall()
+    assert all((row[1], row[3]) == (row[2], 0) for row in rows)
+    return {row[0]: row[1] for row in rows}
+
+
+def test_a_night_on_a_real_pair_publishes_what_both_exports_say(tmp_path: Path) -> None:
+    for half in KINDS:
+        (source,) = (SAMPLES / half).iterdir()
+        place = tmp_path / half / "20230901-20230930" / source.name
+        place.parent.mkdir(parents=True)
+        shutil.copy(source, place)
+    done = night(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert books(tmp_path) == {
+        "billed_cost": Decimal("19.047780136169"),
+        "effective_cost": Decimal("16.296932136637"),
+    }
+    again = night(tmp_path)
+    assert again.returncode == 0
+    assert "nothing changed" in again.stderr
+
+
+def test_a_half_that_is_late_leaves_the_last_pair_in_force(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    assert night(tmp_path).returncode == 0
+    pair = {"billed_cost": Decimal(530), "effective_cost": Decimal(42)}
+    assert books(tmp_path) == pair
+    newer = text_of([line("30"), line("99", "Purchase", "SavingsPlan", benefit=PLAN)])
+    write_run(tmp_path / "actual", "ActualCost", [newer], at="2026-10-09T04:00:00", run="b")
+    late = night(tmp_path)
+    assert late.returncode == 1
+    assert "2026-10 waits for its other half" in late.stderr
+    assert books(tmp_path) == pair
+    write_run(
+        tmp_path / "amortized",
+        "AmortizedCost",
+        [text_of([line("31")])],
+        at="2026-10-09T05:00:00",
+        run="c",
+    )
+    assert night(tmp_path).returncode == 0
+    assert books(tmp_path) == {"billed_cost": Decimal(130), "effective_cost": Decimal(31)}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3)))[1::2], ids=str)
+def test_runs_that_arrive_in_any_order_end_in_the_same_state(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    """Each run is of both halves, in folders of their own, and is taken away when it was read."""
+    for number in order:
+        at = f"2026-10-0{6 + number}T04:00:00"
+        for half, kind in KINDS.items():
+            shutil.rmtree(tmp_path / half, ignore_errors=True)
+            write_run(
+                tmp_path / half, kind, [text_of([line(f"{10 + number}.5")])], at=at, run=str(number)
+            )
+        assert night(tmp_path).returncode == 0
+    assert books(tmp_path) == {"billed_cost": Decimal("12.5"), "effective_cost": Decimal("12.5")}
+
+
+def test_a_run_with_other_rows_than_its_manifest_states_is_refused(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    manifest = next((tmp_path / "actual").rglob("manifest.json"))
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"dataRowCount": 3', '"dataRowCount": 4'), encoding="utf-8")
+    done = night(tmp_path)
+    assert done.returncode == 1
+    assert "the bill has 5 lines, its manifest states 6" in done.stderr
+
+
+def test_the_same_bill_in_focus_form_is_left_out(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write(
+        tmp_path / "focus",
+        "2026-10/a.csv",
+        "BillingAccountId,BillingPeriodStart,ChargePeriodStart,BilledCost,EffectiveCost,"
+        "BillingCurrency,ProviderName\n/providers/Microsoft.Billing/billingAccounts/8611537,"
+        "2026-10-01T00:00:00Z,2026-10-05T00:00:00Z,530,42,USD,Microsoft\n",
+    )
+    done = night(tmp_path, '[connectors.focus]\nroot = "focus"\n')
+    assert done.returncode == 1
+    assert 'sources "azure_cost" and "focus" both deliver the Microsoft bill' in done.stderr
+    assert books(tmp_path) == {"billed_cost": Decimal(530), "effective_cost": Decimal(42)}
