@@ -34,6 +34,7 @@ SUPPORT = frozenset(
         "aws_exports",
         "azure_blob",
         "azure_exports",
+        "azure_query",
         "base",
         "billing_files",
         "contract_csv",

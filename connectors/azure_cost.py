@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import BinaryIO
 
-    from connectors.base import Checksum, Format, Known, SourceFile
+    from connectors.azure_query import CostManagement
+    from connectors.base import Checksum, Format, Known, SourceFile, Stated
     from connectors.billing_files import Manifest
     from connectors.store import StoredFile
 
@@ -121,6 +122,10 @@ class AzureCost:
     """Where the AmortizedCost export of the same scope lands."""
     credential_env: str = ""
     """A variable with a connection string or a SAS of Azure's storage; empty: as the machine is."""
+    scope: str = ""
+    """What the exports are of, such as `subscriptions/<id>`: asked by `mlspend sources --ask`."""
+    management_url: str = ""
+    """Where to ask; empty: Azure's public cloud."""
 
     name: ClassVar[str] = "azure_cost"
     tables: ClassVar[Sequence[Table]] = (
@@ -160,6 +165,25 @@ class AzureCost:
             if not known.has(table, delivery.unit, delivery.version):
                 yield delivery
         raise_all(errors)
+
+    def stated(self, periods: Sequence[str]) -> Sequence[Stated]:
+        """Return what Cost Management says was billed; nothing where no scope is configured.
+
+        Raises: SourceError where it cannot be asked.
+        """
+        return self._service().billed(periods) if self.scope else ()
+
+    def exports(self) -> Sequence[str]:
+        """Return a line about each export of the scope; nothing where none is configured.
+
+        Raises: SourceError where it cannot be asked.
+        """
+        return self._service().exports() if self.scope else ()
+
+    def _service(self) -> CostManagement:
+        from connectors.azure_query import CostManagement  # noqa: PLC0415  (slow to load)
+
+        return CostManagement(self.scope.strip("/"), self.management_url)
 
     def _read_half(self, kind: str, root: str) -> _Half:
         def manifests(files: Sequence[StoredFile]) -> list[Manifest]:

@@ -7,11 +7,12 @@ mean is the business of the staging SQL that reads them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
 ColumnType = Literal["text", "number", "integer", "time", "flag", "tags"]
 """number: DECIMAL(38,12); integer: BIGINT; time: TIMESTAMP in UTC; tags: MAP(text, text)."""
@@ -134,5 +135,35 @@ class Connector(Protocol):
         """Yield what is new, oldest unit first.
 
         Raises: SourceError for what stops this source; deliveries yielded before stay good.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a provider itself says that it billed."""
+
+    billing_period: str
+    """YYYY-MM."""
+    billing_currency: str
+    """ISO 4217."""
+    billed_cost: Decimal
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A connector whose provider can be asked what it billed, apart from what it delivered."""
+
+    def stated(self, periods: Sequence[str]) -> Sequence[Stated]:
+        """Return what was billed in months YYYY-MM; none where it is not configured to ask.
+
+        Raises: SourceError where the provider cannot be asked.
+        """
+        ...
+
+    def exports(self) -> Sequence[str]:
+        """Return a line about each export that the provider has; none as above.
+
+        Raises: SourceError where the provider cannot be asked.
         """
         ...

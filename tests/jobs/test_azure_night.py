@@ -14,6 +14,7 @@ import pytest
 
 from queries.read import open_generation
 from tests.connectors.azure_runs import line, text_of, write, write_pair, write_run
+from tests.servers.cost_management import CostManagementServer, cost_management
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "data" / "azure_cost" / "finops_toolkit"
@@ -128,3 +129,49 @@ def test_the_same_bill_in_focus_form_is_left_out(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert 'sources "azure_cost" and "focus" both deliver the Microsoft bill' in done.stderr
     assert books(tmp_path) == {"billed_cost": Decimal(530), "effective_cost": Decimal(42)}
+
+
+def ask(home: Path, server: CostManagementServer) -> subprocess.CompletedProcess[str]:
+    """Ask for what Cost Management says beside what has landed."""
+    text = (home / "mlspend.toml").read_text(encoding="utf-8")
+    where = f'scope = "subscriptions/s"\nmanagement_url = "{server.address}"\n'
+    (home / "mlspend.toml").write_text(text + where, encoding="utf-8")
+    signed_in = {"IDENTITY_ENDPOINT": f"{server.address}/token", "IDENTITY_HEADER": "x"}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", "sources", "--ask"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **signed_in, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.servers
+def test_what_landed_is_compared_with_what_cost_management_says(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    assert night(tmp_path).returncode == 0
+    columns = [{"name": "Cost"}, {"name": "BillingMonth"}, {"name": "Currency"}]
+    rows = [[530.25, "2026-10-01T00:00:00", "USD"]]
+    with cost_management() as server:
+        server.say({"properties": {"nextLink": None, "columns": columns, "rows": rows}})
+        server.say({"value": [{"name": "actual"}]})
+        told = ask(tmp_path, server)
+    assert told.returncode == 0, told.stderr
+    assert (
+        "billed: azure_cost 2026-10: 530 USD landed, 530.25 stated, difference -0.25\n"
+        in told.stdout
+    )
+    assert "export: azure_cost: actual: of no type" in told.stdout
+
+
+@pytest.mark.servers
+def test_a_refusal_to_say_what_was_billed_is_told(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    assert night(tmp_path).returncode == 0
+    with cost_management() as server:
+        server.say({}, 403)
+        told = ask(tmp_path, server)
+    assert told.returncode == 1
+    assert "access denied" in told.stdout
+    assert "Cost Management Reader" in told.stdout

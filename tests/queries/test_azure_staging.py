@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from queries import ModelError
-from queries.engines.duckdb import Error
+from queries.engines.duckdb import Error, Limits, connect
 from queries.raw import find_bad_value
 from queries.totals import RawTotal, raw_totals
 from tests.connectors.azure_runs import HEADER, line, text_of
+from tests.connectors.telemetry import Ledger, answer, save, stage
 from tests.queries.bills import DATA, Row, land, stage_rows, staged, sum_column
 
 if TYPE_CHECKING:
@@ -257,6 +258,21 @@ def test_a_machine_is_called_as_its_node_is(tmp_path: Path) -> None:
     path = "/subscriptions/S/resourceGroups/MC/providers/Microsoft.Compute/virtualMachineScaleSets/"
     node = one(tmp_path, resource=f"{path}AKS-gpu-vmss", info='"{""VMName"":""AKS-gpu-vmss_3""}"')
     assert node["resource_id"] == "aks-gpu-vmss_3"
+
+
+def test_a_node_of_a_scale_set_is_called_as_its_bill_calls_it(tmp_path: Path) -> None:
+    group = "azure:///subscriptions/s/resourceGroups/mc/providers/Microsoft.Compute"
+    provider = f"{group}/virtualMachineScaleSets/aks-gpu-vmss/virtualMachines/3"
+    held = ({"namespace": "n", "pod": "p", "uid": "u"}, "60")
+    up = ({"node": "aks-gpu-vmss000003", "provider_id": provider}, "60")
+    saved = save(tmp_path / "answers", pod_running=answer(held), node_up=answer(up))
+    con = connect(Limits(threads=1))
+    try:
+        stage(con, tmp_path, saved.deliveries(Ledger()))
+        rows = con.execute("select distinct instance_id from staging.node_hours").fetchall()
+    finally:
+        con.close()
+    assert rows == [("aks-gpu-vmss_3",)]
 
 
 def test_one_id_in_many_cases_is_one_resource(tmp_path: Path) -> None:
