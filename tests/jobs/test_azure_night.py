@@ -131,6 +131,27 @@ def test_the_same_bill_in_focus_form_is_left_out(tmp_path: Path) -> None:
     assert books(tmp_path) == {"billed_cost": Decimal(530), "effective_cost": Decimal(42)}
 
 
+def test_machines_sold_by_parts_of_a_gpu_are_known_by_their_type(tmp_path: Path) -> None:
+    viz = line(
+        "10",
+        meter="Virtual Machines,NVadsA10v5 Series,NV6ads A10 v5",
+        resource="/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/Viz",
+        info='"{""ServiceType"":""Standard_NV6ads_A10_v5"",""VCPUs"":6}"',
+    )
+    for half, kind in KINDS.items():
+        write_run(tmp_path / half, kind, [text_of([line("30"), viz])])
+    assert night(tmp_path).returncode == 0
+    newest = max((tmp_path / "state" / "generations").glob("[0-9]*.duckdb"))
+    with open_generation(newest) as con:
+        rows = con.execute(
+            "select instance_id, gpu_count, up_hours, effective_cost from marts.machines_daily"
+        ).fetchall()
+    assert sorted(rows) == [
+        ("train-1", 1, 24, 30),
+        ("viz", Decimal("0.166667"), 24, 10),
+    ]
+
+
 def ask(home: Path, server: CostManagementServer) -> subprocess.CompletedProcess[str]:
     """Ask for what Cost Management says beside what has landed."""
     text = (home / "mlspend.toml").read_text(encoding="utf-8")

@@ -275,6 +275,19 @@ def test_a_node_of_a_scale_set_is_called_as_its_bill_calls_it(tmp_path: Path) ->
     assert rows == [("aks-gpu-vmss_3",)]
 
 
+def test_a_focus_bill_calls_a_node_of_a_scale_set_alike(tmp_path: Path) -> None:
+    path = tmp_path / "focus.csv"
+    path.write_text(
+        "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,"
+        "ServiceSubcategory,ResourceId,x_SkuDetails\n1,1,USD,2026-10-05T00:00:00Z,"
+        "2026-10-06T00:00:00Z,Compute,Virtual Machines,/subscriptions/s/resourcegroups/mc/providers/"
+        'microsoft.compute/virtualmachinescalesets/aks-gpu-vmss,"{""VMName"":""aks-gpu-vmss_3""}"\n',
+        encoding="utf-8",
+    )
+    (row,) = stage_rows("focus", [path])
+    assert (row["x_line_class"], row["resource_id"]) == ("instance", "aks-gpu-vmss_3")
+
+
 def test_one_id_in_many_cases_is_one_resource(tmp_path: Path) -> None:
     disk = "Storage,Premium SSD Managed Disks,P30 LRS Disk"
     path = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/disks/Data-1"
