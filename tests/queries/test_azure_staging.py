@@ -278,10 +278,11 @@ def test_a_node_of_a_scale_set_is_called_as_its_bill_calls_it(tmp_path: Path) ->
 def test_a_focus_bill_calls_a_node_of_a_scale_set_alike(tmp_path: Path) -> None:
     path = tmp_path / "focus.csv"
     path.write_text(
-        "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ServiceCategory,"
-        "ServiceSubcategory,ResourceId,x_SkuDetails\n1,1,USD,2026-10-05T00:00:00Z,"
-        "2026-10-06T00:00:00Z,Compute,Virtual Machines,/subscriptions/s/resourcegroups/mc/providers/"
-        'microsoft.compute/virtualmachinescalesets/aks-gpu-vmss,"{""VMName"":""aks-gpu-vmss_3""}"\n',
+        "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,"
+        "ServiceCategory,ServiceSubcategory,ResourceId,x_SkuDetails\n"
+        "1,1,USD,2026-10-05T00:00:00Z,2026-10-06T00:00:00Z,Compute,Virtual Machines,/subscriptions/s"
+        "/resourcegroups/mc/providers/microsoft.compute/virtualmachinescalesets/aks-gpu-vmss,"
+        '"{""VMName"":""aks-gpu-vmss_3""}"\n',
         encoding="utf-8",
     )
     (row,) = stage_rows("focus", [path])
