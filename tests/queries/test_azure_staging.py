@@ -280,8 +280,8 @@ def test_a_focus_bill_calls_a_node_of_a_scale_set_alike(tmp_path: Path) -> None:
     path.write_text(
         "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,"
         "ServiceCategory,ServiceSubcategory,ResourceId,x_SkuDetails\n"
-        "1,1,USD,2026-10-05T00:00:00Z,2026-10-06T00:00:00Z,Compute,Virtual Machines,/subscriptions/s"
-        "/resourcegroups/mc/providers/microsoft.compute/virtualmachinescalesets/aks-gpu-vmss,"
+        "1,1,USD,2026-10-05T00:00:00Z,2026-10-06T00:00:00Z,Compute,Virtual Machines,/subscriptions"
+        "/s/resourcegroups/mc/providers/microsoft.compute/virtualmachinescalesets/aks-gpu-vmss,"
         '"{""VMName"":""aks-gpu-vmss_3""}"\n',
         encoding="utf-8",
     )
