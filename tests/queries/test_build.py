@@ -265,6 +265,18 @@ def test_a_late_edit_of_metadata_attributes_its_day_alone(world: World) -> None:
     }
 
 
+def test_a_late_edit_of_one_day_of_a_long_file_attributes_its_day_alone(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    bill = "".join(f"2026-10-{day:02},a,{day}\n" for day in range(1, 21))
+    world.deliver("lines", "2026-10", f"day,owner,cost\n{bill}")
+    assert by_team(world.night()) == {"nobody": Decimal(210)}
+    world.deliver("teams", "all", "day,owner,team\n2026-10-02,a,vision\n")
+    built = world.night()
+    assert built is not None
+    assert built.days == 1
+    assert by_team(built) == {"vision": Decimal(2), "nobody": Decimal(208)}
+
+
 def test_a_changed_setting_attributes_every_day_again(world: World) -> None:
     world.night()
     world.settings = Settings(params={"nobody": "it's nobody's"})
