@@ -78,7 +78,7 @@ class StoredTable:
     def is_mostly_skipped(self, days: Collection[str]) -> bool:
         """Whether some file must be read through for a tenth of its days or less."""
         wanted = [(len(file.days & set(days)), file.held) for file in self.files]
-        return any(0 < count and count * _FEW <= held for count, held in wanted)
+        return any(count > 0 and count * _FEW <= held for count, held in wanted)
 
     def as_json(self) -> list[dict[str, object]]:
         """Return the table as the manifest keeps it."""
