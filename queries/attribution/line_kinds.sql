@@ -4,10 +4,10 @@
 -- tags own it, which machine or container it is about) is asked once per kind, and the steps that
 -- follow know the kind by its number, which follows the order of its texts and lives for one build.
 --
--- Lines are brought to their kind by a hash of 64 bits, because comparing a dozen texts for every
--- line takes twice as long. Two kinds with one hash would be taken for one, and nothing but owners
--- could go wrong then, not the sum: the chance is 1 in 10^9 for 200,000 kinds in a month.
--- `line_groups` hashes alike, or loses lines and fails its proof.
+-- Lines are brought to their kind by a hash of 64 bits: comparing a dozen texts for every line
+-- takes nearly twice as long. Two kinds with one hash would be taken for one and the cost of both
+-- would go to one's owners: a chance of 1 in 10^9 where a month has 200,000 kinds. Sums by source
+-- and currency are proven all the same. `line_groups` hashes alike, or loses lines and fails there.
 --
 -- grain: one row per set of texts that attribution tells apart
 -- key:   kind_no

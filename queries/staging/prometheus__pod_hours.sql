@@ -54,9 +54,15 @@ pods as (
         namespace,
         pod_uid,
         max(pod) filter (where query = 'pod_running') as pod,
-        cast(
-            least(round(max(amount * scrape_seconds) filter (where query = 'pod_running')), 3600) as integer
-        ) as held_seconds,
+        -- `least` passes over nulls: a pod that did not run would have run for an hour
+        case
+            when bool_or(query = 'pod_running')
+                then
+                    cast(
+                        least(round(max(amount * scrape_seconds) filter (where query = 'pod_running')), 3600)
+                        as integer
+                    )
+        end as held_seconds,
         max(node) filter (where query = 'pod_node') as node,
         max(node) filter (where query = 'pod_request') as requested_node,
         max(amount) filter (where query = 'pod_request' and resource = 'cpu') as cpu_cores,
