@@ -1,0 +1,1 @@
+"""FOCUS as a specification: its columns, its rules, and files held against both."""
