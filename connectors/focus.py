@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from connectors.store import StoredFile
 
 _COLUMNS: Mapping[str, ColumnType] = {
+    "allocated_tags": "tags",
     "availability_zone": "text",
     "billed_cost": "number",
     "billing_account_id": "text",

@@ -6,6 +6,9 @@
 -- or sends the invoice, both are the provider; a line that somebody else publishes (a marketplace's)
 -- is provided by the publisher and hosted by the provider.
 --
+-- A line that the provider has split among workloads (from 1.3 on) carries the workload's tags over
+-- those of what was split; the thing that is paid for stays the thing it was.
+--
 -- What a line is (`x_line_class`) follows, in this order, from its charge category and commitment
 -- status; on AWS from the usage type, by the same patterns that classify AWS's own reports; else
 -- from what the service, meter and kind of resource are called. It is found once per kind of line,
@@ -256,7 +259,11 @@ select
     consumed_unit,
     sku_id,
     coalesce(x_usage_type, sku_meter, x_sku_meter_name) as sku_meter,
-    tags,
+    case
+        when allocated_tags is null then tags
+        when tags is null then allocated_tags
+        else map_concat(tags, allocated_tags)
+    end as tags,
     line_class as x_line_class,
     case
         when line_class in ('instance', 'managed_job')
