@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,22 @@ from jobs.privacy import fingerprint_of
 from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
+from queries.ledgers import Restated
 from queries.publish import newest_manifest
 from queries.quotas import Quota
 from queries.raw import Landed, LandedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from connectors.base import Table
     from jobs.config import Attribution, Config
-    from jobs.ledger import Entry
+    from jobs.ledger import Entry, Restatement
     from jobs.raw_store import RawStore
+
+_LINES = re.compile(r"\((\d+) lines(?:, before (\d+))?\)$")
+"""How `jobs.restatements` ends what it enters, in every ledger there is."""
 
 
 def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> BuildInput:
@@ -40,11 +45,39 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
+        restated=restated_of(store.journal.restatements(), {row.name for row in config.sources}),
         findings=Findings(store.journal).known(),
         previous=newest_manifest(config.state_dir / "generations"),
         privacy=fingerprint_of(config),
         progress=store.progress.say,
     )
+
+
+def restated_of(ledger: Sequence[Restatement], sources: Collection[str]) -> list[Restated]:
+    """Return what the ledger says of configured sources, numbered in its order."""
+    found = []
+    for number, row in enumerate(ledger, 1):
+        lines = _LINES.search(row.why)
+        after = int(lines[1]) if lines else None
+        before = int(lines[2]) if lines and lines[2] else after
+        if row.source in sources:
+            found.append(
+                Restated(
+                    number=number,
+                    at=row.at,
+                    source=row.source,
+                    unit=row.unit,
+                    charge_month=row.charge_month,
+                    billing_currency=row.billing_currency,
+                    measure=row.measure,
+                    before=row.before,
+                    after=row.after,
+                    lines_before=before,
+                    lines_after=after,
+                    was_open=row.was_open,
+                )
+            )
+    return found
 
 
 def landed_of(entry: Entry, raw: Path) -> Landed:

@@ -19,7 +19,7 @@ from queries.detecting import LAYER, SWITCH, Finding
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
 from queries.lake import StoredTable, write
-from queries.ledgers import create_ledgers
+from queries.ledgers import create_ledgers, create_restatements
 from queries.manifest import Manifest, StagedGroup, digest
 from queries.quotas import Quota, create_quotas
 from queries.raw import declaration
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
+    from queries.ledgers import Restated
     from queries.raw import Declared, Landed
     from queries.totals import RawTotal
 
@@ -87,6 +88,8 @@ class BuildInput:
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
     quotas: Sequence[Quota] = ()
+    restated: Sequence[Restated] = ()
+    """What newer deliveries changed: history, which no figure depends on."""
     models: Sequence[Model] = field(default_factory=models)
     """Each after what it reads."""
 
@@ -139,6 +142,7 @@ def build(given: BuildInput) -> Built | None:
     create_macros(con, given.settings.tag_keys)
     create_seeds(con)
     create_ledgers(con, given.totals, given.landed, given.tables)
+    create_restatements(con, given.restated)
     create_quotas(con, given.quotas)
     _know_findings(warehouse, given)
     before = deepcopy(given.previous) or Manifest()

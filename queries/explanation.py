@@ -16,7 +16,7 @@ from queries.answers import visible
 from queries.catalog import HOME
 from queries.engines.duckdb import connect, create_macros, create_seeds, literal
 from queries.lake import StoredTable
-from queries.ledgers import create_ledgers
+from queries.ledgers import create_ledgers, create_restatements
 from queries.named import parse_query
 from queries.warehouse import SCHEMAS, Warehouse
 
@@ -115,6 +115,7 @@ def open_books(given: BuildInput, generation: Path, *, is_open: bool = True) -> 
     create_macros(con, given.settings.tag_keys)
     create_seeds(con)
     create_ledgers(con, given.totals, given.landed, given.tables)
+    create_restatements(con, given.restated)
     manifest = given.previous
     warehouse = Warehouse(con, given.models, given.settings.params, given.lake, manifest)
     warehouse.create_raw(given.tables, given.landed)

@@ -1,4 +1,4 @@
-"""What the journal tells the warehouse: `raw.totals` and `raw.deliveries`.
+"""What the journal tells the warehouse: `raw.totals`, `raw.deliveries`, `raw.restatements`.
 
 The totals are the other side of the books: what each delivery bills, summed from its raw bytes by
 code that shares nothing with the models.
@@ -6,10 +6,13 @@ code that shares nothing with the models.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from decimal import Decimal
 
     from queries.engines.duckdb import Connection
     from queries.raw import Declared, Landed
@@ -40,6 +43,64 @@ create or replace table raw.deliveries (
     is_bill boolean
 )
 """
+_RESTATEMENTS = """
+create or replace table raw.restatements (
+    restatement_no bigint,
+    restated_at timestamp,
+    source varchar,
+    unit varchar,
+    charge_month date,
+    billing_currency varchar,
+    measure varchar,
+    cost_before decimal(38, 12),
+    cost_after decimal(38, 12),
+    lines_before bigint,
+    lines_after bigint,
+    was_open boolean
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A sum of a bill that a newer delivery changed, as the journal's ledger has it."""
+
+    number: int
+    at: datetime
+    """UTC, without a zone."""
+    source: str
+    unit: str
+    charge_month: str
+    billing_currency: str
+    measure: str
+    before: Decimal
+    after: Decimal
+    lines_before: int | None
+    lines_after: int | None
+    was_open: bool
+
+
+def create_restatements(con: Connection, restated: Sequence[Restated]) -> None:
+    """Create `raw.restatements`, the ledger of what newer deliveries have changed."""
+    con.execute(_RESTATEMENTS)
+    rows = [
+        (
+            one.number,
+            one.at,
+            one.source,
+            one.unit,
+            f"{one.charge_month}-01",
+            one.billing_currency,
+            one.measure,
+            one.before,
+            one.after,
+            one.lines_before,
+            one.lines_after,
+            one.was_open,
+        )
+        for one in restated
+    ]
+    _insert(con, "raw.restatements", rows)
 
 
 def create_ledgers(

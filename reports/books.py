@@ -22,6 +22,14 @@ PROOFS = {
 BOOKS = Read("books", {"dimension": "user"})
 COVERED = ("user", "team", "project", "model", "dataset")
 FRESHNESS = Read("freshness")
+RESTATED = Read("restatements")
+CAUSES = {
+    "late_lines": "lines came late",
+    "credits": "credits or corrections: more lines, less cost",
+    "fewer_lines": "lines were taken out",
+    "repriced": "the same lines at another cost",
+    "finalised": "the same lines at another cost, after the period was over",
+}
 MEASURES = {"effective_cost": "Effective cost", "billed_cost": "Billed cost"}
 
 
@@ -39,7 +47,13 @@ class Books:
 
     def reads(self, span: Span) -> Sequence[Read]:  # noqa: ARG002 - books are whole months
         """Return every query the page needs."""
-        return [*PROOFS.values(), BOOKS, *(coverage_read(name) for name in COVERED), FRESHNESS]
+        return [
+            *PROOFS.values(),
+            BOOKS,
+            *(coverage_read(name) for name in COVERED),
+            FRESHNESS,
+            RESTATED,
+        ]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:  # noqa: ARG002 - as above
         """Yield the one page."""
@@ -69,6 +83,8 @@ class Books:
                     }
                     for name in COVERED
                 ],
+                "restatements": [restated_row(record) for record in frames.records(RESTATED)],
+                "restatements_read": RESTATED,
                 "freshness": freshness_rows(frames.records(FRESHNESS)),
                 "freshness_read": FRESHNESS,
             },
@@ -104,6 +120,24 @@ def _line(record: dict[str, Any]) -> dict[str, Any]:
         line["measure"] = MEASURES.get(record["measure"], visible(record["measure"]))
         line["beyond"] = visible(record["beyond_12_places"] or "0")
     return line
+
+
+def restated_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a change of a bill as a table shows it."""
+    currency = record["billing_currency"]
+    return {
+        "at": moment(record["restated_at"]),
+        "source": visible(record["source"]),
+        "unit": visible(record["unit"]),
+        "month": f"{record['charge_month']:%b %Y}",
+        "currency": visible(currency),
+        "amounts": [
+            {"cost": money(record[column], currency), "exact": exact(record[column], currency)}
+            for column in ("cost_before", "cost_after", "cost_change")
+        ],
+        "state": "open" if record["was_open"] else "over",
+        "cause": CAUSES.get(record["cause"], visible(record["cause"])),
+    }
 
 
 def coverage_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

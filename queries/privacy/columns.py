@@ -26,12 +26,12 @@ SEARCHED = frozenset(
 
 HARMLESS = frozenset(
     (
-        *("beyond_12_places", "billing_currency", "cluster", "confidence", "cost_kind"),
+        *("beyond_12_places", "billing_currency", "cause", "cluster", "confidence", "cost_kind"),
         "dearest_run_id",
         *("detector", "dimension", "finding_id", "gpu_model", "instance_type", "line_class"),
         *("measure", "newest_unit"),
         *("method", "provider", "region_id", "run_id", "service_name", "source"),
-        *("state", "status", "table_name", "window_kind", *TEAMS),
+        *("state", "status", "table_name", "unit", "window_kind", *TEAMS),
     )
 )
 """Closed lists, digests, and names of teams and products."""

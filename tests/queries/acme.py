@@ -77,6 +77,12 @@ TABLES = {
         "source varchar, table_name varchar, newest_data_at timestamp, delivered_at timestamp, "
         "is_stale boolean, note varchar"
     ),
+    "restatements": (
+        "restatement_no bigint, restated_at timestamp, source varchar, unit varchar, "
+        "charge_month date, billing_currency varchar, measure varchar, "
+        "cost_before decimal(38, 12), cost_after decimal(38, 12), cost_change decimal(38, 12), "
+        "lines_before bigint, lines_after bigint, was_open boolean, cause varchar"
+    ),
     "machines_daily": (
         "charge_date date, instance_id varchar, instance_type varchar, region_id varchar, "
         "billing_currency varchar, gpu_count decimal(18, 6), up_hours double, "
@@ -419,6 +425,10 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     ):
         newest = night - timedelta(hours=behind)
         acme.rows["freshness"].append((source, table, newest, night, stale, note))
+    october = ("aws_cur", "2026-10", date(2026, 10, 1), "USD", "effective_cost")
+    sums = (Decimal(100_000), Decimal("100412.17"), Decimal("412.17"))
+    row = (1, night, *october, *sums, 1200, 1260, False, "late_lines")
+    acme.rows["restatements"].append(row)
 
 
 def _fill_quotas(acme: Acme) -> None:

@@ -28,6 +28,10 @@ LEDGERS = {
     "row_count bigint, amount decimal(38, 12), beyond varchar",
     "raw.deliveries": "source varchar, connector varchar, table_name varchar, unit varchar, "
     "version_at timestamp, landed_at timestamp, is_bill boolean",
+    "raw.restatements": "restatement_no bigint, restated_at timestamp, source varchar, "
+    "unit varchar, charge_month date, billing_currency varchar, measure varchar, "
+    "cost_before decimal(38, 12), cost_after decimal(38, 12), lines_before bigint, "
+    "lines_after bigint, was_open boolean",
     "raw.quotas": ", ".join(f"{column} {kind}" for column, kind in QUOTA_COLUMNS.items()),
 }
 
