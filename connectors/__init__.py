@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONNECTORS: Mapping[str, str] = {
     "focus": "connectors.focus:Focus",
     "aws_cur": "connectors.aws_cur:AwsCur",
+    "gcp_billing": "connectors.gcp_billing:GcpBilling",
     "mlflow": "connectors.mlflow:Mlflow",
     "prometheus": "connectors.prometheus:Prometheus",
     "identities": "connectors.identities:Identities",

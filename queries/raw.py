@@ -10,13 +10,12 @@ TIMESTAMPTZ, because the cast of a text to TIMESTAMP drops its offset.
 
 from __future__ import annotations
 
-import csv
-import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from queries import ModelError
 from queries.engines.duckdb import Error, literal, literals, name
+from queries.shapes import as_text, shape_of, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
+    from queries.shapes import Shape
 
 TYPES: Mapping[str, str] = {
     "text": "varchar",
@@ -115,15 +115,6 @@ class Landed:
         return f"{self.connector}__{self.table}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Files that are read alike: same format, same columns in the same order."""
-
-    format: str
-    headers: tuple[str, ...]
-    types: tuple[str, ...]
-
-
 def create_raw_view(
     con: Connection, connector: str, table: Declared, landed: Sequence[Landed]
 ) -> None:
@@ -138,10 +129,10 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
 
     Raises: ModelError for a file that cannot be opened.
     """
-    shapes: dict[_Shape, list[tuple[Landed, LandedFile]]] = {}
+    shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_of(con, file)
+            shape = shape_of(con, file)
             if shape.headers:
                 shapes.setdefault(shape, []).append((delivery, file))
     if not shapes:
@@ -157,7 +148,7 @@ def _empty(table: Declared) -> str:
     return f"select {values} where false"
 
 
-def _select(table: Declared, shape: _Shape, members: Sequence[tuple[Landed, LandedFile]]) -> str:
+def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, LandedFile]]) -> str:
     columns = [
         f"{expression} as {name(column)}" for column, expression in _columns(table, shape).items()
     ]
@@ -186,7 +177,7 @@ def _provenance(delivery: Landed) -> dict[str, str]:
     }
 
 
-def _scan(table: Declared, shape: _Shape, files: Sequence[LandedFile]) -> str:
+def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     paths = literals([str(file.path) for file in files])
     if shape.format == "parquet":
         return f"read_parquet({paths}, filename = 'x_path', hive_partitioning = false)"
@@ -200,14 +191,13 @@ def _scan(table: Declared, shape: _Shape, files: Sequence[LandedFile]) -> str:
     )
 
 
-def _columns(table: Declared, shape: _Shape) -> dict[str, str]:
+def _columns(table: Declared, shape: Shape) -> dict[str, str]:
     """Return declared column -> SQL expression over the scan."""
     rename = table.rename or str
     declared = {column.lower() for column in table.columns}
     there: dict[str, tuple[str, str]] = {}
     loose: dict[str, list[tuple[str, str]]] = {column: [] for column in table.maps}
-    for position, (header, kind) in enumerate(zip(shape.headers, shape.types, strict=True)):
-        column = name(header) if shape.format == "parquet" else f"c{position}"
+    for header, kind, column in zip(shape.headers, shape.types, shape.sources, strict=True):
         renamed = rename(header)
         if renamed.lower() in declared:
             there.setdefault(renamed.lower(), (column, kind))
@@ -227,7 +217,7 @@ def undeclared_columns(con: Connection, table: Declared, delivery: Landed) -> li
 
     Raises: ModelError for a file that cannot be opened.
     """
-    headers = [header for file in delivery.files for header in _shape_of(con, file).headers]
+    headers = [header for file in delivery.files for header in shape_of(con, file).headers]
     return [header for header in dict.fromkeys(headers) if not _is_read(table, header)]
 
 
@@ -258,6 +248,8 @@ def _expression(kind: str, found: tuple[str, str] | None, loose: Sequence[tuple[
         return _number(column, actual)
     if kind == "time":
         return _time(column, actual)
+    if kind == "text":
+        return as_text(column, actual)
     return column if actual.lower() == TYPES[kind] else f"cast({column} as {TYPES[kind]})"
 
 
@@ -305,41 +297,6 @@ def _tags(found: tuple[str, str] | None, loose: Sequence[tuple[str, str]]) -> st
     return parts[0] if len(parts) == 1 else f"map_concat({', '.join(parts)})"
 
 
-def _shape_of(con: Connection, file: LandedFile) -> _Shape:
-    if file.format == "parquet":
-        try:
-            rows = con.execute(
-                f"describe select * from read_parquet({literal(str(file.path))}, "
-                "hive_partitioning = false)"
-            ).fetchall()
-        except Error as error:
-            raise _unreadable(file, str(error).splitlines()[0]) from error
-        return _Shape("parquet", tuple(row[0] for row in rows), tuple(row[1] for row in rows))
-    headers = csv_header(file)
-    return _Shape(file.format, headers, ("VARCHAR",) * len(headers))
-
-
-def csv_header(file: LandedFile) -> tuple[str, ...]:
-    """Return the first line's fields; empty for an empty file.
-
-    Raises: ModelError for text that is not UTF-8, or bytes that are not gzip.
-    """
-    opener = gzip.open if file.format == "csv.gz" else open
-    try:
-        with opener(file.path, "rt", encoding="utf-8-sig", newline="") as lines:
-            return tuple(next(csv.reader(lines), ()))
-    except (UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
-        raise _unreadable(file, str(error)) from error
-
-
-def _unreadable(file: LandedFile, why: str) -> ModelError:
-    return ModelError(
-        f"a {file.format} file cannot be read: {why}",
-        where=f"{file.name} ({file.path})",
-        fix="have the source write it again; the last good delivery stays in force",
-    )
-
-
 def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -> ModelError | None:
     """Look for the first value that is not of its declared type; none where all are.
 
@@ -347,7 +304,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
     """
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_of(con, file)
+            shape = shape_of(con, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
             if found is not None:
                 return found
@@ -355,7 +312,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
 
 
 def _bad_value_in(
-    con: Connection, table: Declared, shape: _Shape, file: LandedFile
+    con: Connection, table: Declared, shape: Shape, file: LandedFile
 ) -> ModelError | None:
     expressions = _columns(table, shape)
     for column, kind in table.columns.items():
@@ -373,7 +330,7 @@ def _bad_value_in(
                 f"as is_bad from {_scan(table, shape, [file])}) where is_bad limit 1"
             ).fetchone()
         except Error as error:
-            return _unreadable(file, str(error).splitlines()[0])
+            return unreadable(file, str(error).splitlines()[0])
         finally:
             con.execute("set preserve_insertion_order = false")
         if row is not None:
@@ -385,9 +342,9 @@ def _bad_value_in(
     return None
 
 
-def _source_column(table: Declared, shape: _Shape, column: str) -> str | None:
+def _source_column(table: Declared, shape: Shape, column: str) -> str | None:
     rename = table.rename or str
-    for position, header in enumerate(shape.headers):
+    for header, source in zip(shape.headers, shape.sources, strict=True):
         if rename(header).lower() == column.lower():
-            return name(header) if shape.format == "parquet" else f"c{position}"
+            return source
     return None

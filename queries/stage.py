@@ -57,7 +57,7 @@ class Stager:
     @property
     def model_digest(self) -> str:
         """What the rows depend on besides the delivery."""
-        reader = (HOME / "raw.py").read_text(encoding="utf-8")
+        reader = [(HOME / file).read_text(encoding="utf-8") for file in ("raw.py", "shapes.py")]
         macros = (HOME / "macros.sql").read_text(encoding="utf-8")
         seeds = sorted(
             table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table

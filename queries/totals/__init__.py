@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-BILLS = ("aws_cur__line_items", "focus__cost_and_usage")
+BILLS = ("aws_cur__line_items", "focus__cost_and_usage", "gcp_billing__line_items")
 """Raw tables that are bills; each has a module here."""
 
 
