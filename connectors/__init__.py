@@ -34,6 +34,7 @@ SUPPORT = frozenset(
         "aws_exports",
         "azure_exports",
         "base",
+        "bigquery_export",
         "billing_files",
         "contract_csv",
         "http",

@@ -14,17 +14,18 @@ Source: https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from connectors.base import ColumnType, Table
+from connectors.base import ColumnType, Delivery, SourceError, Table
 from connectors.billing_files import plain_deliveries
 from connectors.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from connectors.base import Delivery, Known
+    from connectors.base import Known
 
 _TEXTS = (
     "adjustment_info_description",
@@ -72,6 +73,7 @@ _COLUMNS: Mapping[str, ColumnType] = {
     **dict.fromkeys(_NUMBERS, "number"),
     **dict.fromkeys(_TIMES, "time"),
 }
+_SINCE = re.compile(r"(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))?")
 
 
 def declared_name(header: str) -> str:
@@ -83,17 +85,22 @@ def declared_name(header: str) -> str:
 class GcpBilling:
     """One usage cost export of one billing account."""
 
+    table: str = ""
+    """The export's table in BigQuery, `project.dataset.table`; either this or `root`."""
     root: str = ""
-    """A folder or `s3://bucket/prefix` of exported files; either this or `table`."""
+    """A folder or `s3://bucket/prefix` of exported files."""
+    project: str = ""
+    """The project that runs the queries and pays for them; empty: the table's."""
+    maximum_bytes_billed: int = 100_000_000_000
+    """What a night's queries may bill, all together. Bytes."""
+    since: str = ""
+    """The first ingestion day to read, YYYY-MM-DD; empty: all there are."""
+    endpoint_url: str = ""
+    """Another address than BigQuery's own."""
 
     name: ClassVar[str] = "gcp_billing"
     tables: ClassVar[Sequence[Table]] = (
-        Table(
-            name="line_items",
-            columns=_COLUMNS,
-            rename=declared_name,
-            is_bill=True,
-        ),
+        Table(name="line_items", columns=_COLUMNS, rename=declared_name, is_bill=True),
     )
 
     def deliveries(self, known: Known) -> Iterator[Delivery]:
@@ -101,6 +108,45 @@ class GcpBilling:
 
         Raises: SourceError for a unit that is not whole, after the others.
         """
+        if bool(self.table) == bool(self.root):
+            raise SourceError(
+                "either `table` or `root` must be given",
+                where="[connectors.gcp_billing]",
+                fix="`table` for BigQuery, `root` for a folder of exported files",
+            )
+        if self.root:
+            store = open_store(self.root)
+            table = self.tables[0].name
+            yield from plain_deliveries(table, store, store.files(), known, one_tree=True)
+        else:
+            yield from self._partitions(known)
+
+    def _partitions(self, known: Known) -> Iterator[Delivery]:
+        """Yield each ingestion day that is new or has been written to."""
+        from connectors.bigquery_export import BigQueryExport, Budget  # noqa: PLC0415  (slow to load)
+
+        if not _SINCE.fullmatch(self.since):
+            raise SourceError(
+                f"`since` is {self.since!r}, which is no day",
+                where="[connectors.gcp_billing]",
+                fix="write it as 2026-10-01",
+            )
+        budget = Budget(self.maximum_bytes_billed)
+        export = BigQueryExport(self.table, self.project, self.endpoint_url, budget)
+        export.check()
         table = self.tables[0].name
-        store = open_store(self.root)
-        yield from plain_deliveries(table, store, store.files(), known, one_tree=True)
+        for partition in export.partitions():
+            unit = f"partition-{partition.day}"
+            if partition.day < self.since or known.has(table, unit, partition.version):
+                continue
+            file = export.read(partition)
+            yield Delivery(
+                table=table,
+                unit=unit,
+                version=partition.version,
+                version_at=partition.modified,
+                files=[file],
+                cursor=f"{file.billed} bytes billed",
+                stated_rows=file.rows,
+                note=f"{file.billed / 1e6:.1f} MB billed by BigQuery",
+            )

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queries.totals import raw_totals
+from tests.connectors.gcp_lines import MACHINE, Line, credit, line, pairs
 from tests.queries.bills import DATA, lines_of, stage_rows, staged, sum_column, sum_printed_credits
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 KIND, TABLE = "gcp_billing", "gcp_billing__line_items"
 SAMPLES = sorted((DATA / "gcp_billing").rglob("*.csv"))
-Line = dict[str, Any]
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem[:12])
@@ -81,49 +81,11 @@ def test_the_models_and_the_raw_totals_agree_on_a_sample(path: Path) -> None:
 
 # Lines as the table of BigQuery has them, nested
 
-MACHINE = "//compute.googleapis.com/projects/7/zones/us-central1-a/instances/5487"
 SPEC = (
     ("compute.googleapis.com/machine_spec", "a2-highgpu-1g"),
     ("compute.googleapis.com/cores", "12"),
     ("compute.googleapis.com/memory", "87040"),
 )
-
-
-def pairs(*entries: tuple[str, str]) -> list[Line]:
-    return [{"key": key, "value": value} for key, value in entries]
-
-
-def credit(kind: str | None, amount: float, name: str = "a credit") -> Line:
-    return {"name": name, "amount": amount, "full_name": name, "id": name, "type": kind}
-
-
-def line(service: str = "Compute Engine", sku: str = "A2 Instance Core", **changes: Any) -> Line:
-    """Return a line of one hour of May 2026, as the detailed export nests it."""
-    return {
-        "billing_account_id": "01A-02B-03C",
-        "service": {"id": "6F81-5844-456A", "description": service},
-        "sku": {"id": "AAAA-BBBB-CCCC", "description": sku},
-        "usage_start_time": datetime(2026, 5, 17, 3, tzinfo=UTC),
-        "usage_end_time": datetime(2026, 5, 17, 4, tzinfo=UTC),
-        "project": {"id": "ml", "name": "ML", "labels": pairs(("team", "platform"))},
-        "labels": pairs(),
-        "system_labels": pairs(),
-        "location": {"location": "us-central1", "region": "us-central1", "zone": "us-central1-a"},
-        "resource": {"name": "trainer-1", "global_name": MACHINE},
-        "tags": [{"key": "env", "value": "prod", "inherited": True, "namespace": "acme"}],
-        "export_time": datetime(2026, 5, 17, 9, 30, tzinfo=UTC),
-        "cost": 1.0,
-        "cost_at_list": Decimal("2.000000000"),
-        "currency": "EUR",
-        "usage": {"amount": 3600.0, "unit": "seconds"},
-        "credits": [],
-        "invoice": {"month": "202605"},
-        "cost_type": "regular",
-        "adjustment_info": {"id": None, "mode": None},
-        "seller_name": None,
-        "consumption_model": {"id": None, "description": None},
-        **changes,
-    }
 
 
 PAIR = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))

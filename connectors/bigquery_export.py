@@ -1,0 +1,294 @@
+"""A table of BigQuery that only grows, read by the partition: what a day's partition holds, whole.
+
+What has changed is told by the list of partitions (INFORMATION_SCHEMA.PARTITIONS: rows, and when a
+partition was last written to), which costs the least that a query can, 10 MB; a partition that has
+not changed is never scanned. Rows in the streaming buffer belong to no partition yet: they come
+with the night that finds them in one. A partition that has expired is not missed: what has landed
+of it stays.
+
+Rows are fetched through the REST API, because the faster Storage API wants a role more.
+BigQuery Data Viewer on the dataset and BigQuery Job User on the project that pays are enough.
+
+Source: https://cloud.google.com/bigquery/docs/information-schema-partitions
+Source: https://cloud.google.com/bigquery/docs/best-practices-costs
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from google.api_core.client_options import ClientOptions
+from google.api_core.exceptions import BadRequest, Forbidden, GoogleAPIError, NotFound
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from requests.exceptions import RequestException
+
+from connectors.base import Checksum, Format, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = re.compile(r"[a-zA-Z0-9][\w:.-]*\.\w+\.[\w-]+")
+_DAY = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_SECONDS = 120
+_LABELS = {"application": "mlspend"}
+
+
+class Partition(NamedTuple):
+    """A day's partition, as the list has it."""
+
+    day: str
+    """YYYY-MM-DD."""
+    rows: int
+    modified: datetime
+    """UTC."""
+
+    @property
+    def version(self) -> str:
+        """What changes whenever the partition does."""
+        return f"{self.rows}-{self.modified:%Y%m%dT%H%M%S%f}"
+
+
+@dataclass(slots=True)
+class Budget:
+    """The bytes that a night may still bill."""
+
+    left: int
+    billed: int = 0
+
+    def spend(self, count: int) -> None:
+        """Note what a query has billed."""
+        self.left -= count
+        self.billed += count
+
+
+@dataclass(frozen=True)
+class BigQueryExport:
+    """One table, partitioned by day."""
+
+    table: str
+    """project.dataset.table"""
+    project: str
+    """Which project runs the queries and pays for them; empty: the table's."""
+    endpoint_url: str
+    budget: Budget
+
+    def check(self) -> None:
+        """Refuse a name that is none.
+
+        Raises: SourceError
+        """
+        if not _NAME.fullmatch(self.table):
+            raise SourceError(
+                f"{self.table!r} is not a table of BigQuery",
+                where="`table` in the config file",
+                fix="write project.dataset.gcp_billing_export_resource_v1_XXXXXX_XXXXXX_XXXXXX",
+            )
+
+    @cached_property
+    def client(self) -> bigquery.Client:
+        """Connect with the credentials that Google's library finds."""
+        options = ClientOptions(api_endpoint=self.endpoint_url) if self.endpoint_url else None
+        with self._told():
+            return bigquery.Client(
+                project=self.project or self.table.split(".")[0], client_options=options
+            )
+
+    @cached_property
+    def _shape(self) -> bigquery.Table:
+        with self._told():
+            return self.client.get_table(self.table, timeout=_SECONDS)
+
+    @cached_property
+    def _column(self) -> str:
+        """The column that says a row's partition.
+
+        Raises: SourceError for a table that is not partitioned by day.
+        """
+        parts = self._shape.time_partitioning
+        if parts is None or parts.type_ != "DAY":
+            raise SourceError(
+                "the table is not partitioned by day, so that what has changed cannot be told",
+                where=self.table,
+                fix="name the table that Cloud Billing itself exports to, not a view or a copy",
+            )
+        return str(parts.field or "_PARTITIONTIME")
+
+    def partitions(self) -> list[Partition]:
+        """List the partitions, oldest first.
+
+        Raises: SourceError where the table is not there or may not be read.
+        """
+        column = self._column
+        project, dataset, table = self._parts
+        job = self._run(
+            f"select partition_id, total_rows, last_modified_time "
+            f"from `{project}`.`{dataset}`.INFORMATION_SCHEMA.PARTITIONS "
+            f"where table_name = @table_name",
+            bigquery.ScalarQueryParameter("table_name", "STRING", table),
+        )
+        with self._told():
+            rows = list(job.result(timeout=_SECONDS))
+        found = [
+            Partition(
+                f"{row.partition_id[:4]}-{row.partition_id[4:6]}-{row.partition_id[6:]}",
+                row.total_rows or 0,
+                row.last_modified_time.astimezone(UTC),
+            )
+            for row in rows
+            if column and _DAY.fullmatch(row.partition_id or "")
+        ]
+        return sorted(found)
+
+    def read(self, partition: Partition) -> PartitionFile:
+        """Query a partition whole; its rows are fetched when the file is opened.
+
+        Raises: SourceError, so where it would bill more than may be billed.
+        """
+        project, dataset, table = self._parts
+        kind = next(
+            (each.field_type for each in self._shape.schema if each.name == self._column),
+            "TIMESTAMP",
+        )
+        job = self._run(
+            f"select * from `{project}`.`{dataset}`.`{table}` "
+            f"where `{self._column}` >= @first and `{self._column}` < @after",
+            *_bounds(partition.day, kind),
+        )
+        with self._told():
+            count = job.result(timeout=_SECONDS, page_size=1).total_rows
+        return PartitionFile(
+            name=f"{table}${partition.day.replace('-', '')}.parquet",
+            export=self,
+            job=job,
+            rows=count or 0,
+            billed=job.total_bytes_billed or 0,
+        )
+
+    @property
+    def _parts(self) -> tuple[str, str, str]:
+        project, dataset, table = self.table.rsplit(".", 2)
+        return project, dataset, table
+
+    def _run(self, query: str, *values: bigquery.ScalarQueryParameter) -> bigquery.QueryJob:
+        """Run a query to its end, within what may still be billed.
+
+        Raises: SourceError
+        """
+        if self.budget.left <= 0:
+            raise self._too_dear(f"{self.budget.billed} bytes have been billed")
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(values),
+            maximum_bytes_billed=self.budget.left,
+            use_query_cache=False,
+            labels=_LABELS,
+        )
+        location = self._shape.location
+        with self._told():
+            job = self.client.query(query, job_config=config, location=location, timeout=_SECONDS)
+            job.result(timeout=None, page_size=1)
+        self.budget.spend(job.total_bytes_billed or 0)
+        return job
+
+    def _too_dear(self, why: str) -> SourceError:
+        return SourceError(
+            f"a night may not bill more: {why}",
+            where=self.table,
+            fix="raise `maximum_bytes_billed`, or let the next nights fetch the rest, or set "
+            "`since`; the days before have landed",
+        )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what Google's library raises into our errors."""
+        try:
+            yield
+        except BadRequest as error:
+            if "bytesBilledLimitExceeded" in str(error.errors) or "bytes billed" in error.message:
+                raise self._too_dear(error.message) from error
+            raise self._refused(error, "report this as a fault of mlspend") from error
+        except Forbidden as error:
+            fix = (
+                "grant BigQuery Data Viewer on the dataset, and BigQuery Job User on the project "
+                "that pays (`project`)"
+            )
+            raise self._refused(error, fix) from error
+        except NotFound as error:
+            fix = "mend `table`; a new export has its table a few hours after it is switched on"
+            raise self._refused(error, fix) from error
+        except GoogleAuthError as error:
+            fix = "let GOOGLE_APPLICATION_CREDENTIALS name a key file, or run as a service account"
+            raise SourceError(
+                f"Google does not know us: {str(error).splitlines()[0][:300]}",
+                where=self.table,
+                fix=fix,
+            ) from error
+        except (GoogleAPIError, RequestException, OSError) as error:
+            raise SourceError(
+                f"BigQuery does not answer: {str(error).splitlines()[0][:300]}",
+                where=self.table,
+                fix="run again; what has landed stays in force",
+            ) from error
+
+    def _refused(self, error: Any, fix: str) -> SourceError:
+        return SourceError(f"BigQuery refuses: {error.message[:300]}", where=self.table, fix=fix)
+
+
+def _bounds(day: str, kind: str) -> list[bigquery.ScalarQueryParameter]:
+    """Return the first moment of a UTC day and the first after it, as the column's type."""
+    first = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    after = datetime.fromtimestamp(first.timestamp() + 86400, UTC)
+    if kind == "DATE":
+        return [
+            bigquery.ScalarQueryParameter("first", kind, first.date()),
+            bigquery.ScalarQueryParameter("after", kind, after.date()),
+        ]
+    return [
+        bigquery.ScalarQueryParameter("first", kind, first),
+        bigquery.ScalarQueryParameter("after", kind, after),
+    ]
+
+
+@dataclass(frozen=True)
+class PartitionFile:
+    """A partition's rows, delivered as Parquet."""
+
+    name: str
+    export: BigQueryExport = field(repr=False)
+    job: bigquery.QueryJob = field(repr=False)
+    rows: int
+    billed: int
+    """Bytes."""
+    format: Format = "parquet"
+    size: int | None = None
+    checksum: Checksum | None = None
+
+    def open(self) -> BinaryIO:
+        """Fetch the rows, page by page, into a file that has no name, and open that.
+
+        Raises: SourceError
+        """
+        spooled = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            with self.export._told():  # noqa: SLF001 - a part of the export
+                rows = self.job.result(timeout=_SECONDS)
+                writer: pq.ParquetWriter | None = None
+                for batch in rows.to_arrow_iterable():
+                    writer = writer or pq.ParquetWriter(spooled, batch.schema, compression="zstd")
+                    writer.write_batch(batch)
+                if writer is None:
+                    pq.write_table(rows.to_arrow(), spooled)
+                else:
+                    writer.close()
+        except BaseException:
+            spooled.close()
+            raise
+        spooled.seek(0)
+        return cast("BinaryIO", spooled)
