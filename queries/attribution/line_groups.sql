@@ -4,6 +4,9 @@
 -- kept by the hour where the bill has hours, else by the day, which is slot 24: a longer charge
 -- says nothing about who held the machine, and is owned, not shared.
 --
+-- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
+-- entries of the map of namespaces are looked up like a tag.
+--
 -- Rows have a number that the steps of one build know them by.
 --
 -- grain:     one row per day or hour, resource, kind of charge and set of owner tags
@@ -19,12 +22,12 @@ tag_rules as (
         list(
             struct_pack(
                 mark := '|' || rule_rank || '|',
-                tag_key := match_tag_key,
-                tag_value := match_tag_value
+                tag_key := coalesce(match_tag_key, 'k8s-namespace'),
+                tag_value := coalesce(match_namespace, match_tag_value)
             )
         ) as wanted
     from attribution.rules
-    where match_tag_key is not null
+    where match_tag_key is not null or level = 'namespace'
 ),
 
 groups as (

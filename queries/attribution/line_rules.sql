@@ -9,7 +9,7 @@ with
 wanted as (
     select count(*) as rule_count
     from attribution.rules
-    where side <> 'run'
+    where side <> 'run' or level = 'namespace'
 ),
 
 lines as (
@@ -34,19 +34,23 @@ select
     lines.tag_marks,
     min(rules.rule_rank) filter (where rules.side = 'line' and rules.level = 'rule') as rule_rank,
     min(rules.rule_rank) filter (where rules.level = 'sub_account') as sub_account_rank,
+    min(rules.rule_rank) filter (where rules.level = 'namespace') as namespace_rank,
     list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
         as mixed_ranks  -- rules that match if the run matches too
 from lines
 inner join attribution.rules
     on
-        rules.side <> 'run'
+        (rules.side <> 'run' or rules.level = 'namespace')
         and lines.charge_date >= rules.valid_from
         and lines.charge_date < rules.valid_to
         and (rules.match_source is null or rules.side = 'mixed' or lines.source glob rules.match_source)
         and (rules.match_sub_account_id is null or lines.sub_account_id glob rules.match_sub_account_id)
         and (rules.match_service_name is null or lines.service_name glob rules.match_service_name)
         and (rules.match_resource_id is null or lines.resource_id glob rules.match_resource_id)
-        and (rules.match_tag_key is null or contains(lines.tag_marks, '|' || rules.rule_rank || '|'))
+        and (
+            rules.match_tag_key is null and rules.level <> 'namespace'
+            or contains(lines.tag_marks, '|' || rules.rule_rank || '|')
+        )
 group by
     lines.charge_date,
     lines.source,
