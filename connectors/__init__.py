@@ -18,6 +18,7 @@ CONNECTORS: Mapping[str, str] = {
     "focus": "connectors.focus:Focus",
     "aws_cur": "connectors.aws_cur:AwsCur",
     "gcp_billing": "connectors.gcp_billing:GcpBilling",
+    "gcp_prices": "connectors.gcp_prices:GcpPrices",
     "mlflow": "connectors.mlflow:Mlflow",
     "prometheus": "connectors.prometheus:Prometheus",
     "identities": "connectors.identities:Identities",
