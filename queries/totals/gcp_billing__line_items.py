@@ -105,7 +105,7 @@ def _credits_of(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _amounts(text: str | None) -> list[str]:
     """Return the amounts in a list of credits, written as JSON or as Python prints it."""
-    if text is None or text == "[]":
+    if text in (None, "[]", "null"):
         return []
     try:
         entries: Any = json.loads(text, parse_float=str, parse_int=str)
