@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -10,10 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from google.cloud.billing_v1 import (  # noqa: TID251 - the counterpart
+    Category,
+    PricingExpression,
+    PricingInfo,
+    Sku,
+)
+from google.type.money_pb2 import Money  # type: ignore[import-untyped]
 
 from jobs.journal import Journal
-from queries.read import open_generation
+from queries.read import open_generation, run_named
 from tests.connectors.gcp_lines import FIELDS, credit, line, pairs
+from tests.servers import google_catalog
 from tests.servers.bigquery import Warehouse, serving, utc, write_key
 
 if TYPE_CHECKING:
@@ -120,3 +129,32 @@ def test_a_night_that_may_bill_no_more_publishes_what_has_landed(
     assert teams(tmp_path) == {"platform": Decimal(60)}
     assert night(tmp_path).returncode == 0
     assert teams(tmp_path) == {"platform": Decimal(120)}
+
+
+def test_list_prices_are_published_beside_a_bill(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "data" / "gcp_billing" / "koku", tmp_path / "bill")
+    rate = PricingExpression.TierRate(unit_price=Money(currency_code="USD", units=2, nanos=9))
+    expression = PricingExpression(usage_unit="h", tiered_rates=[rate])
+    gpu = Sku(
+        sku_id="A",
+        description="Nvidia L4 GPU running in Belgium",
+        category=Category(usage_type="OnDemand"),
+        service_regions=["europe-west1"],
+        pricing_info=[PricingInfo(effective_time=utc(2026, 11, 1), pricing_expression=expression)],
+    )
+    with google_catalog.serving(google_catalog.Catalog({"Compute Engine": [gpu]})) as catalog:
+        write_key(tmp_path / "key.json", catalog.address)
+        (tmp_path / "mlspend.toml").write_text(
+            f'state_dir = "state"\n[connectors.gcp_billing]\nroot = "bill"\n'
+            f'[connectors.gcp_prices]\nservices = ["Compute Engine"]\n'
+            f'endpoint_url = "{catalog.address}"\n',
+            "utf-8",
+        )
+        done = night(tmp_path)
+    assert done.returncode == 0, done.stderr
+    newest = max((tmp_path / "state" / "generations").glob("*.duckdb"))
+    with open_generation(newest) as con:
+        _, found = run_named(con, "gpu_list_prices", {"gpu": "l4"})
+    assert [row[:4] for row in found] == [
+        ("Nvidia L4 GPU running in Belgium", "europe-west1", "ondemand", Decimal("2.000000009"))
+    ]
