@@ -95,8 +95,12 @@ class GcpBilling:
     """What a night's queries may bill, all together. Bytes."""
     since: str = ""
     """The first ingestion day to read, YYYY-MM-DD; empty: all there are."""
+    storage_api: bool = False
+    """Whether rows come by the Storage API: many times faster, and a role more."""
     endpoint_url: str = ""
     """Another address than BigQuery's own."""
+    storage_endpoint: str = ""
+    """Another host:port than that of Google's Storage API."""
 
     name: ClassVar[str] = "gcp_billing"
     tables: ClassVar[Sequence[Table]] = (
@@ -132,7 +136,8 @@ class GcpBilling:
                 fix="write it as 2026-10-01",
             )
         budget = Budget(self.maximum_bytes_billed)
-        export = BigQueryExport(self.table, self.project, self.endpoint_url, budget)
+        reader = self.storage_endpoint if self.storage_api else None
+        export = BigQueryExport(self.table, self.project, self.endpoint_url, reader, budget)
         export.check()
         table = self.tables[0].name
         for partition in export.partitions():

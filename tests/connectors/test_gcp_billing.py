@@ -6,15 +6,17 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from connectors.base import Delivery, SourceError
 from connectors.gcp_billing import GcpBilling
 from queries.totals import raw_totals
-from tests.connectors.gcp_lines import FIELDS, credit, line
+from tests.connectors.gcp_lines import FIELDS, Line, credit, line
 from tests.connectors.known import Memory
 from tests.queries.bills import DATA, stage_rows
-from tests.servers.bigquery import Warehouse, serving, utc, write_key
+from tests.queries.test_gcp_staging import SCHEMA
+from tests.servers.bigquery import NOWHERE, Warehouse, serving, storing, utc, write_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,11 +31,17 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wareh
     with serving(Warehouse(FIELDS)) as it:
         key = write_key(tmp_path / "key.json", it.address)
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        monkeypatch.setenv("HTTPS_PROXY", NOWHERE)
         yield it
 
 
 def source(warehouse: Warehouse, **changes: Any) -> GcpBilling:
     return GcpBilling(table=warehouse.table, endpoint_url=warehouse.address, **changes)
+
+
+def arrow(rows: list[Line]) -> Any:
+    """Return lines as BigQuery keeps them."""
+    return pl.DataFrame(rows, schema_overrides=dict(SCHEMA)).to_arrow()
 
 
 def land(found: Sequence[Delivery], folder: Path) -> list[Path]:
@@ -83,6 +91,42 @@ def test_each_partition_is_read_whole_once_and_again_when_it_grows(
     assert (again.unit, again.stated_rows) == ("partition-2026-05-17", 9)
     assert again.version_at == utc(2026, 5, 30)
     assert sum("select *" in query for query in warehouse.queries) == 1
+
+
+@pytest.mark.servers
+@pytest.mark.filterwarnings("ignore:Retrieving Arrow:PendingDeprecationWarning")
+def test_rows_come_alike_by_the_storage_api(warehouse: Warehouse, tmp_path: Path) -> None:
+    """REST's text and Arrow's own bytes: the same lines, to the last digit."""
+    warehouse.page_rows = 3
+    lines = [
+        line(cost=0.1 * number, credits=[credit("PROMOTION", -0.01 * number)] * (number % 3))
+        for number in range(10)
+    ]
+    warehouse.write("20260517", lines, utc(2026, 5, 18))
+    by_rest = land(take(source(warehouse), Memory()), tmp_path)
+    with storing(warehouse, arrow) as address:
+        fast = source(warehouse, storage_api=True, storage_endpoint=address)
+        found = take(fast, Memory())
+        (tmp_path / "fast").mkdir()
+        by_storage = land(found, tmp_path / "fast")
+        assert warehouse.queries[-1] == "storage session of 1 streams"
+        assert stage_rows(KIND, by_storage) == stage_rows(KIND, by_rest)
+        assert raw_totals(TABLE, by_storage) == raw_totals(TABLE, by_rest)
+        (again,) = take(fast, Memory())
+        warehouse.denied = True
+        with pytest.raises(SourceError, match="denied") as caught:
+            again.files[0].open()
+    assert "Read Session User" in caught.value.__notes__[1]
+
+
+@pytest.mark.servers
+def test_a_partition_without_rows_is_read_as_one(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.write("20260517", [], utc(2026, 5, 18))
+    found = take(source(warehouse), Memory())
+    assert [each.stated_rows for each in found] == [0]
+    paths = land(found, tmp_path)
+    assert stage_rows(KIND, paths) == []
+    assert raw_totals(TABLE, paths) == []
 
 
 @pytest.mark.servers

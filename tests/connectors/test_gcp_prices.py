@@ -23,7 +23,7 @@ from queries.engines.duckdb import Limits, connect
 from queries.raw import Landed, LandedFile, create_raw_view
 from queries.stage import check_feed
 from tests.connectors.known import Memory
-from tests.servers.bigquery import utc, write_key
+from tests.servers.bigquery import NOWHERE, utc, write_key
 from tests.servers.google_catalog import Catalog, serving
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog
     with serving(Catalog({"Cloud Storage": [], "BigQuery": [], "Compute Engine": skus})) as it:
         key = write_key(tmp_path / "key.json", it.address)
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        monkeypatch.setenv("HTTPS_PROXY", NOWHERE)
         yield it
 
 

@@ -23,7 +23,7 @@ from jobs.journal import Journal
 from queries.read import open_generation, run_named
 from tests.connectors.gcp_lines import FIELDS, credit, line, pairs
 from tests.servers import google_catalog
-from tests.servers.bigquery import Warehouse, serving, utc, write_key
+from tests.servers.bigquery import NOWHERE, Warehouse, serving, utc, write_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def night(home: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **key},
+        env={**os.environ, **key, "HTTPS_PROXY": NOWHERE},
     )
 
 
