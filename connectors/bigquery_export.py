@@ -123,7 +123,9 @@ class BigQueryExport:
             BigQueryReadGrpcTransport,
         )
 
-        channel = grpc.insecure_channel(self.storage_endpoint)
+        channel = grpc.insecure_channel(
+            self.storage_endpoint, options=[("grpc.max_receive_message_length", -1)]
+        )
         return BigQueryReadClient(  # type: ignore[no-untyped-call]
             transport=BigQueryReadGrpcTransport(channel=channel)
         )
@@ -254,7 +256,7 @@ class BigQueryExport:
             yield
         except BadRequest as error:
             if "bytesBilledLimitExceeded" in str(error.errors) or "bytes billed" in error.message:
-                raise self._too_dear(error.message) from error
+                raise self._too_dear(_said(error)) from error
             raise self._refused(error, "report this as a fault of mlspend") from error
         except Forbidden as error:
             fix = (
@@ -268,19 +270,27 @@ class BigQueryExport:
         except GoogleAuthError as error:
             fix = "let GOOGLE_APPLICATION_CREDENTIALS name a key file, or run as a service account"
             raise SourceError(
-                f"Google does not know us: {str(error).splitlines()[0][:300]}",
+                f"Google does not know us: {_said(error)}",
                 where=self.table,
                 fix=fix,
             ) from error
         except (GoogleAPIError, RequestException, OSError) as error:
             raise SourceError(
-                f"BigQuery does not answer: {str(error).splitlines()[0][:300]}",
+                f"BigQuery does not answer: {_said(error)}",
                 where=self.table,
                 fix="run again; what has landed stays in force",
             ) from error
 
     def _refused(self, error: Any, fix: str) -> SourceError:
-        return SourceError(f"BigQuery refuses: {error.message[:300]}", where=self.table, fix=fix)
+        return SourceError(f"BigQuery refuses: {_said(error)}", where=self.table, fix=fix)
+
+
+def _said(error: Any) -> str:
+    """Return what Google says is wrong, without the address that was asked."""
+    stated = [each for each in getattr(error, "errors", ()) if isinstance(each, dict)]
+    told = next((each["message"] for each in stated if "message" in each), None)
+    text = str(told or getattr(error, "message", None) or error)
+    return (text.splitlines() or [type(error).__name__])[0][:300]
 
 
 def _bounds(day: str, kind: str) -> list[bigquery.ScalarQueryParameter]:
