@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONNECTORS: Mapping[str, str] = {
     "focus": "connectors.focus:Focus",
     "aws_cur": "connectors.aws_cur:AwsCur",
+    "azure_cost": "connectors.azure_cost:AzureCost",
     "gcp_billing": "connectors.gcp_billing:GcpBilling",
     "gcp_prices": "connectors.gcp_prices:GcpPrices",
     "mlflow": "connectors.mlflow:Mlflow",
@@ -33,7 +34,9 @@ SUPPORT = frozenset(
         "aws_asking",
         "aws_calls",
         "aws_exports",
+        "azure_blob",
         "azure_exports",
+        "azure_query",
         "base",
         "bigquery_export",
         "billing_files",

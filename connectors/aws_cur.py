@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 from connectors.aws_exports import find_manifests
 from connectors.base import ColumnType, Table
 from connectors.billing_files import bill_deliveries
+from connectors.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,4 +121,6 @@ class AwsCur:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        yield from bill_deliveries(table, self.root, find_manifests, known, one_tree=True)
+        yield from bill_deliveries(
+            table, open_store(self.root), find_manifests, known, one_tree=True
+        )

@@ -9,17 +9,23 @@ Source: https://learn.microsoft.com/azure/cost-management-billing/costs/tutorial
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import SourceError
 from connectors.billing_files import Manifest, NamedFile, folder_of
-from connectors.store import fingerprint, read_whole
+from connectors.store import fingerprint, has_format, read_whole, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.store import StoredFile
+    from connectors.store import Store, StoredFile
+
+MANIFEST = "manifest.json"
+_RUN = re.compile(r"(?i)^(.*_)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""A file of an export without a manifest: `<export>_<run>`."""
 
 
 def find_manifests(files: Sequence[StoredFile], kind: str) -> list[Manifest]:
@@ -27,7 +33,54 @@ def find_manifests(files: Sequence[StoredFile], kind: str) -> list[Manifest]:
 
     Raises: SourceError for one of an unknown shape, or of another type.
     """
-    return [_read(file, kind) for file in files if file.name.rpartition("/")[2] == "manifest.json"]
+    return [_read(file, kind) for file in files if file.name.rpartition("/")[2] == MANIFEST]
+
+
+@dataclass(frozen=True, slots=True)
+class NewestCopies:
+    """A store of which, where it has no manifests, the newest copy of each export counts alone.
+
+    Each run of an export without a manifest leaves a file `<export>_<run>.csv`, a whole copy of the
+    month to date. Only a container tells when a file was written: in a folder of this machine two
+    copies are refused.
+    """
+
+    store: Store
+
+    @property
+    def root(self) -> str:
+        """The root as configured."""
+        return self.store.root
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether `modified` is when the source wrote a file."""
+        return self.store.keeps_times
+
+    def files(self) -> Sequence[StoredFile]:
+        """List the files that count.
+
+        Raises: SourceError for two copies of which none is known to be newer.
+        """
+        files = self.store.files()
+        if any(file.name.rpartition("/")[2] == MANIFEST for file in files):
+            return files
+        runs: dict[str, list[StoredFile]] = {}
+        for file in files:
+            run = _RUN.match(stem_of(file.name)) if has_format(file.name) else None
+            runs.setdefault(run[1] if run else f"/{file.name}", []).append(file)
+        return [self._newest(copies) for copies in runs.values()]
+
+    def _newest(self, copies: list[StoredFile]) -> StoredFile:
+        if len(copies) > 1 and not self.keeps_times:
+            raise SourceError(
+                f"{len(copies)} runs of an export lie in one folder, each a whole copy of the "
+                f"month: {copies[0].name} and {copies[1].name}",
+                where=self.root,
+                fix="leave the newest alone, or export with file partitioning, which writes "
+                "manifests",
+            )
+        return max(copies, key=lambda file: (file.modified, file.name))
 
 
 def _read(file: StoredFile, kind: str) -> Manifest:

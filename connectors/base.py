@@ -7,11 +7,12 @@ mean is the business of the staging SQL that reads them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
 ColumnType = Literal["text", "number", "integer", "time", "flag", "tags"]
 """number: DECIMAL(38,12); integer: BIGINT; time: TIMESTAMP in UTC; tags: MAP(text, text)."""
@@ -44,6 +45,15 @@ class Table:
     """A `tags` column -> prefix of the loose columns packed into it (`resourceTags/`)."""
     rename: Callable[[str], str] | None = None
     """A header as delivered -> the declared name; none where the two are the same."""
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """A declared column -> what else a source calls it, read where it is absent; the first counts.
+
+    Compared after `rename`, without regard to case.
+    """
+    of_file: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """A `text` column that no file holds -> what a file's name says of all its rows."""
+    month_first: bool = False
+    """Whether times in text may be MM/DD/YYYY: each file is of one way, told by its first time."""
     null_marks: Sequence[str] = ("",)
     """Texts that mean null in CSV."""
     is_bill: bool = False
@@ -127,5 +137,35 @@ class Connector(Protocol):
         """Yield what is new, oldest unit first.
 
         Raises: SourceError for what stops this source; deliveries yielded before stay good.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a provider itself says that it billed."""
+
+    billing_period: str
+    """YYYY-MM."""
+    billing_currency: str
+    """ISO 4217."""
+    billed_cost: Decimal
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A connector whose provider can be asked what it billed, apart from what it delivered."""
+
+    def stated(self, periods: Sequence[str]) -> Sequence[Stated]:
+        """Return what was billed in months YYYY-MM; none where it is not configured to ask.
+
+        Raises: SourceError where the provider cannot be asked.
+        """
+        ...
+
+    def exports(self) -> Sequence[str]:
+        """Return a line about each export that the provider has; none as above.
+
+        Raises: SourceError where the provider cannot be asked.
         """
         ...

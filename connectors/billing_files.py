@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.base import Delivery, SourceError
-from connectors.store import fingerprint, format_of, has_format, open_store, stem_of
+from connectors.store import fingerprint, format_of, has_format, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -128,20 +128,19 @@ def unit_of(name: str) -> str:
 
 def bill_deliveries(
     table: str,
-    root: str,
+    store: Store,
     find_manifests: Callable[[Sequence[StoredFile]], Sequence[Manifest]],
     known: Known,
     *,
     one_tree: bool,
 ) -> Iterator[Delivery]:
-    """Yield each billing period below `root` that is new or changed, oldest first.
+    """Yield each billing period of a store that is new or changed, oldest first.
 
     Where no manifest is found, files stand for themselves; `one_tree` is told to
     `plain_deliveries`.
 
     Raises: SourceError for a period that is not whole, after the others.
     """
-    store = open_store(root)
     files = store.files()
     manifests = find_manifests(files)
     if manifests:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from connectors import aws_exports, azure_exports
 from connectors.base import ColumnType, Table
 from connectors.billing_files import bill_deliveries
+from connectors.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +86,9 @@ class Focus:
     """One FOCUS export, or a folder of FOCUS files."""
 
     root: str
-    """Where it lands: a folder, or `s3://bucket/prefix`."""
+    """Where it lands: a folder, `s3://bucket/prefix` or `az://account/container/prefix`."""
+    credential_env: str = ""
+    """A variable with a connection string or a SAS of Azure's storage; empty: as the machine is."""
 
     name: ClassVar[str] = "focus"
     tables: ClassVar[Sequence[Table]] = (
@@ -104,7 +107,8 @@ class Focus:
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
-        yield from bill_deliveries(table, self.root, _find_manifests, known, one_tree=False)
+        store = open_store(self.root, self.credential_env)
+        yield from bill_deliveries(table, store, _find_manifests, known, one_tree=False)
 
 
 def _find_manifests(files: Sequence[StoredFile]) -> list[Manifest]:

@@ -1,4 +1,4 @@
-"""Where files are delivered: a folder of this machine, or a bucket of S3 and what speaks like it.
+"""Where files are delivered: a folder, a bucket of S3 and what speaks like it, or Azure's blobs.
 
 A store lists what lies under its root and opens it for one reading. What is opened is what was
 listed: a file that has been replaced in between is refused, because half of one version and half of
@@ -62,8 +62,10 @@ class Store(Protocol):
         ...
 
 
-def open_store(root: str) -> Store:
-    """Return the store at a folder, or at `s3://bucket/prefix`; nothing is read yet.
+def open_store(root: str, credential_env: str = "") -> Store:
+    """Return the store at a folder, `s3://bucket/prefix` or `az://account/container/prefix`.
+
+    Nothing is read yet. `credential_env` names a variable with a secret, which only Azure asks for.
 
     Raises: SourceError for any other kind of address.
     """
@@ -75,10 +77,14 @@ def open_store(root: str) -> Store:
 
         bucket, _, prefix = rest.partition("/")
         return S3Store(bucket, prefix.strip("/"))
+    if scheme.lower() == "az" or (scheme.lower() == "https" and ".core." in rest):
+        from connectors.azure_blob import AzureBlobStore  # noqa: PLC0415  (slow to load too)
+
+        return AzureBlobStore(root, credential_env)
     raise SourceError(
         f"{scheme}:// is not a kind of store that mlspend reads",
         where=root,
-        fix="give a folder, or s3://bucket/prefix",
+        fix="give a folder, s3://bucket/prefix, or az://account/container/prefix",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import queries.confine  # noqa: F401  (leaves its bytecode for the processes that may not write)
+from jobs.contacts import write_contacts
 from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
@@ -47,6 +48,7 @@ def _build_and_publish(night: Night) -> bool:
     try:
         night.progress.say("publish")
         target = publish(built, night.generations, views_of(night.config))
+        write_contacts(built.con, night.config.state_dir)
         write_standings(night.config, built.con, target.stem)
     finally:
         built.con.close()

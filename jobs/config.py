@@ -20,6 +20,7 @@ from connectors.base import SourceError
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
 from jobs.settings.detectors import detector_sections, read_detectors
+from jobs.settings.mail import Mail
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
 from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_between
@@ -138,6 +139,7 @@ class _File(_Section):
     keep: Keep = Keep()
     privacy: Privacy = Privacy()
     operations: Operations = Operations()
+    mail: Mail = Mail()
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
     levers: dict[str, Any] = Field(default_factory=dict)
@@ -168,6 +170,7 @@ class Config:
     keep: Keep
     privacy: Privacy
     operations: Operations
+    mail: Mail
     quotas: tuple[Quota, ...]
     enforcement: Enforcement
     levers: tuple[Lever, ...]
@@ -257,6 +260,7 @@ class _Reader:
             keep=file.keep,
             privacy=file.privacy,
             operations=file.operations,
+            mail=file.mail,
             quotas=file.quotas,
             enforcement=file.enforcement,
             levers=tuple(levers),

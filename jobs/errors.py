@@ -37,15 +37,13 @@ def is_expected(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return bool(getattr(error, "__notes__", None))
     ours = ConfigError | RefusedDeliveryError | JournalError | BusyError | SourceError | ModelError
-    return isinstance(error, ours) or _is_of_reports(error)
+    return isinstance(error, ours) or any(isinstance(error, kind) for kind in _loaded())
 
 
-def _is_of_reports(error: BaseException) -> bool:
-    if "reports.base" not in sys.modules:  # it would load charts and templates to say no
-        return False
-    from reports.base import ReportError  # noqa: PLC0415
-
-    return isinstance(error, ReportError)
+def _loaded() -> list[type[Exception]]:
+    """Return the errors of modules that are slow to load, of those that are loaded."""
+    kinds = {"reports.base": "ReportError", "jobs.mail": "MailError"}
+    return [getattr(sys.modules[name], kind) for name, kind in kinds.items() if name in sys.modules]
 
 
 def exit_code_of(error: BaseException) -> int:

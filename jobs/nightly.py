@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from jobs.config import Config, Source
     from jobs.ledger import Entry, LedgerTotal, Outcome
+    from jobs.mailing import Tally
     from jobs.progress import Progress
     from jobs.settings.privacy import Audience
 
@@ -212,6 +213,19 @@ class Night:
             self._report_to(audience, day, again=again)
         return self._report_to(None, day, again=again)
 
+    def mail(self, day: date | None, *, is_sent: bool) -> Tally | None:
+        """Write the digests that are due, and mail them where asked; what fails is a problem."""
+        if not self.config.mail.is_on:
+            return None
+        from jobs.mail import MailError  # noqa: PLC0415  (most nights mail nothing)
+        from jobs.mailing import mail_of_the_night  # noqa: PLC0415
+
+        try:
+            return mail_of_the_night(self, day, is_sent=is_sent)
+        except MailError as error:
+            self.complain(error)
+            return None
+
     def _report_to(
         self, audience: Audience | None, day: date | None, *, again: bool
     ) -> Path | None:
@@ -316,11 +330,11 @@ def _keep_backup(night: Night) -> None:
         )
 
 
-def _sum_bill(raw_name: str, paths: Sequence[Path]) -> Iterable[LedgerTotal]:
+def _sum_bill(raw_name: str, paths: Sequence[Path], names: Sequence[str]) -> Iterable[LedgerTotal]:
     """Sum a bill by the code that shares nothing with the models."""
     from queries.totals import raw_totals  # noqa: PLC0415  (slow to import; most nights land little)
 
-    return raw_totals(raw_name, paths)
+    return raw_totals(raw_name, paths, names)
 
 
 def _site_of(reports: Path, generation: Path) -> Path | None:

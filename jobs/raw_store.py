@@ -41,8 +41,8 @@ class RawStore:
 
     state_dir: Path
     journal: Journal
-    sum_bill: Callable[[str, Sequence[Path]], Iterable[LedgerTotal]]
-    """(`<connector>__<table>`, files) -> what a bill's files add up to."""
+    sum_bill: Callable[[str, Sequence[Path], Sequence[str]], Iterable[LedgerTotal]]
+    """(`<connector>__<table>`, files, their names) -> what a bill's files add up to."""
     progress: Progress
 
     @property
@@ -150,7 +150,8 @@ class RawStore:
             if entry.content == new.content:
                 return self.journal.totals_of(entry.id)
         paths = [self.raw / file.path for file in new.files]
-        return list(self.sum_bill(f"{new.connector}__{new.table}", paths))
+        names = [file.name for file in new.files]
+        return list(self.sum_bill(f"{new.connector}__{new.table}", paths, names))
 
     def counted(
         self, sources: Collection[str], superseding: Collection[tuple[str, str]]

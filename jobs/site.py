@@ -39,7 +39,7 @@ def file_site(
         shutil.rmtree(half)
     manifest = Manifest.read(generation.with_suffix(".json"))
     with open_generation(generation) as con:
-        span = _span(con)
+        span = span_of(con)
         if span is None:
             return None
         frames = {
@@ -62,7 +62,7 @@ def file_site(
     return page
 
 
-def _span(con: Connection) -> Span | None:
+def span_of(con: Connection) -> Span | None:
     """Return the days there is cost for, none where there is no cost."""
     columns, rows = run_named(con, "covered_days", {})
     days = [dict(zip(columns, row, strict=True)) for row in rows]

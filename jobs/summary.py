@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from queries.generation import newest_generation
 from queries.read import open_generation, run_named
-from reports.terminal import boards_of, proof_lines, quota_lines, write_boards
+from reports.terminal import boards_of, proof_lines, quota_lines, waste_line, write_boards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +28,12 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
             write_boards(boards_of(f"{title}, {month}", records, config.report.top), out)
         proof = proof_lines(_records(con, "books_proof"))
         quotas = _records(con, "quotas")
+        waste = waste_line(_records(con, "waste_by_detector"))
     if quotas:
         out.write(f"\nQuotas, up to {quotas[0]['as_of_date']}:\n")
         out.writelines(f"  {line}\n" for line in quota_lines(quotas, config.report.top))
+    if waste:
+        out.write(f"\nWaste: {waste}\n")
     out.write("\nThe books:\n")
     out.writelines(f"  {line}\n" for line in proof)
     out.write(f"\nDatabase: {generation}\n")

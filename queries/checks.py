@@ -38,17 +38,30 @@ def _check_key(con: Connection, model: Model) -> None:
 
 
 def _check_sums(con: Connection, model: Model, promise: Conserves) -> None:
+    """Compare all sums of a promise in one pass over each of its two tables."""
     keys = ", ".join(promise.keys)
-    for column in promise.columns:
-        rows = con.execute(
-            f"select * from (select {keys}, sum({column}) as here from {model.name} group by all) "
-            f"full join (select {keys}, sum({column}) as there from {promise.table} group by all) "
-            f"using ({keys}) where coalesce(here, 0) <> coalesce(there, 0) limit 3"
-        ).fetchall()
-        if rows:
+    here, there, pairs, differs = (
+        joint.join(form.format(column) for column in promise.columns)
+        for joint, form in (
+            (", ", "sum({0}) as here_{0}"),
+            (", ", "sum({0}) as there_{0}"),
+            (", ", "here_{0}, there_{0}"),
+            (" or ", "coalesce(here_{0}, 0) <> coalesce(there_{0}, 0)"),
+        )
+    )
+    row = con.execute(
+        f"select {pairs}, {keys} from (select {keys}, {here} from {model.name} group by all) "
+        f"full join (select {keys}, {there} from {promise.table} group by all) "
+        f"using ({keys}) where {differs} limit 1"
+    ).fetchone()
+    if row is None:
+        return
+    for position, column in enumerate(promise.columns):
+        ours, theirs = row[2 * position : 2 * position + 2]
+        if (ours or 0) != (theirs or 0):
             raise ModelError(
-                f"{column} of {model.name} is {_plain(rows[0][-2])} where {promise.table} has "
-                f"{_plain(rows[0][-1])}, for ({keys}) = {rows[0][:-2]}",
+                f"{column} of {model.name} is {_plain(ours)} where {promise.table} has "
+                f"{_plain(theirs)}, for ({keys}) = {row[2 * len(promise.columns) :]}",
                 where=f"queries/{model.name.replace('.', '/')}.sql",
                 fix="the books do not close, so nothing is published: report this as a fault",
             )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
 
 
+_FEW = 10
+
+
 @dataclass(slots=True)
 class StoredFile:
     """A lake file, and those of its days that still count."""
@@ -71,6 +74,11 @@ class StoredTable:
         if whole:
             parts.insert(0, f"select * from read_parquet({literals(sorted(whole))})")
         return " union all by name ".join(parts) or None
+
+    def is_mostly_skipped(self, days: Collection[str]) -> bool:
+        """Whether some file must be read through for a tenth of its days or less."""
+        wanted = [(len(file.days & set(days)), file.held) for file in self.files]
+        return any(count > 0 and count * _FEW <= held for count, held in wanted)
 
     def as_json(self) -> list[dict[str, object]]:
         """Return the table as the manifest keeps it."""

@@ -2,20 +2,18 @@
 
 Nothing is guessed. A declared column that a file lacks reads as null, one that is not declared is
 left in the file, and a value that is not of its declared type stops the source with the file, the
-row and the value named. A double of 2048 or more is read by way of its shortest text, because
-DuckDB's own cast to DECIMAL(38,12) is off in the twelfth place from there on (measured on 2.0.0);
-below that both ways agree, and the cast is a hundred times faster. Times in text are read by way of
-TIMESTAMPTZ, because the cast of a text to TIMESTAMP drops its offset.
+row and the value named; `raw_values` says how each is read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from queries import ModelError
 from queries.engines.duckdb import Error, literal, literals, name
-from queries.shapes import as_text, shape_of, unreadable
+from queries.raw_values import TYPES, expression
+from queries.shapes import shape_of, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,14 +23,6 @@ if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
     from queries.shapes import Shape
 
-TYPES: Mapping[str, str] = {
-    "text": "varchar",
-    "number": "decimal(38, 12)",
-    "integer": "bigint",
-    "time": "timestamp",
-    "flag": "boolean",
-    "tags": "map(varchar, varchar)",
-}
 PROVENANCE: Mapping[str, str] = {
     "x_source": "varchar",
     "x_unit": "varchar",
@@ -65,6 +55,21 @@ class Declared(Protocol):
         ...
 
     @property
+    def aliases(self) -> Mapping[str, Sequence[str]]:
+        """A declared column -> its other names, the first that is there counts."""
+        ...
+
+    @property
+    def of_file(self) -> Mapping[str, Callable[[str], str]]:
+        """A `text` column -> what a file's name says of all its rows."""
+        ...
+
+    @property
+    def month_first(self) -> bool:
+        """Whether times in text may be MM/DD/YYYY."""
+        ...
+
+    @property
     def null_marks(self) -> Sequence[str]:
         """Texts that mean null in CSV."""
         ...
@@ -79,7 +84,9 @@ def declaration(table: Declared) -> str:
     """Return what a table declares as one text: where it differs, files read differently."""
     columns = [f"{column} {kind}" for column, kind in table.columns.items()]
     maps = [f"{column} {prefix}" for column, prefix in table.maps.items()]
-    return repr((table.name, columns, maps, list(table.null_marks)))
+    aliases = [f"{column} {' '.join(names)}" for column, names in table.aliases.items()]
+    told = [*table.of_file, "month first" if table.month_first else ""]
+    return repr((table.name, columns, maps, aliases, told, list(table.null_marks)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
     shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
     for delivery in landed:
         for file in delivery.files:
-            shape = shape_of(con, file)
+            shape = _shape_in(con, table, file)
             if shape.headers:
                 shapes.setdefault(shape, []).append((delivery, file))
     if not shapes:
@@ -193,23 +200,38 @@ def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
 
 def _columns(table: Declared, shape: Shape) -> dict[str, str]:
     """Return declared column -> SQL expression over the scan."""
-    rename = table.rename or str
     declared = {column.lower() for column in table.columns}
-    there: dict[str, tuple[str, str]] = {}
+    found = _places(table, shape.headers)
+    there = {column: (shape.sources[place], shape.types[place]) for column, place in found.items()}
     loose: dict[str, list[tuple[str, str]]] = {column: [] for column in table.maps}
-    for header, kind, column in zip(shape.headers, shape.types, shape.sources, strict=True):
-        renamed = rename(header)
-        if renamed.lower() in declared:
-            there.setdefault(renamed.lower(), (column, kind))
-            continue
-        for target, prefix in table.maps.items():
-            key = _key_of(header, renamed, target, prefix)
-            if key is not None:
-                loose[target].append((key, column))
+    for place, header in enumerate(shape.headers):
+        if (table.rename or str)(header).lower() not in declared and place not in found.values():
+            for target, prefix in table.maps.items():
+                key = _key_of(header, (table.rename or str)(header), target, prefix)
+                if key is not None:
+                    loose[target].append((key, shape.sources[place]))
+    told = {column: literal(value) for column, value in shape.told}
     return {
-        column: _expression(kind, there.get(column.lower()), loose.get(column, []))
+        column: told.get(column)
+        or expression(
+            kind, there.get(column), loose.get(column, []), is_month_first=shape.is_month_first
+        )
         for column, kind in table.columns.items()
     }
+
+
+def _places(table: Declared, headers: Sequence[str]) -> dict[str, int]:
+    """Return declared column -> which header is read as it: its own name before its aliases."""
+    places: dict[str, int] = {}
+    for place, header in enumerate(headers):
+        places.setdefault((table.rename or str)(header).lower(), place)
+    found = {}
+    for column in table.columns:
+        for called in (column, *table.aliases.get(column, ())):
+            if called.lower() in places:
+                found[column] = places[called.lower()]
+                break
+    return found
 
 
 def undeclared_columns(con: Connection, table: Declared, delivery: Landed) -> list[str]:
@@ -223,7 +245,7 @@ def undeclared_columns(con: Connection, table: Declared, delivery: Landed) -> li
 
 def _is_read(table: Declared, header: str) -> bool:
     renamed = (table.rename or str)(header)
-    return renamed.lower() in {column.lower() for column in table.columns} or any(
+    return bool(_places(table, [header])) or any(
         _key_of(header, renamed, target, prefix) is not None
         for target, prefix in table.maps.items()
     )
@@ -238,63 +260,33 @@ def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     return None
 
 
-def _expression(kind: str, found: tuple[str, str] | None, loose: Sequence[tuple[str, str]]) -> str:
-    if kind == "tags":
-        return _tags(found, loose)
-    if found is None:
-        return f"cast(null as {TYPES[kind]})"
-    column, actual = found
-    if kind == "number":
-        return _number(column, actual)
-    if kind == "time":
-        return _time(column, actual)
-    if kind == "text":
-        return as_text(column, actual)
-    return column if actual.lower() == TYPES[kind] else f"cast({column} as {TYPES[kind]})"
+def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
+    """Return how a file is read as one of a table, with what its name and its first time tell."""
+    shape = shape_of(con, file)
+    told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
+    is_month_first = table.month_first and "/" in _some_time(con, table, shape, file)
+    return replace(shape, told=told, is_month_first=is_month_first)
 
 
-def _time(column: str, actual: str) -> str:
-    if actual == "TIMESTAMP WITH TIME ZONE":
-        return f"timezone('UTC', {column})"
-    if actual == "VARCHAR":
-        # "4/1/25" would be read as a day of the year 4: a time begins with its year
-        dated = f"case when {column}[5] = '-' then {column} else 'no ISO time: ' || {column} end"
-        return f"timezone('UTC', cast({dated} as timestamptz))"
-    return column if actual == "TIMESTAMP" else f"cast({column} as timestamp)"
-
-
-def _number(column: str, actual: str) -> str:
-    exact = f"cast(cast({column} as varchar) as decimal(38, 12))"
-    if actual == "DOUBLE":
-        fast = f"cast({column} as decimal(38, 12))"
-        return f"case when {column} > -2048 and {column} < 2048 then {fast} else {exact} end"
-    if actual == "FLOAT":
-        return exact
-    return f"cast({column} as decimal(38, 12))"
-
-
-def _tags(found: tuple[str, str] | None, loose: Sequence[tuple[str, str]]) -> str:
-    parts = []
-    if found is not None:
-        column, actual = found
-        if actual == "MAP(VARCHAR, VARCHAR)":
-            parts.append(column)
-        elif actual.startswith("MAP"):
-            parts.append(f"cast({column} as map(varchar, varchar))")
-        elif actual in ("VARCHAR", "JSON"):
-            parts.append(f"try_cast(try_cast({column} as json) as map(varchar, varchar))")
-        elif actual.endswith("[]"):
-            parts.append(f"map_from_entries({column})")
-    if loose:
-        entries = ", ".join(
-            f"{{'k': {literal(key)}, 'v': cast({column} as varchar)}}" for key, column in loose
-        )
-        parts.append(
-            f"map_from_entries(list_filter([{entries}], lambda entry: entry.v is not null))"
-        )
-    if not parts:
-        return "cast(null as map(varchar, varchar))"
-    return parts[0] if len(parts) == 1 else f"map_concat({', '.join(parts)})"
+def _some_time(con: Connection, table: Declared, shape: Shape, file: LandedFile) -> str:
+    """Return one of the times that a file writes as text; empty where there is none."""
+    places = _places(table, shape.headers)
+    columns = [
+        shape.sources[places[column]]
+        for column, kind in table.columns.items()
+        if kind == "time" and column in places and shape.types[places[column]] == "VARCHAR"
+    ]
+    if not columns:
+        return ""
+    written = f"coalesce({', '.join(columns)})"
+    try:
+        row = con.execute(
+            f"select {written} from {_scan(table, shape, [file])} "
+            f"where {written} is not null limit 1"
+        ).fetchone()
+    except Error as error:
+        raise unreadable(file, str(error).splitlines()[0]) from error
+    return str(row[0]) if row else ""
 
 
 def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -> ModelError | None:
@@ -304,7 +296,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
     """
     for delivery in landed:
         for file in delivery.files:
-            shape = shape_of(con, file)
+            shape = _shape_in(con, table, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
             if found is not None:
                 return found
@@ -343,8 +335,5 @@ def _bad_value_in(
 
 
 def _source_column(table: Declared, shape: Shape, column: str) -> str | None:
-    rename = table.rename or str
-    for header, source in zip(shape.headers, shape.sources, strict=True):
-        if rename(header).lower() == column.lower():
-            return source
-    return None
+    place = _places(table, shape.headers).get(column)
+    return None if place is None else shape.sources[place]

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from queries.raw import LandedFile
 
 _STRUCT = "STRUCT("
-_NUMBER = re.compile(
-    r"(?<= )(?:DOUBLE|FLOAT|DECIMAL\(\d+,\d+\)|U?(?:BIGINT|HUGEINT|INTEGER|SMALLINT|TINYINT))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,10 @@ class Shape:
     types: tuple[str, ...]
     sources: tuple[str, ...]
     """What each column is in SQL over a scan of the file."""
+    is_month_first: bool = False
+    """Whether the times in text are MM/DD/YYYY."""
+    told: tuple[tuple[str, str], ...] = ()
+    """Columns that the files' names tell, with their value."""
 
 
 def shape_of(con: Connection, file: LandedFile) -> Shape:
@@ -58,15 +59,6 @@ def shape_of(con: Connection, file: LandedFile) -> Shape:
     columns = [leaf for row in rows for leaf in _leaves(row[0], row[1], name(row[0]))]
     headers, types, sources = zip(*columns, strict=True) if columns else ((), (), ())
     return Shape("parquet", headers, types, sources)
-
-
-def as_text(column: str, actual: str) -> str:
-    """Return the SQL of a column as text; what is nested becomes JSON whose values are texts."""
-    if actual == "VARCHAR":
-        return column
-    if actual.endswith("[]") or actual.startswith("MAP"):
-        return f"cast(to_json(cast({column} as {_NUMBER.sub('VARCHAR', actual)})) as varchar)"
-    return f"cast({column} as varchar)"
 
 
 def _leaves(header: str, kind: str, source: str) -> Iterator[tuple[str, str, str]]:

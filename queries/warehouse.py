@@ -144,15 +144,24 @@ class Warehouse:
                 self.con.execute(f"create or replace view {model.name} as {query}")
 
     def show_staged(self, days: Collection[str] | None) -> None:
-        """Let the staged tables that are kept by day show some days; none means all."""
+        """Let the staged tables that are kept by day show some days; none means all.
+
+        A few days out of a file of many are read out of it once, not by each model anew.
+        """
         for table in self.daily_tables:
-            parts = [empty(table)]
-            for model in feeders_of(table, self.models):
-                for group in self.manifest.staged.get(model.name, {}).values():
-                    scan = group.table.scan(self.lake, days)
-                    if scan is not None:
-                        parts.append(scan)
-            query = " union all by name ".join(parts)
+            stored = [
+                group.table
+                for model in feeders_of(table, self.models)
+                for group in self.manifest.staged.get(model.name, {}).values()
+            ]
+            scans = [each.scan(self.lake, days) for each in stored]
+            query = " union all by name ".join([empty(table), *filter(None, scans)])
+            taken_out = f"whole.{name('some days of ' + table)}"
+            if days is not None and any(each.is_mostly_skipped(days) for each in stored):
+                self.con.execute(f"create or replace table {taken_out} as {query}")
+                query = f"select * from {taken_out}"
+            else:
+                self.con.execute(f"drop table if exists {taken_out}")
             self.con.execute(f"create or replace view {table} as {query}")
 
 

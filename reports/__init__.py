@@ -8,12 +8,22 @@ from reports.books import BOOKS_REPORT
 from reports.machines import MACHINES
 from reports.members import DIMENSIONS
 from reports.overview import OVERVIEW
+from reports.quotas import QUOTAS_REPORT
 from reports.training import TRAINING
+from reports.waste import WASTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.base import Report
 
-REPORTS: Sequence[Report] = (OVERVIEW, *DIMENSIONS, TRAINING, MACHINES, BOOKS_REPORT)
+REPORTS: Sequence[Report] = (
+    OVERVIEW,
+    *DIMENSIONS,
+    TRAINING,
+    MACHINES,
+    WASTE,
+    QUOTAS_REPORT,
+    BOOKS_REPORT,
+)
 """Every report, in the order of the navigation."""

@@ -24,6 +24,7 @@ PLACES = {
 """Minor units of ISO 4217 where they are not two."""
 
 LONGEST_NAME = 160
+LONGEST_SENTENCE = 400
 MINUS = "\u2212"
 DASH = "\u2013"
 """Stands where there is no figure."""
@@ -124,7 +125,7 @@ def moment(value: datetime) -> str:
     return f"{day(value)}, {value:%H:%M}"
 
 
-def visible(text: object) -> str:
+def visible(text: object, longest: int = LONGEST_NAME) -> str:
     """Return a name with every character that does not print written out, and not too long.
 
     Direction marks, zero-width characters and control characters could make a name read as
@@ -133,7 +134,7 @@ def visible(text: object) -> str:
     name = str(text)
     if not name.isprintable():
         name = "".join(char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in name)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def apart(text: str) -> str | Markup:

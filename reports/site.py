@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).parent
 _INDENT = re.compile(r"\n\s+")  # templates are indented for people; pages are sent to them
+KEPT = ("mails",)
+"""What lies in a site's folder and is not the site's: it stays when the site is written again."""
 STATIC = ("site.css", "site.js", "plotly-basic.min.js", "plotly-LICENSE.txt")
 
 
@@ -76,6 +78,9 @@ def _write_pages(folder: Path, frames: Frames, meta: Meta) -> None:
 def _put_in_place(half: Path, out_dir: Path) -> None:
     old = half.with_suffix(".old")
     if out_dir.exists():
+        for name in KEPT:
+            if (out_dir / name).exists():
+                (out_dir / name).rename(half / name)
         out_dir.rename(old)
     half.rename(out_dir)
     shutil.rmtree(old, ignore_errors=True)

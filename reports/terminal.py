@@ -235,3 +235,16 @@ def _quota_cells(record: Mapping[str, object]) -> tuple[str, ...]:
     name = _visible(f"{record['quota']}: {record['dimension']} {record['member_name']}")
     unit = str(record["billing_currency"] or "GPU hours")
     return (name, money(used), "of", f"{money(limit)} {unit}", _share(used, limit), note)
+
+
+def waste_line(records: Sequence[Mapping[str, object]]) -> str:
+    """Return what the findings of the cookbook's `waste_by_detector` cost a month in all."""
+    totals: dict[str, Decimal] = {}
+    for record in records:
+        currency = str(record["billing_currency"])
+        totals[currency] = totals.get(currency, Decimal(0)) + _decimal(record["monthly_waste"])
+    count = sum(int(str(record["finding_count"])) for record in records)
+    costs = ", ".join(
+        f"{total.quantize(_CENT):,} {currency}" for currency, total in sorted(totals.items())
+    )
+    return f"{costs} a month in {count} findings" if count else ""

@@ -15,7 +15,7 @@ import click
 
 from jobs.commands.base import HELP_WIDTH, log, mlspend, tell
 
-MODULES = ("demo", "findings", "night", "operators", "quotas", "readers")
+MODULES = ("demo", "findings", "mails", "night", "operators", "quotas", "readers")
 
 for _module in MODULES:
     import_module(f"jobs.commands.{_module}")

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     help="Write a fictitious company into this folder (demo, where none is given) and run on it.",
 )
 @date_option
-def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
-    """Run one night: extract, build, check, publish, plan, report."""
+@click.option("--send", is_flag=True, help="Mail the digests that are due.")
+def nightly(config_path: Path, demo: str | None, date: datetime | None, *, send: bool) -> None:
+    """Run one night: extract, build, check, publish, plan, report, mail."""
     if demo is not None:
         config_path = write_demo_at(demo)
     from jobs.operations.watch import watched  # noqa: PLC0415
@@ -44,12 +45,16 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None) -> None:
         watch.night = night
         night.extract()
         night.build_and_publish()
-        night.plan_quotas(date.date() if date else None)
-        site = night.report(date.date() if date else None)
+        day = date.date() if date else None
+        night.plan_quotas(day)
+        site = night.report(day)
+        mails = night.mail(day, is_sent=send)
     if demo is not None or night.is_published:
         from jobs.summary import print_summary  # noqa: PLC0415
 
         print_summary(night.config, site, sys.stdout)
+    if mails is not None:
+        click.echo(f"Mails:    {mails.line()}")
     end(night)
 
 

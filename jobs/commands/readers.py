@@ -82,9 +82,14 @@ def explain(
 
 @mlspend.command()
 @config_option
-def sources(config_path: Path) -> None:
+@click.option("--ask", is_flag=True, help="Ask providers what they billed, and compare.")
+def sources(config_path: Path, *, ask: bool) -> None:
     """Show what every source has landed, and what is wrong with it."""
     from jobs.config import read_config  # noqa: PLC0415
+    from jobs.reconciling import print_stated  # noqa: PLC0415
     from jobs.sources import print_sources  # noqa: PLC0415
 
-    print_sources(read_config(config_path), sys.stdout)
+    config = read_config(config_path)
+    print_sources(config, sys.stdout)
+    if ask:
+        sys.exit(print_stated(config, sys.stdout))

@@ -29,6 +29,12 @@ state_dir = "state"
 [report]
 is_demo = true
 
+[mail]
+from_address = "mlspend@lumenfold.example"
+to = "spenders"
+send_on = "daily"
+finance = ["finance@lumenfold.example"]
+
 [attribution]
 stale_hours = 8760  # its days are fixed: what is old here is not late
 team_tags = ["user_team", "owner-team"]

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 from jobs.config import ConfigError
 from jobs.errors import describe, is_expected
 from jobs.operations.stopping import StoppedError
+from jobs.settings.mail import mail_of
 from jobs.settings.operations import operations_of
 from jobs.state import state_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from jobs.settings.mail import Mail
 
 _TOLD = "last-alarm"
 _LONGEST = 60_000
@@ -48,24 +51,34 @@ def raise_alarm(
     if state_dir is not None and not _is_first(state_dir / _TOLD, day, key):
         return
     message = compose(operators, texts, config_path, state_dir, key, is_stopped=is_stopped)
+    mail = mail_of(config_path)
+    message["From"] = mail.from_address
     try:
-        tell(send(message, state_dir))
+        tell(send(message, mail, state_dir))
     except Exception as error:  # noqa: BLE001  (whatever it is, the night's own error counts)
         tell(f"note: the operators' mail could not be sent: {_told(error)}")
 
 
-def send(message: EmailMessage, state_dir: Path | None) -> str:
-    """File a message with the day's report, and hand it to the mail server; say what was done.
+def send(message: EmailMessage, mail: Mail, state_dir: Path | None) -> str:
+    """File a message with the day's mails, and hand it to the mail server; say what was done.
 
-    Raises: OSError where it could not be handed over.
+    Raises: OSError where it cannot be filed, MailError where it cannot be handed over.
     """
-    if state_dir is None:
-        raise FileNotFoundError("the config file does not tell where state_dir is")
-    folder = state_dir / "reports" / f"{datetime.now(UTC):%Y-%m-%d}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "operators.eml"
-    path.write_bytes(message.as_bytes())
-    return f"the operators' mail is filed: {path}"
+    told = ""
+    if state_dir is not None:
+        folder = state_dir / "reports" / f"{datetime.now(UTC):%Y-%m-%d}" / "mails"
+        with suppress(OSError):  # the disk may be what is wrong
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"operators-{datetime.now(UTC):%H%M%S}.eml"
+            path.write_bytes(message.as_bytes())
+            told = f"the operators' mail is filed: {path}"
+    if not mail.host:
+        return told or "the operators' mail is neither filed nor sent: [mail] has no host"
+    from jobs.mail import Server  # noqa: PLC0415  (good nights need it not)
+
+    with Server(mail) as server:
+        ends = [server.send(message, recipient) for recipient in message["To"].split(", ")]
+    return f"the operators' mail: {', '.join(f'{end.state} ({end.words})' for end in ends)}"
 
 
 def _told(problem: BaseException) -> str:

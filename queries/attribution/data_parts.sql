@@ -10,8 +10,14 @@
 with
 
 data_lines as (
-    select *
+    select
+        line_groups.*,
+        line_kinds.container,
+        line_kinds.x_from_region,
+        line_kinds.x_to_region,
+        line_methods.method
     from attribution.line_groups
+    inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
     where line_methods.method in ('stored_bytes', 'reads')
 )

@@ -18,30 +18,31 @@ with
 clusters as (
     select
         charge_date,
-        instance_id,
+        machine_no,
         min(cluster) as cluster
     from attribution.machine_hours
     where cluster is not null and $idle_policy = 'by_cluster'
-    group by charge_date, instance_id
+    group by charge_date, machine_no
 ),
 
 machine_costs as (
     select
         machine_parts.*,
         line_groups.charge_date,
-        line_groups.source,
-        line_groups.billing_period,
-        line_groups.billing_currency,
-        line_groups.sub_account_id,
-        line_groups.service_name,
-        line_groups.region_id,
+        line_kinds.source,
+        line_kinds.billing_period,
+        line_kinds.billing_currency,
+        line_kinds.sub_account_id,
+        line_kinds.service_name,
+        line_kinds.region_id,
         clusters.cluster
     from attribution.machine_parts
     inner join attribution.line_groups using (line_no)
+    inner join attribution.line_kinds using (kind_no)
     inner join clusters
         on
             line_groups.charge_date = clusters.charge_date
-            and lower(line_groups.resource_id) = clusters.instance_id
+            and line_kinds.machine_no = clusters.machine_no
 ),
 
 holder_costs as (

@@ -49,15 +49,15 @@ job_shares as (
 
 job_lines as (
     select
-        *,
+        line_groups.*,
+        line_kinds.resource_id,
         row_number() over (
-            partition by charge_date, resource_id
+            partition by line_groups.charge_date, line_kinds.resource_id
             order by
-                effective_cost desc, billed_cost desc, source asc, billing_period asc,
-                billing_currency asc, sub_account_id asc, service_name asc, region_id asc,
-                tag_user asc, tag_team asc, tag_project asc, tag_marks asc
+                line_groups.effective_cost desc, line_groups.billed_cost desc, line_groups.kind_no asc
         ) = 1 as is_dearest
     from attribution.line_groups
+    inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
     where line_methods.method = 'managed_job'
 )

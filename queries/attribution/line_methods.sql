@@ -17,27 +17,10 @@
 
 with
 
-lines as (
-    select
-        line_no,
-        charge_date,
-        slot,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        case when slot is not null then lower(resource_id) end as instance_id,
-        case
-            when x_line_class in ('object_storage', 'object_requests', 'volume', 'transfer')
-                then last_part(coalesce(resource_id, ''))
-        end as container
-    from attribution.line_groups
-),
-
 watched_hours as (
     select
         charge_date,
-        instance_id,
+        machine_no,
         slot,
         machine_hour_no
     from attribution.machine_hours
@@ -46,46 +29,62 @@ watched_hours as (
 
 jobs as (
     select distinct
-        charge_date,
-        cloud_job_arn as resource_id,
-        'managed_job' as x_line_class
+        run_days.charge_date,
+        line_kinds.kind_no,
+        true as is_named
     from attribution.run_days
-    where cloud_job_arn is not null
+    inner join attribution.line_kinds on run_days.cloud_job_arn = line_kinds.resource_id
+    where line_kinds.x_line_class = 'managed_job'
 ),
 
 reads as (
     select distinct
-        charge_date,
-        from_region as x_from_region,
-        to_region as x_to_region,
-        scope as container,
-        'transfer' as x_line_class
+        read_shares.charge_date,
+        line_kinds.kind_no,
+        true as is_read
     from attribution.read_shares
+    inner join attribution.line_kinds
+        on
+            read_shares.from_region = line_kinds.x_from_region
+            and read_shares.to_region = line_kinds.x_to_region
+            and read_shares.scope = line_kinds.container
+    where line_kinds.x_line_class = 'transfer'
 ),
 
 containers as (
     select distinct
-        charge_date,
-        container
+        stored_shares.charge_date,
+        line_kinds.kind_no,
+        true as is_stored
     from attribution.stored_shares
+    inner join attribution.line_kinds using (container)
 )
 
 select
-    line_no,
-    machine_hour_no,  -- of `machine_share`
-    container,  -- of `stored_bytes` and `reads`, where the line names one
+    line_groups.line_no,
+    watched_hours.machine_hour_no,  -- of `machine_share`
     case
         when
-            x_line_class in ('tax', 'credit', 'support', 'control_plane', 'purchase', 'commitment_unused')
+            line_kinds.x_line_class in (
+                'tax', 'credit', 'support', 'control_plane', 'purchase', 'commitment_unused'
+            )
             then 'by_kind'
-        when machine_hour_no is not null then 'machine_share'
-        when jobs.resource_id is not null then 'managed_job'
-        when reads.container is not null then 'reads'
-        when containers.container is not null then 'stored_bytes'
+        when watched_hours.machine_hour_no is not null then 'machine_share'
+        when jobs.is_named then 'managed_job'
+        when reads.is_read then 'reads'
+        when containers.is_stored then 'stored_bytes'
         else 'owner'
     end as method
-from lines
-left join watched_hours using (charge_date, instance_id, slot)
-left join jobs using (charge_date, resource_id, x_line_class)
-left join reads using (charge_date, x_from_region, x_to_region, container, x_line_class)
-left join containers using (charge_date, container)
+from attribution.line_groups
+inner join attribution.line_kinds using (kind_no)
+left join watched_hours
+    on
+        line_groups.charge_date = watched_hours.charge_date
+        and line_groups.slot = watched_hours.slot
+        and line_kinds.machine_no = watched_hours.machine_no
+left join jobs
+    on line_groups.charge_date = jobs.charge_date and line_groups.kind_no = jobs.kind_no
+left join reads
+    on line_groups.charge_date = reads.charge_date and line_groups.kind_no = reads.kind_no
+left join containers
+    on line_groups.charge_date = containers.charge_date and line_groups.kind_no = containers.kind_no

@@ -1,6 +1,7 @@
 -- One row is about lines that ownership rules match, by what the bill says of them.
 --
--- grain: one row per source, sub-account, service, resource and set of tags, where a rule matches
+-- grain: one row per day and kind of line, where a rule matches
+-- key:   charge_date, kind_no
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -15,11 +16,7 @@ wanted as (
 lines as (
     select distinct
         charge_date,
-        source,
-        sub_account_id,
-        service_name,
-        resource_id,
-        tag_marks
+        kind_no
     from attribution.line_groups
     cross join wanted
     where wanted.rule_count > 0
@@ -27,34 +24,25 @@ lines as (
 
 select
     lines.charge_date,
-    lines.source,
-    lines.sub_account_id,
-    lines.service_name,
-    lines.resource_id,
-    lines.tag_marks,
+    lines.kind_no,
     min(rules.rule_rank) filter (where rules.side = 'line' and rules.level = 'rule') as rule_rank,
     min(rules.rule_rank) filter (where rules.level = 'sub_account') as sub_account_rank,
     min(rules.rule_rank) filter (where rules.level = 'namespace') as namespace_rank,
     list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
         as mixed_ranks  -- rules that match if the run matches too
 from lines
+inner join attribution.line_kinds as kinds using (kind_no)
 inner join attribution.rules
     on
         (rules.side <> 'run' or rules.level = 'namespace')
         and lines.charge_date >= rules.valid_from
         and lines.charge_date < rules.valid_to
-        and (rules.match_source is null or rules.side = 'mixed' or lines.source glob rules.match_source)
-        and (rules.match_sub_account_id is null or lines.sub_account_id glob rules.match_sub_account_id)
-        and (rules.match_service_name is null or lines.service_name glob rules.match_service_name)
-        and (rules.match_resource_id is null or lines.resource_id glob rules.match_resource_id)
+        and (rules.match_source is null or rules.side = 'mixed' or kinds.source glob rules.match_source)
+        and (rules.match_sub_account_id is null or kinds.sub_account_id glob rules.match_sub_account_id)
+        and (rules.match_service_name is null or kinds.service_name glob rules.match_service_name)
+        and (rules.match_resource_id is null or kinds.resource_id glob rules.match_resource_id)
         and (
             rules.match_tag_key is null and rules.level <> 'namespace'
-            or contains(lines.tag_marks, '|' || rules.rule_rank || '|')
+            or contains(kinds.tag_marks, '|' || rules.rule_rank || '|')
         )
-group by
-    lines.charge_date,
-    lines.source,
-    lines.sub_account_id,
-    lines.service_name,
-    lines.resource_id,
-    lines.tag_marks
+group by lines.charge_date, lines.kind_no

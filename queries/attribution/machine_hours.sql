@@ -16,18 +16,20 @@ with
 
 billed_machines as (
     select
-        charge_date,
-        lower(resource_id) as instance_id,
-        slot,
-        max(instance_type) as instance_type,
-        max(cast(gpu_count as double)) as billed_gpu_count,
-        max(cast(cpu_count as double)) as billed_cpu_count,
-        max(cast(memory_gib as double)) as billed_memory_gib,
-        min(region_id) as region_id,
-        sum(used_hours) as used_hours
+        line_groups.charge_date,
+        line_kinds.machine_no,
+        line_groups.slot,
+        any_value(line_kinds.instance_id) as instance_id,
+        max(line_groups.instance_type) as instance_type,
+        max(cast(line_groups.gpu_count as double)) as billed_gpu_count,
+        max(cast(line_groups.cpu_count as double)) as billed_cpu_count,
+        max(cast(line_groups.memory_gib as double)) as billed_memory_gib,
+        min(line_kinds.region_id) as region_id,
+        sum(line_groups.used_hours) as used_hours
     from attribution.line_groups
-    where slot is not null
-    group by charge_date, lower(resource_id), slot
+    inner join attribution.line_kinds using (kind_no)
+    where line_groups.slot is not null
+    group by line_groups.charge_date, line_kinds.machine_no, line_groups.slot
 ),
 
 observed_hours as (
@@ -85,6 +87,7 @@ instance_types as (
 up_times as (
     select
         billed_machines.charge_date,
+        billed_machines.machine_no,
         billed_machines.instance_id,
         billed_machines.slot,
         billed_machines.region_id,
@@ -112,6 +115,7 @@ up_times as (
 capacities as (
     select
         up_times.charge_date,
+        up_times.machine_no,
         up_times.instance_id,
         up_times.slot,
         up_times.region_id,
@@ -136,6 +140,7 @@ capacities as (
 filled as (
     select
         charge_date,
+        machine_no,
         instance_id,
         slot,
         region_id,
@@ -150,9 +155,10 @@ filled as (
 )
 
 select
-    cast(row_number() over (order by charge_date, instance_id, slot) as integer)
+    cast(row_number() over (order by charge_date, machine_no, slot) as integer)
         as machine_hour_no,  -- known by it within one build
     charge_date,
+    machine_no,  -- of its kinds of lines
     instance_id,  -- in lower case
     slot,  -- hour of the day, or 24: the day
     instance_type,

@@ -13,70 +13,67 @@ with
 
 machine_lines as (
     select
-        *,
+        line_groups.line_no,
+        line_groups.charge_date,
+        line_groups.kind_no,
+        line_methods.machine_hour_no,
+        line_groups.effective_cost,
+        line_groups.billed_cost,
+        line_groups.list_cost,
         row_number() over (
-            partition by machine_hour_no
+            partition by line_methods.machine_hour_no
             order by
-                effective_cost desc, billed_cost desc, source asc, billing_period asc,
-                billing_currency asc, sub_account_id asc, service_name asc, region_id asc,
-                tag_user asc, tag_team asc, tag_project asc, tag_marks asc
-        ) = 1
-        and (slot < 24 or min(slot) over (partition by charge_date, lower(resource_id)) = 24) as is_dearest
+                line_groups.effective_cost desc, line_groups.billed_cost desc, line_groups.kind_no asc
+        ) = 1 as is_dearest
     from attribution.line_groups
     inner join attribution.line_methods using (line_no)
     where line_methods.method = 'machine_share'
 ),
 
+-- a day's bill repeats the GPU time of the hours that are billed one by one
+repeated_days as (
+    select
+        max(machine_hour_no) as machine_hour_no,
+        true as is_repeated
+    from attribution.machine_hours
+    semi join attribution.machine_shares using (machine_hour_no)
+    group by charge_date, machine_no
+    having min(slot) < 24 and max(slot) = 24
+),
+
 -- the hours of a line group of the day are told by the number of one of them
 line_days as (
     select
-        min(line_no) as line_no,
-        list(
-            {
-                'machine_hour_no': machine_hour_no,
-                'is_dearest': is_dearest,
-                'effective_cost': effective_cost,
-                'billed_cost': billed_cost,
-                'list_cost': list_cost
-            }
-        ) as hours
-    from machine_lines
-    group by
-        source,
-        billing_period,
         charge_date,
-        billing_currency,
-        sub_account_id,
-        service_name,
-        region_id,
-        resource_id,
-        x_line_class,
-        x_from_region,
-        x_to_region,
-        tag_user,
-        tag_team,
-        tag_project,
-        tag_marks
+        kind_no,
+        min(line_no) as line_no
+    from machine_lines
+    group by charge_date, kind_no
 ),
 
 line_hours as (
     select
-        line_no,
-        unnest(hours) as line_hour
-    from line_days
+        line_days.line_no,
+        machine_lines.machine_hour_no,
+        machine_lines.is_dearest and repeated_days.is_repeated is null as is_dearest,
+        machine_lines.effective_cost,
+        machine_lines.billed_cost,
+        machine_lines.list_cost
+    from machine_lines
+    inner join line_days using (charge_date, kind_no)
+    left join repeated_days using (machine_hour_no)
 )
 
 select
-    line_no,  -- of one of the day's hours
+    line_hours.line_no,  -- of one of the day's hours
     machine_shares.cost_kind,  -- direct or idle
     machine_shares.run_no,
     machine_shares.pod_no,
     -- GPUs x microseconds held
-    cast(sum(case when line_hour['is_dearest'] then machine_shares.gpu_us end) as bigint) as gpu_us,
-    sum(cut(line_hour['effective_cost'], share_from, share_to)) as effective_cost,
-    sum(cut(line_hour['billed_cost'], share_from, share_to)) as billed_cost,
-    sum(cut(line_hour['list_cost'], share_from, share_to)) as list_cost
+    cast(sum(case when line_hours.is_dearest then machine_shares.gpu_us end) as bigint) as gpu_us,
+    sum(cut(line_hours.effective_cost, share_from, share_to)) as effective_cost,
+    sum(cut(line_hours.billed_cost, share_from, share_to)) as billed_cost,
+    sum(cut(line_hours.list_cost, share_from, share_to)) as list_cost
 from line_hours
-inner join attribution.machine_shares
-    on line_hours.line_hour['machine_hour_no'] = machine_shares.machine_hour_no
-group by line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no
+inner join attribution.machine_shares using (machine_hour_no)
+group by line_hours.line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no

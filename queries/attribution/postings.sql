@@ -100,67 +100,53 @@ runs as (
     inner join attribution.day_runs using (charge_date, run_id)
 ),
 
-lines as (
-    select
-        parts.* exclude (line_no, cluster),
-        line_groups.source,
-        line_groups.billing_period,
-        line_groups.charge_date,
-        line_groups.billing_currency,
-        line_groups.sub_account_id,
-        line_groups.service_name,
-        line_groups.region_id,
-        coalesce(parts.cluster, line_groups.resource_id) as resource_id,
-        line_groups.x_line_class,
-        line_groups.x_from_region,
-        line_groups.x_to_region,
-        line_groups.is_provisional,
-        -- what a cluster's machines have in common has no tags of one of them
-        case when parts.cluster is null then line_groups.tag_user end as tag_user,
-        case when parts.cluster is null then line_groups.tag_team end as tag_team,
-        case when parts.cluster is null then line_groups.tag_project end as tag_project,
-        case when parts.cluster is null then line_groups.tag_marks end as tag_marks
+whole_lines as (
+    select *
     from parts
-    inner join attribution.line_groups using (line_no)
-    union all
+    union all by name
     -- lines that are nobody's work or go by their owner alone: whole, without a run or pod
     select
+        line_groups.line_no,
         case
             when line_methods.method = 'owner' then 'direct'
-            when line_groups.x_line_class in ('tax', 'credit', 'commitment_unused')
-                then line_groups.x_line_class
+            when line_kinds.x_line_class in ('tax', 'credit', 'commitment_unused')
+                then line_kinds.x_line_class
             else 'shared'
         end as cost_kind,
         line_methods.method,
-        null as run_no,
-        null as pod_no,
-        null as dataset,
-        null as owner_user,
-        null as owner_team,
-        null as owner_project,
-        null as gpu_us,
         line_groups.effective_cost,
         line_groups.billed_cost,
-        line_groups.list_cost,
-        line_groups.source,
-        line_groups.billing_period,
-        line_groups.charge_date,
-        line_groups.billing_currency,
-        line_groups.sub_account_id,
-        line_groups.service_name,
-        line_groups.region_id,
-        line_groups.resource_id,
-        line_groups.x_line_class,
-        line_groups.x_from_region,
-        line_groups.x_to_region,
-        line_groups.is_provisional,
-        line_groups.tag_user,
-        line_groups.tag_team,
-        line_groups.tag_project,
-        line_groups.tag_marks
+        line_groups.list_cost
     from attribution.line_groups
+    inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
     where line_methods.method in ('owner', 'by_kind')
+),
+
+lines as (
+    select
+        whole_lines.* exclude (line_no, cluster),
+        line_groups.charge_date,
+        line_groups.kind_no,
+        line_groups.is_provisional,
+        line_kinds.source,
+        line_kinds.billing_period,
+        line_kinds.billing_currency,
+        line_kinds.sub_account_id,
+        line_kinds.service_name,
+        line_kinds.region_id,
+        coalesce(whole_lines.cluster, line_kinds.resource_id) as resource_id,
+        line_kinds.x_line_class,
+        line_kinds.x_from_region,
+        line_kinds.x_to_region,
+        -- what a cluster's machines have in common has no tags of one of them
+        whole_lines.cluster is not null as is_of_cluster,
+        case when whole_lines.cluster is null then line_kinds.tag_user end as tag_user,
+        case when whole_lines.cluster is null then line_kinds.tag_team end as tag_team,
+        case when whole_lines.cluster is null then line_kinds.tag_project end as tag_project
+    from whole_lines
+    inner join attribution.line_groups using (line_no)
+    inner join attribution.line_kinds using (kind_no)
 ),
 
 matched as (
@@ -196,11 +182,8 @@ matched as (
     left join attribution.line_rules
         on
             lines.charge_date = line_rules.charge_date
-            and lines.source = line_rules.source
-            and lines.sub_account_id is not distinct from line_rules.sub_account_id
-            and lines.service_name is not distinct from line_rules.service_name
-            and lines.resource_id is not distinct from line_rules.resource_id
-            and lines.tag_marks is not distinct from line_rules.tag_marks
+            and lines.kind_no = line_rules.kind_no
+            and not lines.is_of_cluster
 ),
 
 owned as (

@@ -17,24 +17,33 @@
 
 with
 
+kind_days as (
+    select distinct
+        charge_date,
+        kind_no
+    from attribution.line_groups
+),
+
 container_regions as (
     select
-        charge_date,
-        last_part(resource_id) as container,
-        min(source) as source,
-        min(region_id) as region_id
-    from attribution.line_groups
-    where x_line_class = 'object_storage' and resource_id is not null
-    group by charge_date, last_part(resource_id)
+        kind_days.charge_date,
+        line_kinds.container,
+        min(line_kinds.source) as source,
+        min(line_kinds.region_id) as region_id
+    from kind_days
+    inner join attribution.line_kinds using (kind_no)
+    where line_kinds.x_line_class = 'object_storage' and line_kinds.resource_id is not null
+    group by kind_days.charge_date, line_kinds.container
 ),
 
 billed_regions as (
     select distinct
-        charge_date,
-        source,
-        region_id
-    from attribution.line_groups
-    where region_id is not null
+        kind_days.charge_date,
+        line_kinds.source,
+        line_kinds.region_id
+    from kind_days
+    inner join attribution.line_kinds using (kind_no)
+    where line_kinds.region_id is not null
 ),
 
 reads as (

@@ -26,10 +26,11 @@ union
 select distinct
     line_groups.charge_date,
     run_days.run_id,
-    line_groups.region_id
+    line_kinds.region_id
 from attribution.line_groups
+inner join attribution.line_kinds using (kind_no)
 inner join attribution.run_days
     on
         line_groups.charge_date = run_days.charge_date
-        and line_groups.resource_id = run_days.cloud_job_arn
-where line_groups.x_line_class = 'managed_job' and line_groups.region_id is not null
+        and line_kinds.resource_id = run_days.cloud_job_arn
+where line_kinds.x_line_class = 'managed_job' and line_kinds.region_id is not null

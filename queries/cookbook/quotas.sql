@@ -5,6 +5,7 @@
 --
 -- grain: one row per quota and member
 -- key:   quota, member
+-- param: team = null  -- those of a team and of its people; null: all
 
 select
     quotas.quota,
@@ -27,4 +28,8 @@ select
     quotas.state
 from marts.quotas
 left join marts.members using (dimension, member)
+where
+    $team is null
+    or (quotas.dimension = 'team' and quotas.member = $team)
+    or members.team = $team
 order by used_share desc, quotas.quota asc, quotas.member asc

@@ -27,7 +27,8 @@ select
     sum(effective_cost) as effective_cost,
     coalesce(sum(effective_cost) filter (where status in ('failed', 'lost')), 0) as failed_cost,
     max(duration_hours) as longest_hours,
-    sum(duration_hours) / count(duration_hours) as mean_hours,
+    -- rounded, because sums of doubles differ in their last bits with the order
+    round(sum(duration_hours) / count(duration_hours), 9) as mean_hours,
     arg_max(run_id, (effective_cost, run_id)) as dearest_run_id,
     max(effective_cost) as dearest_run_cost
 from jobs

@@ -233,6 +233,8 @@ select
     region_id,
     availability_zone,
     case
+        when line_class = 'instance' and resource_id ilike '%/virtualMachineScaleSets/%'
+            then coalesce(x_sku_details['VMName'], x_sku_details['VmName'], split_part(resource_id, '/', -1))
         when line_class in ('instance', 'volume') then split_part(resource_id, '/', -1)
         -- an id of EC2, which is unique without its ARN: snap-, nat-, eipalloc-
         when resource_id like 'arn:%:ec2:%/%-%' and not contains(resource_id, ':reserved-instances/')

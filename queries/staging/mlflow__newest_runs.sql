@@ -9,16 +9,23 @@
 
 with
 
-runs as (
+extractions as (
     select
-        sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
-        max(x_version_at) over (partition by x_source) as extracted_at,
-        *
+        x_source,
+        max(x_version_at) as extracted_at
     from raw.mlflow__runs
+    group by x_source
+),
+
+runs as (
+    select *
+    from raw.mlflow__runs
+    qualify row_number() over (partition by x_source, run_id order by x_version_at desc, x_unit desc) = 1
 )
 
 select
-    run_key,  -- MLflow has no attempts: the first is the only one
+    -- MLflow has no attempts: the first is the only one
+    sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
     x_source as source,
     x_unit as unit,  -- the extraction that delivered it
     extracted_at,  -- the newest extraction that delivered any run of the source
@@ -33,4 +40,4 @@ select
     last_metric_time,  -- ms since 1970; for runs without an end alone
     tags
 from runs
-qualify row_number() over (partition by run_key order by x_version_at desc, x_unit desc) = 1
+inner join extractions using (x_source)

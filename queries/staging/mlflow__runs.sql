@@ -35,16 +35,16 @@ experiments as (
 
 signs_of_life as (
     select
-        run_key,
+        *,
         nullif(start_time, 0) as start_ms,
         greatest(nullif(start_time, 0), end_time, last_metric_time) as last_seen_ms,
         epoch_ms(extracted_at) as extracted_ms
     from staging.mlflow__newest_runs
 ),
 
-statuses as (
+runs as (
     select
-        run_key,
+        *,
         case
             when status = 'FINISHED' then 'succeeded'
             when status = 'FAILED' then 'failed'
@@ -52,21 +52,8 @@ statuses as (
             when status = 'SCHEDULED' then 'queued'
             when status = 'RUNNING' and extracted_ms - last_seen_ms < $lost_after_hours * 3600000 then 'running'
             else 'lost'
-        end as status
-    from staging.mlflow__newest_runs
-    inner join signs_of_life using (run_key)
-),
-
-ends as (
-    select
-        run_key,
-        case
-            when statuses.status in ('queued', 'running') then null
-            else greatest(coalesce(newest_runs.end_time, last_seen_ms), start_ms)
-        end as end_ms
-    from staging.mlflow__newest_runs as newest_runs
-    inner join statuses using (run_key)
-    inner join signs_of_life using (run_key)
+        end as run_status
+    from signs_of_life
 )
 
 select
@@ -81,10 +68,15 @@ select
     coalesce(nullif(tags['finops.user'], ''), nullif(tags['mlflow.user'], ''), nullif(user_id, 'unknown')) as user_raw,
     coalesce(nullif(tags['finops.team'], ''), nullif(tags['team'], '')) as team_raw,
     coalesce(nullif(tags['finops.project'], ''), nullif(tags['project'], '')) as project_raw,
-    statuses.status,
-    newest_runs.status as status_raw,
+    run_status as status,
+    status as status_raw,
     make_timestamp(start_ms * 1000) as started_at,
-    make_timestamp(end_ms * 1000) as ended_at,
+    make_timestamp(
+        case
+            when run_status not in ('queued', 'running')
+                then greatest(coalesce(end_time, last_seen_ms), start_ms) * 1000
+        end
+    ) as ended_at,
     make_timestamp(last_seen_ms * 1000) as last_seen_at,
     nullif(tags['mlflow.source.git.commit'], '') as code_sha,
     try_cast(tags['mlflow.source.git.dirty'] as boolean) as code_is_dirty,
@@ -100,8 +92,5 @@ select
         nullif(tags['finops.cloud_job_arn'], ''),
         list_filter(map_values(tags), lambda tag: tag like 'arn:aws%:sagemaker:%:%-job/%')[1]
     ) as cloud_job_arn
-from staging.mlflow__newest_runs as newest_runs
-inner join signs_of_life using (run_key)
-inner join statuses using (run_key)
-inner join ends using (run_key)
+from runs
 left join experiments using (source, experiment_id)

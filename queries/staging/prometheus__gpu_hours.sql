@@ -19,7 +19,7 @@
 
 with
 
-samples as (
+samples as not materialized (
     select
         query,
         sampled_at - interval 1 hour as charge_hour,

@@ -15,7 +15,7 @@
 
 with
 
-samples as (
+samples as not materialized (
     select
         query,
         sampled_at - interval 1 hour as charge_hour,
@@ -25,6 +25,12 @@ samples as (
         coalesce(node, hostname) as node,
         resource,
         provider_id,
+        case
+            -- a node of AKS: its scale set's name and its number there, as bills call it
+            when provider_id ilike '%/virtualMachineScaleSets/%/virtualMachines/%'
+                then concat_ws('_', split_part(provider_id, '/', -3), split_part(provider_id, '/', -1))
+            else split_part(provider_id, '/', -1)
+        end as instance_id,
         instance_type,
         gpu_uuid,
         gpu_instance_id,
@@ -40,7 +46,7 @@ up as (
         charge_hour,
         cluster,
         node,
-        nullif(split_part(arg_max(provider_id, (amount, provider_id)), '/', -1), '') as instance_id,
+        nullif(arg_max(instance_id, (amount, provider_id)), '') as instance_id,
         cast(least(round(max(amount * scrape_seconds)), 3600) as integer) as up_seconds
     from samples
     where query = 'node_up'

@@ -21,7 +21,7 @@
 
 with
 
-samples as (
+samples as not materialized (
     select
         query,
         sampled_at - interval 1 hour as charge_hour,
@@ -46,17 +46,35 @@ samples as (
     where isfinite(try_cast(value as double))
 ),
 
-running as (
+-- all that is asked of a pod's own series, in one pass over them
+pods as (
     select
         charge_hour,
         cluster,
         namespace,
-        pod,
         pod_uid,
-        cast(least(round(max(amount * scrape_seconds)), 3600) as integer) as held_seconds
+        max(pod) filter (where query = 'pod_running') as pod,
+        -- `least` passes over nulls: a pod that did not run would have run for an hour
+        case
+            when bool_or(query = 'pod_running')
+                then
+                    cast(
+                        least(round(max(amount * scrape_seconds) filter (where query = 'pod_running')), 3600)
+                        as integer
+                    )
+        end as held_seconds,
+        max(node) filter (where query = 'pod_node') as node,
+        max(node) filter (where query = 'pod_request') as requested_node,
+        max(amount) filter (where query = 'pod_request' and resource = 'cpu') as cpu_cores,
+        max(amount) filter (where query = 'pod_request' and resource = 'memory') as memory_bytes,
+        max(owner_run) filter (where query = 'pod_labels') as run_native_id,
+        max(owner_user) filter (where query = 'pod_labels') as user_raw,
+        max(owner_team) filter (where query = 'pod_labels') as team_raw,
+        max(owner_project) filter (where query = 'pod_labels') as project_raw,
+        max(owner_model) filter (where query = 'pod_labels') as model_raw
     from samples
-    where query = 'pod_running'
-    group by charge_hour, cluster, namespace, pod, pod_uid
+    where query in ('pod_running', 'pod_node', 'pod_request', 'pod_labels')
+    group by charge_hour, cluster, namespace, pod_uid
 ),
 
 node_labels as (
@@ -105,7 +123,7 @@ requests as (
         resource,
         max(amount) as units
     from samples
-    where query = 'pod_request'
+    where query = 'pod_request' and coalesce(resource, '') not in ('cpu', 'memory')
     group by charge_hour, cluster, namespace, pod_uid, node, resource
 ),
 
@@ -120,7 +138,6 @@ units as (
         requests.resource,
         requests.units,
         case
-            when requests.resource in ('cpu', 'memory') then 0
             when requests.resource like 'nvidia\_com\_mig\_%' escape '\'
                 then greatest(
                     try_cast(regexp_extract(requests.resource, '_mig_(\d+)g', 1) as double) / 7,
@@ -150,16 +167,13 @@ units as (
     left join offers using (charge_hour, cluster, node, resource)
 ),
 
-asked as (
+gpus as (
     select
         charge_hour,
         cluster,
         namespace,
         pod_uid,
-        max(node) as node,
-        sum(units * gpus_each) as gpu_units,
-        max(units) filter (where resource = 'cpu') as cpu_cores,
-        max(units) filter (where resource = 'memory') as memory_bytes
+        sum(units * gpus_each) as gpu_units
     from units
     group by charge_hour, cluster, namespace, pod_uid
 ),
@@ -177,32 +191,19 @@ uses as (
     group by charge_hour, cluster, namespace, pod
 ),
 
-places as (
+-- use is a mean over the hour, what is held a mean over the time the pod ran
+named_uses as (
     select
         charge_hour,
         cluster,
         namespace,
-        pod_uid,
-        max(node) as node
-    from samples
-    where query = 'pod_node'
-    group by charge_hour, cluster, namespace, pod_uid
-),
-
-owners as (
-    select
-        charge_hour,
-        cluster,
-        namespace,
-        pod_uid,
-        max(owner_run) as run_native_id,
-        max(owner_user) as user_raw,
-        max(owner_team) as team_raw,
-        max(owner_project) as project_raw,
-        max(owner_model) as model_raw
-    from samples
-    where query = 'pod_labels'
-    group by charge_hour, cluster, namespace, pod_uid
+        pod,
+        any_value(uses.cpu_cores) * 3600 / sum(pods.held_seconds) as cpu_cores,
+        any_value(uses.memory_bytes) as memory_bytes
+    from pods
+    inner join uses using (charge_hour, cluster, namespace, pod)
+    where pods.held_seconds > 0
+    group by charge_hour, cluster, namespace, pod
 )
 
 select
@@ -212,29 +213,21 @@ select
     namespace,
     pod,
     pod_uid,
-    coalesce(places.node, asked.node) as node,
-    owners.run_native_id,
-    owners.user_raw,
-    owners.team_raw,
-    owners.project_raw,
-    owners.model_raw,
-    running.held_seconds,
-    cast(coalesce(asked.gpu_units, 0) as decimal(18, 6)) as gpu_units,
-    -- use is a mean over the hour, what is held a mean over the time the pod ran
+    coalesce(pods.node, pods.requested_node) as node,
+    pods.run_native_id,
+    pods.user_raw,
+    pods.team_raw,
+    pods.project_raw,
+    pods.model_raw,
+    pods.held_seconds,
+    cast(coalesce(gpus.gpu_units, 0) as decimal(18, 6)) as gpu_units,
+    cast(greatest(coalesce(pods.cpu_cores, 0), coalesce(named_uses.cpu_cores, 0)) as decimal(18, 6))
+        as cpu_cores,
     cast(
-        greatest(
-            coalesce(asked.cpu_cores, 0),
-            coalesce(uses.cpu_cores * 3600 / sum(running.held_seconds) over same_name, 0)
-        ) as decimal(18, 6)
-    ) as cpu_cores,
-    cast(
-        greatest(coalesce(asked.memory_bytes, 0), coalesce(uses.memory_bytes, 0)) / 1073741824
+        greatest(coalesce(pods.memory_bytes, 0), coalesce(named_uses.memory_bytes, 0)) / 1073741824
         as decimal(18, 6)
     ) as memory_gib
-from running
-left join asked using (charge_hour, cluster, namespace, pod_uid)
-left join places using (charge_hour, cluster, namespace, pod_uid)
-left join owners using (charge_hour, cluster, namespace, pod_uid)
-left join uses using (charge_hour, cluster, namespace, pod)
-where running.held_seconds > 0
-window same_name as (partition by charge_hour, cluster, namespace, pod)
+from pods
+left join gpus using (charge_hour, cluster, namespace, pod_uid)
+left join named_uses using (charge_hour, cluster, namespace, pod)
+where pods.held_seconds > 0

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-BILLS = ("aws_cur__line_items", "focus__cost_and_usage", "gcp_billing__line_items")
+BILLS = (
+    "aws_cur__line_items",
+    "azure_cost__cost_details",
+    "focus__cost_and_usage",
+    "gcp_billing__line_items",
+)
 """Raw tables that are bills; each has a module here."""
+_OF_NAMED_FILES = ("azure_cost__cost_details",)
+"""Those of which a file's name says how its lines count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,18 @@ class RawTotal:
 
     @property
     def bill(self) -> tuple[str, str, str]:
-        """Which invoice it belongs to: provider, billing account, billing period."""
-        return (self.provider, self.billing_account_id, self.billing_period)
+        """Which invoice it belongs to: provider, billing account, billing period.
+
+        Azure writes an account as a path in one kind of export, as its last part in another.
+        """
+        account = self.billing_account_id.rpartition("/")[2].lower()
+        return (self.provider, account, self.billing_period)
 
 
-def raw_totals(table: str, paths: Sequence[Path]) -> list[RawTotal]:
+def raw_totals(table: str, paths: Sequence[Path], names: Sequence[str] = ()) -> list[RawTotal]:
     """Sum the files of one delivery of `<connector>__<table>`, in the order of keys.
+
+    `names` are the files' names as the source gives them.
 
     Raises: ModelError for a table that is no bill, and for a file or value that cannot be read.
     """
@@ -67,5 +80,8 @@ def raw_totals(table: str, paths: Sequence[Path]) -> list[RawTotal]:
             where="queries/totals",
             fix=f"the bills are {', '.join(BILLS)}; add a module for another",
         )
-    totals: list[RawTotal] = import_module(f"queries.totals.{table}").sum_files(paths)
+    module = import_module(f"queries.totals.{table}")
+    totals: list[RawTotal] = (
+        module.sum_files(paths, names) if table in _OF_NAMED_FILES else module.sum_files(paths)
+    )
     return totals

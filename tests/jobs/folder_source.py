@@ -110,9 +110,10 @@ def write_version(
     return folder
 
 
-def sum_lines(raw_name: str, paths: Sequence[Path]) -> list[LedgerTotal]:
+def sum_lines(raw_name: str, paths: Sequence[Path], names: Sequence[str]) -> list[LedgerTotal]:
     """Sum the bills that `write_version` wrote."""
     assert raw_name == "folder__lines"
+    assert len(names) == len(paths)
     sums: dict[tuple[str, str, str, str], list[Decimal]] = {}
     for path in paths:
         opener = gzip.open if path.name.endswith(".gz") else open

@@ -31,7 +31,7 @@ CANARY = "s3cr3t-canary-7f3a"
 
 def mail_of(home: Path) -> EmailMessage:
     """Return today's mail to the operators."""
-    (path,) = (home / "state" / "reports").glob("*/operators.eml")
+    path = max((home / "state" / "reports").glob("*/mails/operators-*.eml"))
     return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
 
 
@@ -75,7 +75,7 @@ def test_a_night_with_problems_is_mailed_once_and_says_how_to_put_them_right(
 ) -> None:
     home = make_home(tmp_path, OPERATORS)
     assert run(home).returncode == 0
-    assert not list((home / "state").glob("reports/*/operators.eml"))
+    assert not list((home / "state").glob("reports/*/mails/operators-*.eml"))
     write_month(home / "bills", "2026-10", {1: "one"})
     first = run(home)
     assert first.returncode == 1
@@ -158,7 +158,7 @@ def test_a_second_night_beside_the_first_mails_nobody(tmp_path: Path) -> None:
     home = make_home(tmp_path, OPERATORS)
     with locked(home / "state"):
         assert run(home).returncode == 75
-    assert not list((home / "state").glob("reports/*/operators.eml"))
+    assert not list((home / "state").glob("reports/*/mails/operators-*.eml"))
 
 
 def test_status_tells_the_night_the_sources_and_what_is_kept(tmp_path: Path) -> None:

@@ -32,7 +32,10 @@ def land(kind: str, paths: Sequence[Path]) -> Landed:
     at = datetime(2026, 11, 2)  # noqa: DTZ001 - raw times are UTC without a zone
     files = tuple(
         LandedFile(
-            path, path.name, format_of(path.name), hashlib.sha256(path.read_bytes()).hexdigest()
+            path,
+            f"{path.parent.name}/{path.name}",
+            format_of(path.name),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
         )
         for path in paths
     )

@@ -37,6 +37,9 @@ class Lines:
     )
     maps: Mapping[str, str] = field(default_factory=dict)
     rename: Callable[[str], str] | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    of_file: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    month_first: bool = False
     null_marks: Sequence[str] = ("",)
     is_bill: bool = True
 
@@ -260,6 +263,18 @@ def test_a_late_edit_of_metadata_attributes_its_day_alone(world: World) -> None:
         "vision": Decimal(20),
         "nobody": Decimal(5),
     }
+
+
+def test_a_late_edit_of_one_day_of_a_long_file_attributes_its_day_alone(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    bill = "".join(f"2026-10-{day:02},a,{day}\n" for day in range(1, 21))
+    world.deliver("lines", "2026-10", f"day,owner,cost\n{bill}")
+    assert by_team(world.night()) == {"nobody": Decimal(210)}
+    world.deliver("teams", "all", "day,owner,team\n2026-10-02,a,vision\n")
+    built = world.night()
+    assert built is not None
+    assert built.days == 1
+    assert by_team(built) == {"vision": Decimal(2), "nobody": Decimal(208)}
 
 
 def test_a_changed_setting_attributes_every_day_again(world: World) -> None:

@@ -38,6 +38,9 @@ class Bill:
     )
     maps: Mapping[str, str] = field(default_factory=lambda: {"tags": "tag:"})
     rename: Callable[[str], str] | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    of_file: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    month_first: bool = False
     null_marks: Sequence[str] = ("", "NULL")
     is_bill: bool = True
 
@@ -112,7 +115,7 @@ def test_a_double_reads_as_its_shortest_text_to_twelve_places(value: float) -> N
     assert con_value == (1,)
     path = Path("/dev/null")
     assert path.exists()
-    from queries.raw import _number  # noqa: PLC0415 - the expression itself is the subject
+    from queries.raw_values import _number  # noqa: PLC0415 - the expression itself is the subject
 
     row = connection.execute(
         f"select {_number('x', 'DOUBLE')} from (select ?::double as x)", [value]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from reports import REPORTS
 from reports.site import write_site
 from tests.reports.frames import META
 from tests.reports.test_hostile_names import named
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reports.base import Frame
 
 pytestmark = pytest.mark.servers
-PAGES = ("index", "users", "teams", "datasets", "training", "machines", "books")
+PAGES = tuple(report.name for report in REPORTS)
 BARS = "document.querySelectorAll('.plot .trace').length"
 SHOWN = "[...document.querySelectorAll('h2, caption')].filter(one => one.offsetParent).length"
 

@@ -59,6 +59,19 @@ def venv_from_lock(name: str, lock: Path) -> Path:
     return target
 
 
+def npm_package(name: str, package: str) -> Path:
+    """Install one package of npm, `name@version`, and return the folder of its commands.
+
+    No script of a package is run.
+    """
+    target = cache_folder() / name
+    with _made_once(target, package) as is_made:
+        if not is_made:
+            options = ["--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
+            _run(["npm", "install", "--silent", *options, "--prefix", str(target), package])
+    return target / "node_modules" / ".bin"
+
+
 def _make_venv(target: Path, lock: Path) -> None:
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")

@@ -46,6 +46,9 @@ class Canonical:
     is_bill: bool
     maps: Mapping[str, str] = field(default_factory=dict)
     rename: Callable[[str], str] | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    of_file: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    month_first: bool = False
     null_marks: Sequence[str] = ("",)
 
 

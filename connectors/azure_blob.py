@@ -1,0 +1,315 @@
+"""Azure Blob Storage: listing, checksums, and reading in pieces that are each asked for again.
+
+A container tells the MD5 of most files, and an ETag that changes with every write; each piece is
+asked for with the ETag that was listed, so that two versions never mix.
+
+Source: https://learn.microsoft.com/rest/api/storageservices/list-blobs
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import UTC
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import unquote, urlsplit
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+)
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRetry
+
+from connectors.base import Checksum, Format, SourceError
+from connectors.store import StoredFile, changed_since, format_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from azure.storage.blob import BlobProperties
+
+logging.getLogger("azure").addHandler(logging.NullHandler())  # what matters is in the errors
+_RETRIES = 4
+_PIECE = 8 << 20
+_READER = (
+    "give an identity the role Storage Blob Data Reader on the container; a signature needs the "
+    "permissions read and list, and time left"
+)
+_HOST = re.compile(r"^([a-z0-9]{3,24})\.(?:blob|dfs)(\.[a-z0-9.-]+)$")
+_PUBLIC = ".core.windows.net"
+_OF_CONNECTION = ("accountkey=", "sharedaccesssignature=")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address, taken apart."""
+
+    account: str
+    domain: str
+    """Of the cloud, such as `.core.windows.net`."""
+    container: str
+    prefix: str
+
+
+def place_of(root: str) -> Place:
+    """Take `az://account/container/prefix` apart, or the address of a container with https.
+
+    Raises: SourceError for what is neither, and for an address with a signature in it.
+    """
+    parts = urlsplit(root)
+    if parts.query or parts.username:
+        raise SourceError(
+            "the address holds a signature, which is a secret",
+            where=root.partition("?")[0].partition("@")[2] or root.partition("?")[0],
+            fix="put it into an environment variable, and name that in credential_env",
+        )
+    host = _HOST.match(f"{parts.netloc}.blob{_PUBLIC}" if parts.scheme == "az" else parts.netloc)
+    container, _, prefix = unquote(parts.path).strip("/").partition("/")
+    if host is None or not container:
+        raise SourceError(
+            "this is not the address of a container of Azure",
+            where=root,
+            fix="write az://account/container/prefix, or https://account.blob.core.windows.net/"
+            "container/prefix",
+        )
+    return Place(host[1], host[2], container, prefix.strip("/"))
+
+
+class AzureBlobStore:
+    """The files under a prefix of one container."""
+
+    keeps_times = True
+
+    def __init__(self, root: str, credential_env: str = "") -> None:
+        """Name the address and the variable with a secret; the first listing connects."""
+        self.root = root
+        self.place = place_of(root)
+        self.credential_env = credential_env
+
+    @cached_property
+    def client(self) -> ContainerClient:
+        """Connect as the variable says, else as Azure's own tools are signed in here."""
+        place = self.place
+        secret = _secret(self.credential_env, self.root)
+        options: dict[str, Any] = {
+            "retry_policy": ExponentialRetry(
+                initial_backoff=1, increment_base=2, retry_total=_RETRIES, random_jitter_range=1
+            ),
+            "connection_timeout": 10,
+            "read_timeout": 60,
+        }
+        try:
+            if any(mark in secret.lower() for mark in _OF_CONNECTION):
+                service = BlobServiceClient.from_connection_string(secret, **options)
+                _check_account(service.account_name, self)
+                return service.get_container_client(place.container)
+            if secret and "sig=" not in secret:
+                raise ValueError  # noqa: TRY301  (explained below)
+            return ContainerClient(
+                f"https://{place.account}.blob{place.domain}",
+                place.container,
+                credential=secret.lstrip("?") or DefaultAzureCredential(),
+                **options,
+            )
+        except (AzureError, ValueError) as error:
+            raise self.refusal(error, self.root) from error
+
+    def files(self) -> Sequence[StoredFile]:
+        """List every file, in the order of names.
+
+        Raises: SourceError where the container is not there or may not be listed.
+        """
+        start = f"{self.place.prefix}/" if self.place.prefix else ""
+        try:
+            found = [
+                self._listed(blob, start)
+                for blob in self.client.list_blobs(name_starts_with=start, include=["metadata"])
+                if not _is_folder(blob)
+            ]
+        except AzureError as error:
+            raise self.refusal(error, self.root) from error
+        return sorted(found, key=lambda file: file.name)
+
+    def _listed(self, blob: BlobProperties, start: str) -> AzureBlobFile:
+        return AzureBlobFile(
+            store=self,
+            key=blob.name,
+            name=blob.name[len(start) :],
+            size=blob.size,
+            modified=blob.last_modified.astimezone(UTC),
+            stamp=str(blob.etag).strip('"'),
+            md5=bytes(blob.content_settings.content_md5 or b"").hex(),
+        )
+
+    def refusal(self, error: Exception, where: str) -> SourceError:
+        """Say what Azure refused, and which role or setting is wanting."""
+        what, fix = _explain(error, self.credential_env)
+        return SourceError(what, where=where, fix=fix)
+
+
+def _is_folder(blob: BlobProperties) -> bool:
+    """Tell whether an entry is a folder of an account with a hierarchical namespace."""
+    return blob.name.endswith("/") or (blob.metadata or {}).get("hdi_isfolder") == "true"
+
+
+def _secret(variable: str, where: str) -> str:
+    """Return what an environment variable holds; empty where none is configured."""
+    value = os.environ.get(variable, "").strip() if variable else ""
+    if variable and not value:
+        raise SourceError(
+            f"the environment variable {variable} is not set",
+            where=where,
+            fix="set it where the job is started, or take credential_env out of the config file",
+        )
+    return value
+
+
+def _check_account(account: str | None, store: AzureBlobStore) -> None:
+    if account != store.place.account:
+        raise SourceError(
+            f"the connection string in {store.credential_env} is of the account {account}",
+            where=store.root,
+            fix="mend the root, or name another variable in credential_env",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AzureBlobFile:
+    """A file of a container, as it was when it was listed."""
+
+    store: AzureBlobStore = field(repr=False)
+    key: str
+    name: str
+    """From the root."""
+    size: int
+    modified: datetime
+    stamp: str
+    """The ETag."""
+    md5: str
+    """Empty where the container does not know it."""
+
+    @property
+    def format(self) -> Format:
+        """How the bytes are to be read, by the end of the name."""
+        return format_of(self.name)
+
+    @property
+    def checksum(self) -> Checksum | None:
+        """The MD5 that the file was put with, if it was."""
+        return Checksum("md5", self.md5) if self.md5 else None
+
+    @property
+    def where(self) -> str:
+        """The address, for errors."""
+        place = self.store.place
+        return f"az://{place.account}/{place.container}/{self.key}"
+
+    def open(self) -> BinaryIO:
+        """Open the bytes; what breaks off is asked for again.
+
+        Raises: SourceError where the file has gone, has changed, or may not be read; so does
+            reading.
+        """
+        pieces = _Pieces(self)
+        return cast("BinaryIO", io.BufferedReader(pieces, _PIECE))
+
+
+class _Pieces(io.RawIOBase):
+    """Reads one file piece by piece."""
+
+    def __init__(self, file: AzureBlobFile) -> None:
+        self._file = file
+        self._position = 0
+        self._piece = memoryview(b"")
+        self._fetch()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._piece:
+            self._fetch()
+        count = min(len(buffer), len(self._piece))
+        buffer[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count
+
+    def _fetch(self) -> None:
+        """Ask for the next piece.
+
+        Raises: SourceError for a refusal, and for a piece that comes short.
+        """
+        file = self._file
+        length = min(_PIECE, file.size - self._position)
+        if length <= 0:
+            return
+        try:
+            piece = (
+                file.store.client.get_blob_client(file.key)
+                .download_blob(
+                    offset=self._position,
+                    length=length,
+                    etag=file.stamp,
+                    match_condition=MatchConditions.IfNotModified,
+                )
+                .readall()
+            )
+        except ResourceModifiedError as error:
+            raise changed_since(file.where) from error
+        except AzureError as error:
+            raise file.store.refusal(error, file.where) from error
+        if len(piece) != length:
+            raise SourceError(
+                f"the line broke after {self._position + len(piece)} of {file.size} bytes",
+                where=file.where,
+                fix="run again when the network is better; the last good delivery stays in force",
+            )
+        self._position += length
+        self._piece = memoryview(piece)
+
+
+def _explain(error: Exception, variable: str) -> tuple[str, str]:
+    """Return what is wrong, and the fix."""
+    if isinstance(error, ValueError):
+        fix = "copy it from the account's access keys, or make a shared access signature"
+        return f"{variable} holds neither a connection string nor a signature", fix
+    if isinstance(error, HttpResponseError) and error.response is not None:
+        return _explain_answer(error, variable)
+    if isinstance(error, ClientAuthenticationError):
+        fix = (
+            "give the machine a managed identity, sign in with `az login`, set AZURE_CLIENT_ID, "
+            "AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or name a variable in credential_env"
+        )
+        return "there are no Azure credentials", fix
+    if isinstance(error, ServiceRequestError):
+        fix = "check the account's name, the network, and the account's firewall"
+        return "nothing answers at the account's address", fix
+    return f"Azure cannot be read: {type(error).__name__}", "run again, and check the network"
+
+
+def _explain_answer(error: HttpResponseError, variable: str) -> tuple[str, str]:
+    stated = getattr(error, "error_code", None) or error.status_code
+    code = str(getattr(stated, "value", stated))
+    named = f"the secret in {variable}" if variable else "the identity of this machine"
+    if isinstance(error, ResourceNotFoundError):
+        if code == "BlobNotFound":
+            return "a file has gone since it was listed", "run again"
+        return f"there is no such container ({code})", "mend the root in the config file"
+    if code in ("AuthenticationFailed", "InvalidAuthenticationInfo"):
+        fix = "renew it, and check the clock of this machine"
+        return f"Azure does not accept {named} ({code})", fix
+    if error.status_code in (401, 403):
+        return f"access denied to {named} ({code})", _READER
+    fix = "run again; if it lasts, look the code up in the Blob Storage reference"
+    return f"Azure cannot be read: {code}", fix
