@@ -111,6 +111,8 @@ class Delivery:
     """For the connector's own use: handed back the next night by `Known.cursor`."""
     stated_rows: int | None = None
     """Rows as the source's manifest states them."""
+    note: str = ""
+    """What fetching it took, for the line of progress."""
 
 
 class Known(Protocol):

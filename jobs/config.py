@@ -75,9 +75,37 @@ class Attribution(_Section):
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
     lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
-    team_tags: _Texts = ("team", "Team", "user_team", "user:team", "user:Team")
-    user_tags: _Texts = ("user", "owner", "Owner", "user_owner", "user:owner", "user:Owner")
-    project_tags: _Texts = ("project", "Project", "user_project", "user:project", "user:Project")
+    team_tags: _Texts = (
+        "k8s-label/team",
+        "team",
+        "Team",
+        "user_team",
+        "user:team",
+        "user:Team",
+        "tag/team",
+        "project-label/team",
+    )
+    user_tags: _Texts = (
+        "k8s-label/user",
+        "user",
+        "owner",
+        "Owner",
+        "user_owner",
+        "user:owner",
+        "user:Owner",
+        "tag/user",
+        "project-label/owner",
+    )
+    project_tags: _Texts = (
+        "k8s-label/project",
+        "project",
+        "Project",
+        "user_project",
+        "user:project",
+        "user:Project",
+        "tag/project",
+        "project-label/project",
+    )
 
 
 class Engine(_Section):

@@ -92,7 +92,8 @@ class RawStore:
         self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
         note_landed(self.state_dir / FOLDER, new)
         size = sum(file.size for file in stored)
-        self.progress.say(f"  {where}: {len(stored)} files, {size_text(size)}")
+        note = f", {delivery.note}" if delivery.note else ""
+        self.progress.say(f"  {where}: {len(stored)} files, {size_text(size)}{note}")
         return new
 
     def reenter(self, new: NewDelivery, *, is_bill: bool) -> bool:

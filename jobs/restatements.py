@@ -66,7 +66,7 @@ def is_open(unit: str, at: datetime) -> bool:
             first = date.fromisoformat(f"{unit}-01")
             end = (first + timedelta(days=31)).replace(day=1)
         else:
-            end = date.fromisoformat(unit) + timedelta(days=1)
+            end = date.fromisoformat(unit.removeprefix("partition-")) + timedelta(days=1)
     except ValueError:
         return True
     return at < datetime(end.year, end.month, end.day)  # noqa: DTZ001  (UTC without a zone)

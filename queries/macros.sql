@@ -96,3 +96,75 @@ scaled(cost, 304375, cast(days as hugeint) * 10000);
 -- What a bill and an inventory call one thing alike: an ARN's last part, any other id in lower case.
 create or replace macro resource_key(id) as
 case when starts_with(id, 'arn:') then last_part(id) else lower(id) end;
+
+-- A list of keys and values, [{"key": ..., "value": ...}], read from its text: JSON, or the way that
+-- Python prints such a list. Null for a text that is neither.
+create or replace macro keyed_values(pairs) as
+coalesce(
+    json_transform(try_cast(pairs as json), '[{"key": "VARCHAR", "value": "VARCHAR"}]'),
+    list_transform(
+        try_cast(
+            pairs as struct(key varchar, value varchar, inherited varchar, namespace varchar)[]
+        ),
+        lambda pair: struct_pack(key := pair['key'], value := pair['value'])
+    )
+);
+
+-- The same list with what its keys begin with.
+create or replace macro prefixed(pairs, prefix) as
+list_transform(pairs, lambda pair: struct_pack(key := prefix || pair['key'], value := pair['value']));
+
+-- A list of keys and values as a map: of two values under one key the first counts.
+create or replace macro first_of_keys(pairs) as
+map_from_entries(
+    list_transform(
+        list_distinct(
+            list_transform(list_filter(pairs, lambda pair: pair['key'] is not null), lambda pair: pair['key'])
+        ),
+        lambda wanted: struct_pack(
+            k := wanted,
+            v := list_filter(pairs, lambda pair: pair['key'] = wanted)[1]['value']
+        )
+    )
+);
+
+-- The credits of a line of Google's, from their text as for keyed_values; amounts stay texts, because
+-- a number in JSON would be a double.
+create or replace macro gcp_credits(texts) as
+coalesce(
+    json_transform(
+        try_cast(
+            regexp_replace(texts, '("amount"\s*:\s*)([-+]?[0-9][-+0-9.eE]*)', '\1"\2"', 'g') as json
+        ),
+        '[{"name": "VARCHAR", "full_name": "VARCHAR", "type": "VARCHAR", "amount": "VARCHAR"}]'
+    ),
+    list_transform(
+        try_cast(
+            texts
+            as struct(name varchar, amount varchar, full_name varchar, id varchar, type varchar)[]
+        ),
+        lambda credit: struct_pack(
+            name := credit['name'],
+            full_name := credit['full_name'],
+            type := credit['type'],
+            amount := credit['amount']
+        )
+    )
+);
+
+-- Whether a credit of Google's is a discount on the line that carries it.
+-- Source: https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detailed-usage
+create or replace macro is_gcp_discount(kind) as
+coalesce(
+    kind in (
+        'COMMITTED_USAGE_DISCOUNT',
+        'COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE',
+        'DISCOUNT',
+        'FEE_UTILIZATION_OFFSET',
+        'FREE_TIER',
+        'RESELLER_MARGIN',
+        'SUBSCRIPTION_BENEFIT',
+        'SUSTAINED_USAGE_DISCOUNT'
+    ),
+    false
+);

@@ -7,14 +7,13 @@ row and the value named; `raw_values` says how each is read.
 
 from __future__ import annotations
 
-import csv
-import gzip
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from queries import ModelError
 from queries.engines.duckdb import Error, literal, literals, name
 from queries.raw_values import TYPES, expression
+from queries.shapes import shape_of, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
+    from queries.shapes import Shape
 
 PROVENANCE: Mapping[str, str] = {
     "x_source": "varchar",
@@ -122,19 +122,6 @@ class Landed:
         return f"{self.connector}__{self.table}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Files that are read alike: same format, same columns in the same order."""
-
-    format: str
-    headers: tuple[str, ...]
-    types: tuple[str, ...]
-    is_month_first: bool = False
-    """Whether the times in text are MM/DD/YYYY."""
-    told: tuple[tuple[str, str], ...] = ()
-    """Columns that the files' names tell, with their value."""
-
-
 def create_raw_view(
     con: Connection, connector: str, table: Declared, landed: Sequence[Landed]
 ) -> None:
@@ -149,7 +136,7 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
 
     Raises: ModelError for a file that cannot be opened.
     """
-    shapes: dict[_Shape, list[tuple[Landed, LandedFile]]] = {}
+    shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
     for delivery in landed:
         for file in delivery.files:
             shape = _shape_in(con, table, file)
@@ -168,7 +155,7 @@ def _empty(table: Declared) -> str:
     return f"select {values} where false"
 
 
-def _select(table: Declared, shape: _Shape, members: Sequence[tuple[Landed, LandedFile]]) -> str:
+def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, LandedFile]]) -> str:
     columns = [
         f"{expression} as {name(column)}" for column, expression in _columns(table, shape).items()
     ]
@@ -197,7 +184,7 @@ def _provenance(delivery: Landed) -> dict[str, str]:
     }
 
 
-def _scan(table: Declared, shape: _Shape, files: Sequence[LandedFile]) -> str:
+def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     paths = literals([str(file.path) for file in files])
     if shape.format == "parquet":
         return f"read_parquet({paths}, filename = 'x_path', hive_partitioning = false)"
@@ -211,20 +198,18 @@ def _scan(table: Declared, shape: _Shape, files: Sequence[LandedFile]) -> str:
     )
 
 
-def _columns(table: Declared, shape: _Shape) -> dict[str, str]:
+def _columns(table: Declared, shape: Shape) -> dict[str, str]:
     """Return declared column -> SQL expression over the scan."""
     declared = {column.lower() for column in table.columns}
     found = _places(table, shape.headers)
-    there = {
-        column: (_column_at(shape, place), shape.types[place]) for column, place in found.items()
-    }
+    there = {column: (shape.sources[place], shape.types[place]) for column, place in found.items()}
     loose: dict[str, list[tuple[str, str]]] = {column: [] for column in table.maps}
     for place, header in enumerate(shape.headers):
         if (table.rename or str)(header).lower() not in declared and place not in found.values():
             for target, prefix in table.maps.items():
                 key = _key_of(header, (table.rename or str)(header), target, prefix)
                 if key is not None:
-                    loose[target].append((key, _column_at(shape, place)))
+                    loose[target].append((key, shape.sources[place]))
     told = {column: literal(value) for column, value in shape.told}
     return {
         column: told.get(column)
@@ -249,16 +234,12 @@ def _places(table: Declared, headers: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _column_at(shape: _Shape, place: int) -> str:
-    return name(shape.headers[place]) if shape.format == "parquet" else f"c{place}"
-
-
 def undeclared_columns(con: Connection, table: Declared, delivery: Landed) -> list[str]:
     """Return the headers of a delivery that no declared column reads, each once, as delivered.
 
     Raises: ModelError for a file that cannot be opened.
     """
-    headers = [header for file in delivery.files for header in _shape_of(con, file).headers]
+    headers = [header for file in delivery.files for header in shape_of(con, file).headers]
     return [header for header in dict.fromkeys(headers) if not _is_read(table, header)]
 
 
@@ -279,19 +260,19 @@ def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     return None
 
 
-def _shape_in(con: Connection, table: Declared, file: LandedFile) -> _Shape:
+def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
     """Return how a file is read as one of a table, with what its name and its first time tell."""
-    shape = _shape_of(con, file)
+    shape = shape_of(con, file)
     told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
     is_month_first = table.month_first and "/" in _some_time(con, table, shape, file)
     return replace(shape, told=told, is_month_first=is_month_first)
 
 
-def _some_time(con: Connection, table: Declared, shape: _Shape, file: LandedFile) -> str:
+def _some_time(con: Connection, table: Declared, shape: Shape, file: LandedFile) -> str:
     """Return one of the times that a file writes as text; empty where there is none."""
     places = _places(table, shape.headers)
     columns = [
-        _column_at(shape, places[column])
+        shape.sources[places[column]]
         for column, kind in table.columns.items()
         if kind == "time" and column in places and shape.types[places[column]] == "VARCHAR"
     ]
@@ -304,43 +285,8 @@ def _some_time(con: Connection, table: Declared, shape: _Shape, file: LandedFile
             f"where {written} is not null limit 1"
         ).fetchone()
     except Error as error:
-        raise _unreadable(file, str(error).splitlines()[0]) from error
+        raise unreadable(file, str(error).splitlines()[0]) from error
     return str(row[0]) if row else ""
-
-
-def _shape_of(con: Connection, file: LandedFile) -> _Shape:
-    if file.format == "parquet":
-        try:
-            rows = con.execute(
-                f"describe select * from read_parquet({literal(str(file.path))}, "
-                "hive_partitioning = false)"
-            ).fetchall()
-        except Error as error:
-            raise _unreadable(file, str(error).splitlines()[0]) from error
-        return _Shape("parquet", tuple(row[0] for row in rows), tuple(row[1] for row in rows))
-    headers = csv_header(file)
-    return _Shape(file.format, headers, ("VARCHAR",) * len(headers))
-
-
-def csv_header(file: LandedFile) -> tuple[str, ...]:
-    """Return the first line's fields; empty for an empty file.
-
-    Raises: ModelError for text that is not UTF-8, or bytes that are not gzip.
-    """
-    opener = gzip.open if file.format == "csv.gz" else open
-    try:
-        with opener(file.path, "rt", encoding="utf-8-sig", newline="") as lines:
-            return tuple(next(csv.reader(lines), ()))
-    except (UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
-        raise _unreadable(file, str(error)) from error
-
-
-def _unreadable(file: LandedFile, why: str) -> ModelError:
-    return ModelError(
-        f"a {file.format} file cannot be read: {why}",
-        where=f"{file.name} ({file.path})",
-        fix="have the source write it again; the last good delivery stays in force",
-    )
 
 
 def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -> ModelError | None:
@@ -358,7 +304,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
 
 
 def _bad_value_in(
-    con: Connection, table: Declared, shape: _Shape, file: LandedFile
+    con: Connection, table: Declared, shape: Shape, file: LandedFile
 ) -> ModelError | None:
     expressions = _columns(table, shape)
     for column, kind in table.columns.items():
@@ -376,7 +322,7 @@ def _bad_value_in(
                 f"as is_bad from {_scan(table, shape, [file])}) where is_bad limit 1"
             ).fetchone()
         except Error as error:
-            return _unreadable(file, str(error).splitlines()[0])
+            return unreadable(file, str(error).splitlines()[0])
         finally:
             con.execute("set preserve_insertion_order = false")
         if row is not None:
@@ -388,6 +334,6 @@ def _bad_value_in(
     return None
 
 
-def _source_column(table: Declared, shape: _Shape, column: str) -> str | None:
+def _source_column(table: Declared, shape: Shape, column: str) -> str | None:
     place = _places(table, shape.headers).get(column)
-    return None if place is None else _column_at(shape, place)
+    return None if place is None else shape.sources[place]

@@ -3,11 +3,13 @@
 A double of 2048 or more is read by way of its shortest text, because DuckDB's own cast to
 DECIMAL(38,12) is off in the twelfth place from there on (measured on 2.0.0); below that both ways
 agree, and the cast is a hundred times faster. Times in text are read by way of TIMESTAMPTZ, because
-the cast of a text to TIMESTAMP drops its offset.
+the cast of a text to TIMESTAMP drops its offset. A list of structs read as text is JSON in which
+every value is a text, because a number in JSON would be a double.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import literal, literals
@@ -25,6 +27,9 @@ TYPES: Mapping[str, str] = {
 }
 MONTH_FIRST = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S")
 """How a time is written in a file whose first time has a month before the day."""
+_NUMBER = re.compile(
+    r"(?<= )(?:DOUBLE|FLOAT|DECIMAL\(\d+,\d+\)|U?(?:BIGINT|HUGEINT|INTEGER|SMALLINT|TINYINT))"
+)
 
 
 def expression(
@@ -45,9 +50,20 @@ def expression(
     column, actual = found
     if kind == "number":
         return _number(column, actual)
+    if kind == "text":
+        return _text(column, actual)
     if kind == "time":
         return _time(column, actual, is_month_first=is_month_first)
     return column if actual.lower() == TYPES[kind] else f"cast({column} as {TYPES[kind]})"
+
+
+def _text(column: str, actual: str) -> str:
+    """Return the SQL of a column as text; what is nested becomes JSON whose values are texts."""
+    if actual == "VARCHAR":
+        return column
+    if actual.endswith("[]") or actual.startswith("MAP"):
+        return f"cast(to_json(cast({column} as {_NUMBER.sub('VARCHAR', actual)})) as varchar)"
+    return f"cast({column} as varchar)"
 
 
 def _time(column: str, actual: str, *, is_month_first: bool) -> str:

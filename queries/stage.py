@@ -57,7 +57,8 @@ class Stager:
     @property
     def model_digest(self) -> str:
         """What the rows depend on besides the delivery."""
-        reader = [(HOME / name).read_text(encoding="utf-8") for name in ("raw.py", "raw_values.py")]
+        files = ("raw.py", "raw_values.py", "shapes.py")
+        reader = [(HOME / name).read_text(encoding="utf-8") for name in files]
         macros = (HOME / "macros.sql").read_text(encoding="utf-8")
         seeds = sorted(
             table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table

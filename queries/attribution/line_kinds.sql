@@ -9,6 +9,9 @@
 -- would go to one's owners: a chance of 1 in 10^9 where a month has 200,000 kinds. Sums by source
 -- and currency are proven all the same. `line_groups` hashes alike, or loses lines and fails there.
 --
+-- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
+-- entries of the map of namespaces are looked up like a tag.
+--
 -- grain: one row per set of texts that attribution tells apart
 -- key:   kind_no
 -- step:  charge_date
@@ -21,12 +24,12 @@ tag_rules as (
         list(
             struct_pack(
                 mark := '|' || rule_rank || '|',
-                tag_key := match_tag_key,
-                tag_value := match_tag_value
+                tag_key := coalesce(match_tag_key, 'k8s-namespace'),
+                tag_value := coalesce(match_namespace, match_tag_value)
             )
         ) as wanted
     from attribution.rules
-    where match_tag_key is not null
+    where match_tag_key is not null or level = 'namespace'
 ),
 
 as_billed as (

@@ -170,7 +170,11 @@ matched as (
                 list_intersect(coalesce(runs.mixed_ranks, pod_days.mixed_ranks), line_rules.mixed_ranks)
             )
         ) as rule_rank,
-        coalesce(runs.namespace_rank, pod_days.namespace_rank) as namespace_rank,
+        case
+            -- what a run or pod holds is not the namespace's that the bill puts beside it
+            when coalesce(lines.run_no, lines.pod_no) is null then line_rules.namespace_rank
+            else coalesce(runs.namespace_rank, pod_days.namespace_rank)
+        end as namespace_rank,
         line_rules.sub_account_rank
     from lines
     left join runs using (run_no)

@@ -30,6 +30,7 @@ HARMLESS = frozenset(
         "dearest_run_id",
         *("detector", "dimension", "finding_id", "gpu_model", "instance_type", "line_class"),
         *("measure", "newest_unit"),
+        *("price_unit", "sku_id", "sku_meter", "usage_type"),
         *("method", "provider", "region_id", "run_id", "service_name", "source"),
         *("state", "status", "table_name", "unit", "window_kind", *TEAMS),
     )

@@ -221,6 +221,21 @@ create table stored_bytes (
     is_current boolean  -- false: non-current versions and incomplete uploads
 );
 
+create table list_prices (
+    source varchar,
+    provider varchar,
+    service_name varchar,
+    sku_id varchar,
+    sku_meter varchar,  -- as cost_lines.sku_meter writes it
+    region_id varchar,
+    usage_type varchar,  -- ondemand, preemptible, commit1yr, ...
+    price_unit varchar,
+    unit_price decimal(38, 12),
+    billing_currency varchar,
+    effective_at timestamp,
+    observed_at timestamp
+);
+
 -- What listings of cloud accounts have said, day by day: every listing that was made, as it was.
 -- The three tables after these tell what of it is in force.
 create table listed_scopes (

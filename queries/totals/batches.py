@@ -72,12 +72,23 @@ def batches(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
 
 def _parquet(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
     scan = pl.scan_parquet(path, hive_partitioning=False)
-    found = layout.find(scan.collect_schema().names())
+    places = dict(_fields(scan.collect_schema()))
+    found = layout.find(list(places))
     columns = [
-        pl.col(found[column]).alias(column) if column in found else pl.lit(None).alias(column)
+        places[found[column]].alias(column) if column in found else pl.lit(None).alias(column)
         for column in layout.wanted
     ]
     yield from scan.select(columns).collect_batches(chunk_size=_ROWS, maintain_order=False)
+
+
+def _fields(schema: Mapping[str, pl.DataType]) -> Iterator[tuple[str, pl.Expr]]:
+    """Yield each column by name; of a struct its fields, as `struct.field`."""
+    for header, kind in schema.items():
+        if not isinstance(kind, pl.Struct):
+            yield header, pl.col(header)
+            continue
+        for field in kind.fields:
+            yield f"{header}.{field.name}", pl.col(header).struct.field(field.name)
 
 
 def _csv(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:

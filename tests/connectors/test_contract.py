@@ -71,7 +71,16 @@ def test_every_listed_connector_is_there() -> None:
 
 def test_the_list_is_read_without_loading_a_cloud() -> None:
     """A command has to start fast, and without the libraries of clouds that are not used."""
-    heavy = ("boto3", "botocore", "httpx2", "psycopg", "polars", "duckdb")
+    heavy = (
+        "boto3",
+        "botocore",
+        "google.cloud",
+        "pyarrow",
+        "httpx2",
+        "psycopg",
+        "polars",
+        "duckdb",
+    )
     code = (
         f"import sys, connectors.base; print([name for name in {heavy!r} if name in sys.modules])"
     )

@@ -96,6 +96,12 @@ TABLES = {
     ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
     "findings": acme_findings.COLUMNS,
+    "list_prices": (
+        "source varchar, provider varchar, service_name varchar, sku_id varchar, "
+        "sku_meter varchar, region_id varchar, usage_type varchar, price_unit varchar, "
+        "unit_price decimal(38, 12), billing_currency varchar, effective_at timestamp, "
+        "observed_at timestamp"
+    ),
 }
 LEADERBOARD = """
 create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
@@ -415,6 +421,10 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     for person in people:
         acme.rows["members"].append(("user", person.user_id, person.name, person.team))
     _fill_quotas(acme)
+    words = ("Compute Engine", "A1", "Nvidia Tesla A100 GPU running in Americas", "us-central1")
+    listed = datetime(2026, 11, 1)  # noqa: DTZ001 - marts hold UTC without a zone
+    price = ("ondemand", "h", Decimal("2.933908"), "USD", listed, listed)
+    acme.rows["list_prices"].append(("gcp_prices", "Google Cloud", *words, *price))
     night = datetime(2026, 11, 20, 2, 14)  # noqa: DTZ001 - marts hold UTC without a zone
     for source, table, behind, stale, note in (
         ("aws_cur", "line_items", 26, False, ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import hashlib
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from connectors import connector_class
 from connectors.store import format_of
 from queries.catalog import HOME, read_model
-from queries.engines.duckdb import Connection, Limits, connect, create_seeds
+from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.raw import Landed, LandedFile, create_raw_view
 from queries.stage import check_feed
 
@@ -47,6 +48,7 @@ def staged(kind: str, paths: Sequence[Path]) -> Iterator[Connection]:
     """Open a warehouse in which the view `staged` is a bill's model over some files."""
     con = connect(Limits(threads=1))
     try:
+        create_macros(con, {})
         create_seeds(con)
         table = connector_class(kind).tables[0]
         create_raw_view(con, kind, table, [land(kind, paths)])
@@ -92,3 +94,13 @@ def sum_column(paths: Sequence[Path], column: str) -> tuple[Decimal, Decimal]:
             rounded = EXACT.add(rounded, units)
             beyond = EXACT.add(beyond, EXACT.subtract(value, units))
     return rounded, beyond
+
+
+def sum_printed_credits(paths: Sequence[Path]) -> Decimal:
+    """Add the credits of Google's lines, where Python has printed them; 0 for any other bill."""
+    total = Decimal(0)
+    for path in paths:
+        for line in lines_of(path):
+            for credit in ast.literal_eval(line.get("credits") or "[]"):
+                total = EXACT.add(total, Decimal(repr(credit["amount"])))
+    return total

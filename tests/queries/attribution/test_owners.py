@@ -124,6 +124,34 @@ def test_a_rule_matches_where_all_its_conditions_do(
     assert (team_of(build, tables) == ("ruled", "rule-0")) is matches
 
 
+def test_the_map_of_namespaces_knows_those_that_a_bill_names(
+    build: Build, draw: type[Draw]
+) -> None:
+    """GKE's cost allocation: without telemetry the bill alone says whose a line is."""
+    lines = [
+        draw.line(1, tags={"k8s-namespace": namespace, "team": "tagged"}, resource_id=namespace)
+        for namespace in ("lab", "web")
+    ]
+    rules = [
+        {"match_namespace": "l?b", "team": "mapped"},
+        {"match_namespace": "l?b", "match_run": "r", "team": "of runs alone"},
+        {"match_tag_key": "k8s-namespace", "match_tag_value": "w*", "team": "ruled"},
+    ]
+    tables = pod_world(draw, *rules) | {"cost_lines": lines, "node_hours": [], "pod_hours": []}
+    rows = build(tables).rows(
+        "select resource_id, team, team_rule from attribution.named_postings order by all"
+    )
+    assert rows == [("lab", "mapped", "rule-0"), ("web", "ruled", "rule-2")]
+
+
+def test_a_pod_is_not_the_namespaces_that_the_bill_puts_beside_it(
+    build: Build, draw: type[Draw]
+) -> None:
+    tables = pod_world(draw, {"match_namespace": "web", "team": "mapped"})
+    tables["cost_lines"] = [draw.machine(10, tags={"k8s-namespace": "web"})]
+    assert team_of(build, tables)[1] == "unattributed"
+
+
 def test_people_are_resolved_by_alias_id_and_address_without_regard_to_case(
     build: Build, draw: type[Draw]
 ) -> None:
