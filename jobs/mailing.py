@@ -15,6 +15,7 @@ from jobs.privacy import personal_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from email.message import EmailMessage
 
     from jobs.digests import Batch, Letter
     from jobs.nightly import Night
@@ -32,6 +33,8 @@ class Tally:
     def line(self) -> str:
         """Return the tally as a person reads it."""
         ends = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))
+        if not self.folder:
+            return ends
         written = f"{self.written} digest{'' if self.written == 1 else 's'}"
         return f"{written} in {self.folder}" + (f": {ends}" if ends else "")
 
@@ -47,9 +50,31 @@ def mail_of_the_night(night: Night, today: date | None, *, is_sent: bool) -> Tal
     first = personal_from(night.config.privacy)
     if first is not None:
         Mails(night.journal).forget_before(first)
+    if is_sent and mail.host:
+        _mail_quotas(night, today)
     if not is_due(mail, today) or not (night.is_published or is_sent):
         return None
     return mail_digests(night, today, is_sent=is_sent)
+
+
+def _mail_quotas(night: Night, today: date) -> None:
+    """Mail the thresholds of quotas that were reached of late, once each."""
+    from jobs.journal.restores import Restores  # noqa: PLC0415
+    from jobs.quota_mails import quota_mails  # noqa: PLC0415
+
+    mails = Mails(night.journal)
+    known = {(row.report_id, row.recipient) for row in mails.rows() if row.state != "deferred"}
+    new = [
+        (report, recipient, message)
+        for report, recipient, message in quota_mails(night.config, night.journal, today)
+        if (report, recipient) not in known
+    ]
+    if not new or Restores(night.journal).is_unknown(today):
+        return
+    tally = Tally(len(new))
+    _hand_over(night, new, tally)
+    night.progress.say(f"quota mails: {tally.line()}")
+    _complain(night, tally)
 
 
 def mail_digests(
@@ -119,32 +144,39 @@ def _withhold(night: Night, batch: Batch, letters: Sequence[Letter], today: date
 def _send(
     night: Night, batch: Batch, letters: Sequence[Letter], tally: Tally, *, is_whole: bool
 ) -> None:
+    mails = Mails(night.journal)
+    if mails.is_finished(batch.report_id):
+        tally.ends["not again"] = len(letters)
+        return
+    given = [(batch.report_id, letter.recipient, letter.message) for letter in letters]
+    _hand_over(night, given, tally)
+    if is_whole:
+        mails.finish(batch.report_id)
+    _complain(night, tally)
+
+
+def _hand_over(night: Night, given: Sequence[tuple[str, str, EmailMessage]], tally: Tally) -> None:
+    """Mail (report id, recipient, mail) one after the other, each entered before and after.
+
+    Raises: MailError where the server cannot be used (any more).
+    """
     from jobs.mail import MailError, Server  # noqa: PLC0415
 
     mails = Mails(night.journal)
     mails.settle()
-    if mails.is_finished(batch.report_id):
-        tally.ends["not again"] = len(letters)
-        return
     with Server(night.config.mail) as server:
-        for letter in letters:
-            message = letter.message
-            number = mails.intend(
-                batch.report_id, letter.recipient, message["Message-ID"], message["Subject"]
-            )
+        for report, recipient, message in given:
+            number = mails.intend(report, recipient, message["Message-ID"], message["Subject"])
             end = "not again"
             if number is not None:
                 try:
-                    answer = server.send(message, letter.recipient)
+                    answer = server.send(message, recipient)
                 except MailError as error:
                     mails.end(number, "deferred", str(error))
                     raise
                 mails.end(number, answer.state, answer.words)
                 end = answer.state
             tally.ends[end] = tally.ends.get(end, 0) + 1
-    if is_whole:
-        mails.finish(batch.report_id)
-    _complain(night, tally)
 
 
 def _complain(night: Night, tally: Tally) -> None:

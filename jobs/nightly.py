@@ -168,6 +168,12 @@ class Night:
     def enter_findings(self) -> None:
         """Enter in the journal what the generation in force says of findings, if it is new."""
         findings = Findings(self.journal)
+        if self.config.privacy.personal_days:
+            from jobs.privacy import personal_from  # noqa: PLC0415  (it imports this file)
+
+            first = personal_from(self.config.privacy)
+            if first is not None:
+                findings.forget_before(first)
         database = self.database
         if database is None or findings.is_entered(database.stem):
             return

@@ -66,6 +66,14 @@ class Findings:
                 (generation, as_text(now())),
             )
 
+    def forget_before(self, day: date) -> None:
+        """Take people out of findings that ended before a day."""
+        self.journal.con.execute(
+            "update findings set owner_user = null, resource_name = null, evidence = '' "
+            "where resolved_date < ?",
+            (day.isoformat(),),
+        )
+
     def known(self) -> list[Finding]:
         """Return every finding there ever was, with the mutes in force."""
         mutes = {mute.finding_id: mute.muted_until for mute in self.mutes()}

@@ -20,7 +20,7 @@ from jobs.operations.checks.machine import (
     check_room,
     check_state_folder,
 )
-from jobs.operations.checks.sources import check_secrets, check_sources
+from jobs.operations.checks.sources import check_mail, check_secrets, check_sources
 from jobs.operations.checks.state import check_generations, check_journal, check_lock
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_generations,
     check_secrets,
     check_sources,
+    check_mail,
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from jobs.journal import Journal, now
 from jobs.journal.quotas import Quotas
+from jobs.journal.restores import Restores
 from jobs.lock import locked
 from jobs.quotas.acting import Actor, is_clean
 from jobs.quotas.plan import FOLDER, age_hours, newest_plan
@@ -119,6 +120,8 @@ def doubts_about(plan: Plan | None, config: Config, journal: Journal) -> Iterato
         if night.id >= plan.night and (night.problems or night.outcome in (None, "stopped")):
             told = night.problems.splitlines()[0] if night.problems else "it did not end"
             yield f"the {night.command} of {night.started_at:%Y-%m-%d %H:%M} UTC went wrong: {told}"
+    if Restores(journal).is_unknown(now().date()):
+        yield "the journal was put back today: what was stopped since that copy is not known"
     touched = Quotas(journal).intended_since(now() - CAP_WINDOW)
     touched |= {(step.lever, step.target) for step in plan.stops}
     if plan.stops and len(touched) > plan.allowed:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ from jobs.digests import is_due, report_id_of
 from jobs.errors import describe
 from jobs.journal import Journal
 from jobs.journal.mails import Mails
+from jobs.journal.quotas import Quotas, Standing
 from jobs.mail import MailError
 from jobs.mailing import mail_digests
 from jobs.nightly import open_night
+from jobs.operations.checks.sources import check_mail
 from jobs.progress import PlainProgress
 from jobs.settings.mail import Mail
 from queries.read import open_generation
@@ -32,6 +35,7 @@ from tests.queries.acme import NEWEST_DAY, write_generation
 from tests.servers.smtp import PASSWORD, USER, mail_server
 
 if TYPE_CHECKING:
+    from datetime import date
     from email.message import EmailMessage
 
     from jobs.mailing import Tally
@@ -217,6 +221,7 @@ from jobs.config import read_config
 from jobs.mail import Server
 from jobs.mailing import mail_digests
 from jobs.nightly import open_night
+from jobs.operations.checks.sources import check_mail
 from jobs.progress import PlainProgress
 from datetime import date
 send = Server.send
@@ -372,3 +377,62 @@ def test_addresses_that_grow_old_are_forgotten(home: Path) -> None:
         Mails(journal).forget_before(TODAY + timedelta(400))
     assert all(name.startswith("(forgotten)") for name in states(home))
     assert len(states(home)) == 3
+
+
+def test_a_threshold_is_mailed_once_as_soon_as_it_is_reached(home: Path) -> None:
+    with mail_server(home) as post:
+        teams = {"groups.vision": ["lead@acme.example"]}
+        config = configure(home, post, send_on="sunday", **teams)
+        reach(home, ("0.8", "mail"))
+        assert night(config, NEWEST_DAY) is None, "digests are not due"
+        assert night(config, NEWEST_DAY + timedelta(1)) is None
+        first = [recipient for recipient, _ in post.taken]
+        reach(home, ("0.8", "mail"), ("0.9", "warn"), ("1.0", "enforce"))
+        night(config, NEWEST_DAY + timedelta(2))
+    assert first == ["cfo@acme.example", "lead@acme.example"]
+    subjects = [str(read(text)["Subject"]) for _, text in post.taken]
+    assert (
+        subjects
+        == ["vision has reached 80 % of vision-month"] * 2
+        + ["vision has reached 100 % of vision-month"] * 2
+    )
+    body = read(post.taken[-1][1]).get_content()
+    assert "42.50 of 40.00 USD" in body
+    assert "running work is never stopped" in body
+
+
+def reach(home: Path, *reached: tuple[str, str]) -> None:
+    """Enter that a team's quota has reached some thresholds."""
+    standing = Standing(
+        quota="vision-month",
+        dimension="team",
+        member="vision",
+        measure="effective_cost",
+        window_start="2026-11-01",
+        window_end="2026-12-01",
+        state="over",
+        threshold=reached[-1][0],
+        limit_amount=Decimal(40),
+        used_amount=Decimal("42.5"),
+        billing_currency="USD",
+        reached=reached,
+    )
+    with Journal(home / "state" / "journal.sqlite") as journal:
+        Quotas(journal).enter([standing], "000001")
+
+
+def night(config: Path, day: date) -> Tally | None:
+    """Do a night's mailing."""
+    with open_night(read_config(config), PlainProgress(io.StringIO()), "nightly") as opened:
+        return opened.mail(day, is_sent=True)
+
+
+def test_the_doctor_looks_at_the_mail_server(home: Path) -> None:
+    with mail_server(home) as post:
+        (fine,) = check_mail(read_config(configure(home, post)))
+    assert (fine.verdict, fine.told) == ("ok", f"127.0.0.1:{post.port} answers")
+    (gone,) = check_mail(read_config(configure(home, post)))
+    assert gone.verdict == "wrong"
+    assert "cannot be reached" in gone.told
+    (none,) = check_mail(read_config(configure(home)))
+    assert none.verdict == "warning"

@@ -52,6 +52,24 @@ def check_secrets(config: Config) -> Iterator[Finding]:
         yield ok("secrets", f"{len(named)} named, all set")
 
 
+def check_mail(config: Config) -> Iterator[Finding]:
+    """Say hello to the mail server, and log in where the config says so; nothing is mailed."""
+    from jobs.mail import MailError, Server  # noqa: PLC0415  (not every doctor mails)
+
+    mail = config.mail
+    if not mail.host:
+        if mail.is_on or config.operations.operators:
+            told = "[mail] has no host: mails are written as files, and nobody is mailed"
+            yield warning("mail", told, "set host, or take the recipients out")
+        return
+    try:
+        with Server(mail):
+            yield ok("mail", f"{mail.host}:{mail.port} answers")
+    except MailError as error:
+        fix = error.__notes__[-1].removeprefix("fix: ")
+        yield wrong("mail", str(error), fix)
+
+
 def check_sources(config: Config) -> Iterator[Finding]:
     """Ask every source for its first new delivery, all at once, for half a minute at most."""
     entries = _landed(config.state_dir / "journal.sqlite")
