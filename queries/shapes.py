@@ -46,7 +46,7 @@ def shape_of(con: Connection, file: LandedFile) -> Shape:
     Raises: ModelError for a file that cannot be opened.
     """
     if file.format != "parquet":
-        headers = _csv_header(file)
+        headers = csv_header(file)
         sources = tuple(f"c{position}" for position in range(len(headers)))
         return Shape(file.format, headers, ("VARCHAR",) * len(headers), sources)
     try:
@@ -98,7 +98,7 @@ def _field(text: str) -> tuple[str, str]:
     return match[1].replace('""', '"'), match[2]
 
 
-def _csv_header(file: LandedFile) -> tuple[str, ...]:
+def csv_header(file: LandedFile) -> tuple[str, ...]:
     """Return the first line's fields; empty for an empty file.
 
     Raises: ModelError for text that is not UTF-8, or bytes that are not gzip.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import literal, literals, name
-from queries.raw import LandedFile, csv_header
+from queries.raw import LandedFile
+from queries.shapes import csv_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
