@@ -24,6 +24,7 @@ CONNECTORS: Mapping[str, str] = {
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
+    "rate_card": "connectors.rate_card:RateCard",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
@@ -48,6 +49,7 @@ SUPPORT = frozenset(
         "prometheus_answers",
         "prometheus_frames",
         "promql",
+        "rate_card_file",
         "reach",
         "s3",
         "store",

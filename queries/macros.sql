@@ -96,3 +96,9 @@ scaled(cost, 304375, cast(days as hugeint) * 10000);
 -- What a bill and an inventory call one thing alike: an ARN's last part, any other id in lower case.
 create or replace macro resource_key(id) as
 case when starts_with(id, 'arn:') then last_part(id) else lower(id) end;
+
+-- Whole numbers of 1e-12 as money again: `whole_units` the other way round.
+create or replace macro units_cost(units) as
+cast(
+    cast(units as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12)
+);

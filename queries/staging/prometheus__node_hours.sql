@@ -1,6 +1,7 @@
 -- A Kubernetes node in an hour: which machine it is, what it offers, and how long it was up.
 --
--- The machine is the last part of the node's provider id, as the bill writes it. Of two machines
+-- The machine is the last part of the node's provider id, as the bill writes it; the node's name where
+-- it has none, as in clusters on machines of one's own. Of two machines
 -- that bore a node's name within an hour, the one seen longer counts. GPUs are physical ones: those
 -- that DCGM sees or the node's label counts, else what the node offers as whole GPUs; null, which
 -- leaves it to the table of instance types, where it offers only slices of an unknown number.
@@ -46,7 +47,7 @@ up as (
         charge_hour,
         cluster,
         node,
-        nullif(arg_max(instance_id, (amount, provider_id)), '') as instance_id,
+        coalesce(nullif(arg_max(instance_id, (amount, provider_id)), ''), node) as instance_id,
         cast(least(round(max(amount * scrape_seconds)), 3600) as integer) as up_seconds
     from samples
     where query = 'node_up'

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-BILLS = ("aws_cur__line_items", "azure_cost__cost_details", "focus__cost_and_usage")
+BILLS = (
+    "aws_cur__line_items",
+    "azure_cost__cost_details",
+    "focus__cost_and_usage",
+    "rate_card__machine_days",
+)
 """Raw tables that are bills; each has a module here."""
 _OF_NAMED_FILES = ("azure_cost__cost_details",)
 """Those of which a file's name says how its lines count."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from connectors import connector_class
 from connectors.store import format_of
 from queries.catalog import HOME, read_model
-from queries.engines.duckdb import Connection, Limits, connect, create_seeds
+from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.raw import Landed, LandedFile, create_raw_view
 from queries.stage import check_feed
 
@@ -47,6 +47,7 @@ def staged(kind: str, paths: Sequence[Path]) -> Iterator[Connection]:
     """Open a warehouse in which the view `staged` is a bill's model over some files."""
     con = connect(Limits(threads=1))
     try:
+        create_macros(con, {})
         create_seeds(con)
         table = connector_class(kind).tables[0]
         create_raw_view(con, kind, table, [land(kind, paths)])

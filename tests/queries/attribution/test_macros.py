@@ -140,3 +140,11 @@ def test_nobody_s_cost_has_a_member_of_its_kind(con: Connection) -> None:
         "other",
     ]
     assert ask(con, "member_or_kind('vision', 'idle', 'other')") == "vision"
+
+
+@given(units=st.integers(-(10**25), 10**25))
+@settings(deadline=None, max_examples=200)
+def test_money_becomes_whole_units_and_money_again(con: Connection, units: int) -> None:
+    cost = Decimal(units).scaleb(-12)
+    assert ask(con, "whole_units(cast($1 as decimal(38, 12)))", str(cost)) == units
+    assert ask(con, "units_cost(cast($1 as hugeint))", str(units)) == cost

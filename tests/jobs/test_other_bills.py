@@ -1,0 +1,68 @@
+"""Whole nights on bills that are no cloud's: what is published is what the raw files say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from queries.read import open_generation
+from tests.queries.bills import DATA
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+ROOT = Path(__file__).parents[2]
+
+
+def night(home: Path, connectors: str) -> None:
+    """Run a night on these sources."""
+    (home / "mlspend.toml").write_text(f'state_dir = "state"\n{connectors}', encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", "nightly"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def ask(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """Ask the newest generation."""
+    newest = max((home / "state" / "generations").glob("*.duckdb"))
+    with open_generation(newest) as con:
+        return con.execute(query).fetchall()
+
+
+def billed(home: Path) -> dict[str, Decimal]:
+    """Return what the books say was billed, by currency, once they are seen to close."""
+    rows = ask(
+        home,
+        "select billing_currency, sum(billed), sum(difference), "
+        "sum(attributed + idle + shared + unattributed) from marts.books "
+        "where measure = 'billed_cost' and dimension = 'team' group by all",
+    )
+    assert rows
+    assert all(row[2] == 0 and row[1] == row[3] for row in rows)
+    return {row[0]: row[1] for row in rows}
+
+
+def test_a_night_on_a_rate_card_closes_its_books(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "rate_card", tmp_path / "card")
+    night(
+        tmp_path,
+        '[connectors.rate_card]\npath = "card/machines.csv"\n'
+        'measured_path = "card/measured.csv"\ncharge_from = "2026-10-01"\n',
+    )
+    assert set(billed(tmp_path)) == {"EUR", "USD"}
+    vision = ask(
+        tmp_path,
+        "select sum(effective_cost) from marts.spend_daily where dimension = 'team' "
+        "and member = 'vision'",
+    )
+    assert vision[0][0] > 0
