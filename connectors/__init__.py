@@ -24,6 +24,7 @@ CONNECTORS: Mapping[str, str] = {
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
+    "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
 }
 """Kind, as the config file writes it -> `module:class`."""
@@ -41,6 +42,7 @@ SUPPORT = frozenset(
         "contract_csv",
         "http",
         "local",
+        "mapped_lines",
         "mlflow_db",
         "mlflow_postgres",
         "mlflow_records",

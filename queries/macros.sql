@@ -102,3 +102,15 @@ create or replace macro units_cost(units) as
 cast(
     cast(units as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12)
 );
+
+-- A number as people write it, as SQL reads it: without marks of thousands, its decimal mark a point.
+create or replace macro plain_number(written, decimal_mark) as
+replace(
+    replace(
+        translate(written, case decimal_mark when ',' then '.' else ',' end || ' ''’' || chr(160) || chr(8239), ''),
+        decimal_mark,
+        '.'
+    ),
+    '−',
+    '-'
+);

@@ -27,6 +27,7 @@ BILLS = (
     "aws_cur__line_items",
     "azure_cost__cost_details",
     "focus__cost_and_usage",
+    "mapped_csv__lines",
     "rate_card__machine_days",
 )
 """Raw tables that are bills; each has a module here."""

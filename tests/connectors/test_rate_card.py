@@ -299,7 +299,7 @@ SPOILED_TOML: dict[str, tuple[str, str]] = {
     "texts": ('machines = ["a"]\n', "not a list of"),
     "another key": (f"colour = 1\n{TOML}{START}", "it holds colour"),
     "nothing": ("", "holds no machine"),
-    "no start": (TOML, "in_service is missing"),
+    "no start": (TOML, "in_service is empty"),
     "an unknown key": (f"{TOML}{START}prices = 3\n", "did you mean price?"),
     "a number that is none": (f"{TOML}{START}residual = nan\n", "residual 'NaN' is not"),
     "infinite": (f"{TOML}{START}residual = inf\n", "residual 'Infinity' is not"),

@@ -6,14 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from queries.read import open_generation
 from tests.queries.bills import DATA
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,3 +64,26 @@ def test_a_night_on_a_rate_card_closes_its_books(tmp_path: Path) -> None:
         "and member = 'vision'",
     )
     assert vision[0][0] > 0
+
+
+def test_a_night_on_two_invoices_of_other_shapes_closes_its_books(tmp_path: Path) -> None:
+    for name, folder in (("labelling_2026-10.csv", "labels"), ("selectel_style_2026-10.csv", "s")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(DATA / "mapped_csv" / name, tmp_path / folder)
+    night(
+        tmp_path,
+        '[[connectors.mapped_csv]]\nsource = "labels"\nroot = "labels"\nprovider = "Label Works"\n'
+        'date = "Date"\ncost = "Amount"\ncurrency = "Currency"\ntags = ["Project"]\n'
+        '[[connectors.mapped_csv]]\nsource = "servers"\nroot = "s"\nprovider = "Selectel"\n'
+        'date = "Дата"\ncost = "Сумма"\ncurrency = "=RUB"\nresource = "Сервер"\n'
+        'date_format = "%d.%m.%Y"\ndecimal_comma = true\ndelimiter = ";"\nencoding = "cp1251"\n'
+        'has_total = true\nline_class = "instance"\n'
+        '[attribution]\nproject_tags = ["Project"]\n',
+    )
+    assert billed(tmp_path) == {"USD": Decimal("14645.250001"), "RUB": Decimal("368953.075")}
+    projects = ask(
+        tmp_path,
+        "select member, sum(effective_cost) from marts.spend_daily where dimension = 'project' "
+        "and billing_currency = 'USD' group by all order by 1",
+    )
+    assert projects == [("defects", Decimal("2344.750001")), ("reviews", Decimal("12300.5"))]
