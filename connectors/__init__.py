@@ -24,6 +24,7 @@ CONNECTORS: Mapping[str, str] = {
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
+    "opencost": "connectors.opencost:Opencost",
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
 }
@@ -47,6 +48,7 @@ SUPPORT = frozenset(
         "mlflow_postgres",
         "mlflow_records",
         "mlflow_rest",
+        "opencost_answers",
         "ownership_file",
         "prometheus_answers",
         "prometheus_frames",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -87,3 +88,53 @@ def test_a_night_on_two_invoices_of_other_shapes_closes_its_books(tmp_path: Path
         "and billing_currency = 'USD' group by all order by 1",
     )
     assert projects == [("defects", Decimal("2344.750001")), ("reviews", Decimal("12300.5"))]
+
+
+def test_pods_that_opencost_saw_share_a_machine_of_ones_own(tmp_path: Path) -> None:
+    """Of 8 GPUs for 24 hours a pod held 4 for 12 hours: a quarter of the machine."""
+    (tmp_path / "card.csv").write_text(
+        "machine_id,currency,price,life_months,in_service,out_of_service,gpu_count,"
+        "hosting_per_month\n"
+        "gpu-01,EUR,73000,48,2026-10-01,2026-10-02,8,3100\n",
+        encoding="utf-8",
+    )
+    window = {"start": "2026-10-01T00:00:00Z", "end": "2026-10-02T00:00:00Z"}
+    pod: dict[str, Any] = {
+        "properties": {
+            "cluster": "room",
+            "node": "node-1",
+            "namespace": "vision",
+            "pod": "train",
+            "providerID": "openstack:///gpu-01",
+            "labels": {"team": "vision"},
+        },
+        "window": window,
+        "start": "2026-10-01T00:00:00Z",
+        "end": "2026-10-01T12:00:00Z",
+        "cpuCoreHours": 0,
+        "gpuHours": 48,
+        "ramByteHours": 0,
+    }
+    keeper = {
+        **pod,
+        "properties": {**pod["properties"], "pod": "keeper", "labels": {}},
+        "end": window["end"],
+        "gpuHours": 0,
+    }
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "2026-10-01.json").write_text(
+        json.dumps({"code": 200, "data": [{"a": pod, "b": keeper}]}), encoding="utf-8"
+    )
+    night(
+        tmp_path,
+        '[connectors.rate_card]\npath = "card.csv"\n[connectors.opencost]\nroot = "answers"\n',
+    )
+    assert billed(tmp_path) == {"EUR": Decimal(73100)}
+    teams = dict(
+        ask(
+            tmp_path,
+            "select member, sum(effective_cost) from marts.spend_daily where dimension = 'team' "
+            "group by all",
+        )
+    )
+    assert teams == {"vision": Decimal(73100) / 4, "(idle)": Decimal(73100) * 3 / 4}
