@@ -25,6 +25,7 @@ CONNECTORS: Mapping[str, str] = {
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
     "opencost": "connectors.opencost:Opencost",
+    "alibaba_bill": "connectors.alibaba_bill:AlibabaBill",
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
 }
@@ -32,6 +33,8 @@ CONNECTORS: Mapping[str, str] = {
 
 SUPPORT = frozenset(
     {
+        "alibaba_api",
+        "alibaba_files",
         "aws_asking",
         "aws_calls",
         "aws_exports",

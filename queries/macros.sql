@@ -114,3 +114,40 @@ replace(
     '−',
     '-'
 );
+
+-- A time as Alibaba writes it, in Shanghai's time; one that states an offset is brought there.
+create or replace macro shanghai_time(written) as
+case
+    when written is null then null
+    when written[5] <> '-' then cast('no time of the form 2026-10-03: ' || written as timestamp)
+    when regexp_matches(written[11:], '(Z|[+-][0-9]{2}:?[0-9]{2})$')
+        then timezone('UTC', cast(written as timestamptz)) + interval 8 hours
+    else cast(written as timestamp)
+end;
+
+-- Tags as Alibaba writes them, `team:vision;user:alice` or `key:team value:vision; key:user value:alice`,
+-- as a list of keys and values.
+create or replace macro alibaba_entries(written) as
+list_transform(
+    list_filter(string_split(written, ';'), lambda part: contains(part, ':')),
+    lambda part: case
+        when regexp_matches(trim(part), '^key:.* value:')
+            then struct_pack(
+                k := trim(split_part(regexp_replace(trim(part), '^key:', ''), ' value:', 1)),
+                v := trim(regexp_replace(trim(part), '^key:.*? value:', ''))
+            )
+        else struct_pack(k := trim(split_part(part, ':', 1)), v := trim(substr(part, instr(part, ':') + 1)))
+    end
+);
+
+-- A list of keys and values as a map; of a key that comes twice the first counts.
+create or replace macro tag_map(entries) as
+map_from_entries(
+    list_transform(
+        list_sort(list_distinct(list_transform(entries, lambda entry: entry.k))),
+        lambda wanted: struct_pack(
+            k := wanted,
+            v := list_filter(entries, lambda entry: entry.k = wanted)[1].v
+        )
+    )
+);

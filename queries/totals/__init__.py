@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BILLS = (
+    "alibaba_bill__lines",
     "aws_cur__line_items",
     "azure_cost__cost_details",
     "focus__cost_and_usage",

@@ -20,7 +20,13 @@ ROOT = Path(__file__).parents[2]
 def night(home: Path, connectors: str) -> None:
     """Run a night on these sources."""
     (home / "mlspend.toml").write_text(f'state_dir = "state"\n{connectors}', encoding="utf-8")
-    done = subprocess.run(
+    done = run(home)
+    assert done.returncode == 0, done.stderr
+
+
+def run(home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a night with the config that lies there."""
+    return subprocess.run(
         [sys.executable, "-P", "-m", "jobs.cli", "nightly"],
         cwd=home,
         capture_output=True,
@@ -28,7 +34,6 @@ def night(home: Path, connectors: str) -> None:
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stderr
 
 
 def ask(home: Path, query: str) -> list[tuple[Any, ...]]:
@@ -138,3 +143,20 @@ def test_pods_that_opencost_saw_share_a_machine_of_ones_own(tmp_path: Path) -> N
         )
     )
     assert teams == {"vision": Decimal(73100) / 4, "(idle)": Decimal(73100) * 3 / 4}
+
+
+def test_a_night_on_alibaba_bills_closes_its_books_and_counts_a_bill_once(tmp_path: Path) -> None:
+    """A second view of the same account's month is left out, and the night says so."""
+    bill = DATA / "alibaba_bill" / "1234567890123456_InstanceDetailMonthly_202610.csv"
+    (tmp_path / "oss").mkdir()
+    shutil.copy(bill, tmp_path / "oss")
+    settings = '[[connectors.alibaba_bill]]\nroot = "oss"\n'
+    night(tmp_path, settings)
+    assert billed(tmp_path) == {"CNY": Decimal("21934.602455789")}
+    shutil.copy(bill, tmp_path / "oss" / "1234567890123456_BillingItemDetailMonthly_202610.csv")
+    settings += '[[connectors.alibaba_bill]]\nsource = "items"\nbill = "items"\nroot = "oss"\n'
+    (tmp_path / "mlspend.toml").write_text(f'state_dir = "state"\n{settings}', encoding="utf-8")
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "both deliver the Alibaba Cloud bill of account 1234567890123456" in done.stderr
+    assert billed(tmp_path) == {"CNY": Decimal("21934.602455789")}
