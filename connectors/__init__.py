@@ -26,6 +26,7 @@ CONNECTORS: Mapping[str, str] = {
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
     "opencost": "connectors.opencost:Opencost",
     "alibaba_bill": "connectors.alibaba_bill:AlibabaBill",
+    "model_api_usage": "connectors.model_api_usage:ModelApiUsage",
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
 }
@@ -51,6 +52,7 @@ SUPPORT = frozenset(
         "mlflow_postgres",
         "mlflow_records",
         "mlflow_rest",
+        "model_api_answers",
         "opencost_answers",
         "ownership_file",
         "prometheus_answers",

@@ -29,6 +29,7 @@ BILLS = (
     "azure_cost__cost_details",
     "focus__cost_and_usage",
     "mapped_csv__lines",
+    "model_api_usage__records",
     "rate_card__machine_days",
 )
 """Raw tables that are bills; each has a module here."""

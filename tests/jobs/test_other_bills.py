@@ -9,10 +9,14 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from queries.read import open_generation
+from tests.connectors.model_vendor import openai, serving
 from tests.queries.bills import DATA
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -160,3 +164,30 @@ def test_a_night_on_alibaba_bills_closes_its_books_and_counts_a_bill_once(tmp_pa
     assert done.returncode == 1
     assert "both deliver the Alibaba Cloud bill of account 1234567890123456" in done.stderr
     assert billed(tmp_path) == {"CNY": Decimal("21934.602455789")}
+
+
+def test_what_keys_of_a_model_api_spend_is_their_peoples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLSPEND_TEST_KEY", "canary")
+    (tmp_path / "people").mkdir()
+    for name, text in (
+        ("people", "user_id,user_name,email\nalice,Alice,alice@acme.example\n"),
+        ("aliases", "alias,user_id\nuser-alice,alice\n"),
+        ("memberships", "user_id,team\nalice,vision\n"),
+    ):
+        (tmp_path / "people" / f"{name}.csv").write_text(text, encoding="utf-8")
+    with serving(openai) as (address, _):
+        night(
+            tmp_path,
+            f'[connectors.model_api_usage]\nvendor = "openai"\nurl = "{address}"\n'
+            'admin_key_env = "MLSPEND_TEST_KEY"\nbackfill_days = 2\n'
+            '[connectors.identities]\nroot = "people"\n',
+        )
+    assert billed(tmp_path) == {"USD": Decimal("30.6")}
+    found = ask(
+        tmp_path,
+        "select dimension, member, sum(effective_cost) > 0 from marts.spend_daily "
+        "where member in ('alice', 'vision', 'user-bob') group by all order by all",
+    )
+    assert found == [("team", "vision", True), ("user", "alice", True), ("user", "user-bob", True)]
