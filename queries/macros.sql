@@ -151,3 +151,13 @@ map_from_entries(
         )
     )
 );
+
+-- The machine that a node's provider id names, as its bill calls it: the last part; of AKS the scale
+-- set's name and the number in it, of ACK without the region (`cn-hangzhou.i-bp1...`).
+create or replace macro machine_of(provider_id) as
+case
+    when provider_id ilike '%/virtualMachineScaleSets/%/virtualMachines/%'
+        then concat_ws('_', split_part(provider_id, '/', -3), split_part(provider_id, '/', -1))
+    when regexp_matches(provider_id, '(^|/)[a-z]+-[a-z0-9-]+[.]i-[a-z0-9]+$') then split_part(provider_id, '.', -1)
+    else split_part(provider_id, '/', -1)
+end;

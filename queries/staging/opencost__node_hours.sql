@@ -39,7 +39,7 @@ select
     charge_hour,
     cluster,
     node,
-    coalesce(nullif(split_part(provider_id, '/', -1), ''), node) as instance_id,
+    coalesce(nullif(machine_of(provider_id), ''), node) as instance_id,
     cast(null as varchar) as instance_type,
     cast(null as decimal(18, 6)) as gpu_capacity,
     cast(null as decimal(18, 6)) as cpu_capacity,

@@ -101,3 +101,31 @@ def openai(path: str, form: Form) -> Reply:
     start = int(form.get("page", ["0"])[0])
     more = str(start + 2) if start + 2 < len(results) else ""
     return 200, page(results[start : start + 2], day, more)
+
+
+def anthropic_cost(amount: str, token_type: str | None) -> Json:
+    return {
+        "amount": amount,
+        "currency": "USD",
+        "cost_type": "tokens" if token_type else "web_search",
+        "context_window": "0-200k",
+        "description": "Claude Sonnet Usage",
+        "model": "claude-sonnet-4" if token_type else None,
+        "service_tier": "standard",
+        "token_type": token_type,
+        "workspace_id": "wrkspc_1",
+    }
+
+
+def anthropic_use(key: str, account: str | None, fresh: int, cached: int, output: int) -> Json:
+    return {
+        "uncached_input_tokens": fresh,
+        "cache_read_input_tokens": cached,
+        "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": cached},
+        "output_tokens": output,
+        "server_tool_use": {"web_search_requests": 1},
+        "api_key_id": key,
+        "account_id": account,
+        "workspace_id": "wrkspc_1",
+        "model": "claude-sonnet-4",
+    }

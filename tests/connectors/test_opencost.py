@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import threading
 from contextlib import contextmanager
-from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +20,7 @@ from queries.checks import check_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros
 from queries.raw import Landed, LandedFile, create_raw_view
 from queries.stage import check_feed
+from tests.connectors.opencost_cluster import DAY, GIB, GOOD, Json, allocation, answer, save
 from tests.connectors.telemetry import Ledger
 from tests.queries.bills import DATA
 
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
     from connectors.base import Delivery
 
 DOCUMENTED = DATA / "opencost" / "2023-01-19.json"
-DAY = date(2026, 10, 5)
 AT = datetime(2026, 10, 6, 3, tzinfo=UTC)
-GIB = 2**30
 ABSENT = "MLSPEND_NO_SUCH"
-Json = dict[str, Any]
 
 
 @pytest.fixture
@@ -67,69 +63,6 @@ def stage(con: Connection, folder: Path, deliveries: Iterable[Delivery]) -> None
         con.execute(f"create or replace table {model.name} as {model.sql}")
         check_model(con, model)
         check_feed(con, model, model.name)
-
-
-def at_hour(day: date, hour: float) -> str:
-    time = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(hours=hour)
-    return time.isoformat().replace("+00:00", "Z")
-
-
-def allocation(  # noqa: PLR0913 - what an allocation is made of
-    pod: str,
-    *,
-    hour: int = 0,
-    start: float | None = None,
-    end: float | None = None,
-    gpu: float = 0,
-    cpu: float = 0,
-    gib: float = 0,
-    container: str = "main",
-    day: date = DAY,
-    hours: int = 1,
-    **labels: str,
-) -> tuple[str, Json]:
-    """Return a container's allocation in a window of `hours`, by its name there."""
-    facts = {
-        "cluster": "cluster-one",
-        "node": "node-a",
-        "namespace": "vision",
-        "pod": pod,
-        "container": container,
-        "providerID": "aws:///us-east-1a/i-0AB",
-        "labels": labels,
-    }
-    return f"cluster-one/node-a/vision/{pod}/{container}", {
-        "properties": facts,
-        "window": {"start": at_hour(day, hour), "end": at_hour(day, hour + hours)},
-        "start": at_hour(day, hour if start is None else start),
-        "end": at_hour(day, hour + hours if end is None else end),
-        "cpuCoreHours": cpu,
-        "gpuHours": gpu,
-        "ramByteHours": gib * GIB,
-        "totalCost": 123.45,
-    }
-
-
-def answer(*sets: Iterable[tuple[str, Json]]) -> Json:
-    return {"code": 200, "status": "success", "data": [dict(each) for each in sets]}
-
-
-GOOD = answer(
-    [
-        allocation("train-1", gpu=4, cpu=16, gib=64, user="alice", mlflow_run_id="r1"),
-        allocation("train-1", container="sidecar", start=0.5, end=1, cpu=0.5, gib=1),
-        ("__idle__", {"properties": {"cluster": "cluster-one"}, "cpuCoreHours": 3}),
-    ],
-    [allocation("train-1", hour=1, start=1, end=1.25, gpu=1, cpu=4, gib=16)],
-    [],
-)
-
-
-def save(folder: Path, content: Any, name: str = f"{DAY}.json") -> Opencost:
-    folder.mkdir(exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    (folder / name).write_text(text, encoding="utf-8")
-    return Opencost(root=str(folder))
 
 
 def test_the_documented_answer_is_hours_of_pods_and_machines(
@@ -274,138 +207,6 @@ def test_what_is_no_answer_is_an_error(reply: tuple[int, Any], said: str) -> Non
         pytest.raises(SourceError, match=said),
     ):
         list(Opencost(url=address, backfill_days=1).deliveries_at(Ledger(), AT))
-
-
-def spoil(change: Callable[[Json], Any]) -> Json:
-    """Return the good answer, its first allocation changed."""
-    content = deepcopy(GOOD)
-    change(next(iter(content["data"][0].values())))
-    return content
-
-
-def put(*path: str, value: Any) -> Callable[[Json], None]:
-    def change(it: Json) -> None:
-        for key in path[:-1]:
-            it = it[key]
-        it[path[-1]] = value
-
-    return change
-
-
-def drop(*path: str) -> Callable[[Json], None]:
-    def change(it: Json) -> None:
-        for key in path[:-1]:
-            it = it[key]
-        del it[path[-1]]
-
-    return change
-
-
-HOURS = ("cpuCoreHours", "gpuHours", "ramByteHours")
-BAD_NUMBERS: list[Any] = [None, "1", -1, True, [1], {}, float("nan"), float("inf")]
-CHANGES: list[Callable[[Json], None]] = [
-    *(drop(key) for key in (*HOURS, "window", "start", "end", "properties")),
-    *(drop("window", key) for key in ("start", "end")),
-    *(drop("properties", key) for key in ("pod", "namespace")),
-    *(put(key, value=value) for key in HOURS for value in BAD_NUMBERS),
-    *(
-        put(key, value=value)
-        for key in ("start", "end")
-        for value in (
-            *(None, 0, "", "noon", "2026-10-05T00:30:00", "2026-10-05", "2026-10-04T23:59:59Z"),
-            *("2026-10-05T01:00:01Z", "2026-10-05T00:61:00Z"),
-        )
-    ),
-    *(
-        put("window", key, value=value)
-        for key in ("start", "end")
-        for value in (None, "2026-10-04T00:00:00Z", "2026-10-06T00:00:01Z", 1)
-    ),
-    put("end", value="2026-10-05T00:00:00Z"),  # four GPU-hours in no time
-    put("properties", value="p"),
-    put("properties", "pod", value=""),
-    put("properties", "pod", value=7),
-    put("properties", "namespace", value=None),
-    put("properties", "node", value=["node-a"]),
-    put("properties", "providerID", value=7),
-    put("properties", "labels", value="user=alice"),
-    put("properties", "labels", "user", value=["alice"]),
-    put("window", value="1h"),
-]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_spoiled_allocation_is_refused_by_its_name(
-    tmp_path: Path, change: Callable[[Json], None]
-) -> None:
-    with pytest.raises(SourceError) as caught:
-        list(save(tmp_path / "a", spoil(change)).deliveries(Ledger()))
-    assert "train-1/main' cannot be read" in str(caught.value)
-    assert f"{DAY}.json" in caught.value.__notes__[0]
-
-
-TEXT = json.dumps(GOOD)
-SPOILED: dict[str, tuple[Any, str]] = {
-    "broken off": (TEXT[:-20], "not a whole answer"),
-    "empty": ("", "not a whole answer"),
-    "a login page": ("<html></html>", "not a whole answer"),
-    "two answers": (TEXT * 2, "not a whole answer"),
-    "a list": ("[]", "no allocation"),
-    "no data": ({"code": 200}, "no allocation: it has no sets"),
-    "data as an object": ({"code": 200, "data": {}}, "no allocation"),
-    "an error": ({"code": 400, "message": "bad window"}, "bad window"),
-    "no code": ({"data": []}, "no allocation"),
-    "a set as text": ({"code": 200, "data": ["x"]}, "set 1 holds no allocations"),
-    "an allocation as text": ({"code": 200, "data": [{"p": "x"}]}, "'p' cannot be read"),
-    "no allocation": ({"code": 200, "data": [{"p": None}]}, "'p' cannot be read"),
-    "no sets": ({"code": 200, "data": []}, "there is no pod"),
-    "empty sets": ({"code": 200, "data": [{}, None]}, "there is no pod"),
-    "idle alone": ({"code": 200, "data": [{"__idle__": {}}]}, "there is no pod"),
-    "by namespace": (
-        answer([("vision", allocation("p")[1] | {"properties": {"namespace": "vision"}})]),
-        "no pod's; do not aggregate",
-    ),
-    "a set twice": (answer([allocation("p")], [allocation("p")]), "two sets tell of"),
-    "hours and their day": (
-        answer([allocation("p")], [allocation("p", hours=24)]),
-        "two sets tell of",
-    ),
-    "a pod twice": (
-        answer([("a", allocation("p")[1]), ("b", allocation("p")[1])]),
-        "vision/p is there twice",
-    ),
-}
-
-
-@pytest.mark.parametrize(("content", "said"), SPOILED.values(), ids=SPOILED)
-def test_a_spoiled_answer_is_refused_by_its_file(tmp_path: Path, content: Any, said: str) -> None:
-    with pytest.raises(SourceError) as caught:
-        list(save(tmp_path / "a", content).deliveries(Ledger()))
-    assert said in str(caught.value)
-    assert f"{DAY}.json" in caught.value.__notes__[0]
-
-
-def test_packed_answers_are_read_and_a_day_twice_is_refused(tmp_path: Path) -> None:
-    source = save(tmp_path / "a", GOOD)
-    packed = tmp_path / "a" / f"{DAY}.json.gz"
-    packed.write_bytes(gzip.compress(TEXT.encode()))
-    with pytest.raises(SourceError, match="2026-10-05 is there twice"):
-        list(source.deliveries(Ledger()))
-    (tmp_path / "a" / f"{DAY}.json").unlink()
-    assert len(list(source.deliveries(Ledger()))) == 1
-    packed.write_bytes(packed.read_bytes()[:-9])
-    with pytest.raises(SourceError, match="not a whole answer"):
-        list(source.deliveries(Ledger()))
-
-
-def test_a_spoiled_day_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    save(tmp_path / "a", "{", "2026-10-04.json")
-    save(tmp_path / "a", "{", "2026-13-04.json")
-    ledger = Ledger()
-    with pytest.raises(SourceError) as caught:
-        ledger.take(save(tmp_path / "a", GOOD).deliveries(ledger))
-    assert list(ledger.seen) == [("allocations", "2026-10-05")]
-    assert caught.value.__notes__[-1] == "and so for 1 more days"
 
 
 @pytest.mark.parametrize(
