@@ -26,11 +26,18 @@ CONNECTORS: Mapping[str, str] = {
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
+    "opencost": "connectors.opencost:Opencost",
+    "alibaba_bill": "connectors.alibaba_bill:AlibabaBill",
+    "model_api_usage": "connectors.model_api_usage:ModelApiUsage",
+    "mapped_csv": "connectors.mapped_csv:MappedCsv",
+    "rate_card": "connectors.rate_card:RateCard",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
 SUPPORT = frozenset(
     {
+        "alibaba_api",
+        "alibaba_files",
         "aws_asking",
         "aws_calls",
         "aws_exports",
@@ -43,14 +50,18 @@ SUPPORT = frozenset(
         "contract_csv",
         "http",
         "local",
+        "mapped_lines",
         "mlflow_db",
         "mlflow_postgres",
         "mlflow_records",
         "mlflow_rest",
+        "model_api_answers",
+        "opencost_answers",
         "ownership_file",
         "prometheus_answers",
         "prometheus_frames",
         "promql",
+        "rate_card_file",
         "reach",
         "s3",
         "store",

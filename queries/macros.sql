@@ -168,3 +168,68 @@ coalesce(
     ),
     false
 );
+
+-- Whole numbers of 1e-12 as money again: `whole_units` the other way round.
+create or replace macro units_cost(units) as
+cast(
+    cast(units as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12)
+);
+
+-- A number as people write it, as SQL reads it: without marks of thousands, its decimal mark a point.
+create or replace macro plain_number(written, decimal_mark) as
+replace(
+    replace(
+        translate(written, case decimal_mark when ',' then '.' else ',' end || ' ''’' || chr(160) || chr(8239), ''),
+        decimal_mark,
+        '.'
+    ),
+    '−',
+    '-'
+);
+
+-- A time as Alibaba writes it, in Shanghai's time; one that states an offset is brought there.
+create or replace macro shanghai_time(written) as
+case
+    when written is null then null
+    when written[5] <> '-' then cast('no time of the form 2026-10-03: ' || written as timestamp)
+    when regexp_matches(written[11:], '(Z|[+-][0-9]{2}:?[0-9]{2})$')
+        then timezone('UTC', cast(written as timestamptz)) + interval 8 hours
+    else cast(written as timestamp)
+end;
+
+-- Tags as Alibaba writes them, `team:vision;user:alice` or `key:team value:vision; key:user value:alice`,
+-- as a list of keys and values.
+create or replace macro alibaba_entries(written) as
+list_transform(
+    list_filter(string_split(written, ';'), lambda part: contains(part, ':')),
+    lambda part: case
+        when regexp_matches(trim(part), '^key:.* value:')
+            then struct_pack(
+                k := trim(split_part(regexp_replace(trim(part), '^key:', ''), ' value:', 1)),
+                v := trim(regexp_replace(trim(part), '^key:.*? value:', ''))
+            )
+        else struct_pack(k := trim(split_part(part, ':', 1)), v := trim(substr(part, instr(part, ':') + 1)))
+    end
+);
+
+-- A list of keys and values as a map; of a key that comes twice the first counts.
+create or replace macro tag_map(entries) as
+map_from_entries(
+    list_transform(
+        list_sort(list_distinct(list_transform(entries, lambda entry: entry.k))),
+        lambda wanted: struct_pack(
+            k := wanted,
+            v := list_filter(entries, lambda entry: entry.k = wanted)[1].v
+        )
+    )
+);
+
+-- The machine that a node's provider id names, as its bill calls it: the last part; of AKS the scale
+-- set's name and the number in it, of ACK without the region (`cn-hangzhou.i-bp1...`).
+create or replace macro machine_of(provider_id) as
+case
+    when provider_id ilike '%/virtualMachineScaleSets/%/virtualMachines/%'
+        then concat_ws('_', split_part(provider_id, '/', -3), split_part(provider_id, '/', -1))
+    when regexp_matches(provider_id, '(^|/)[a-z]+-[a-z0-9-]+[.]i-[a-z0-9]+$') then split_part(provider_id, '.', -1)
+    else split_part(provider_id, '/', -1)
+end;

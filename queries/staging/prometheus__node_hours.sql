@@ -1,9 +1,10 @@
 -- A Kubernetes node in an hour: which machine it is, what it offers, and how long it was up.
 --
--- The machine is the last part of the node's provider id, as the bill writes it. Of two machines
--- that bore a node's name within an hour, the one seen longer counts. GPUs are physical ones: those
--- that DCGM sees or the node's label counts, else what the node offers as whole GPUs; null, which
--- leaves it to the table of instance types, where it offers only slices of an unknown number.
+-- The machine is the last part of the node's provider id, as the bill writes it; the node's name where
+-- it has none, as in clusters on machines of one's own. Of two machines that bore a node's name within
+-- an hour, the one seen longer counts. GPUs are physical ones: those that DCGM sees or the node's label
+-- counts, else what the node offers as whole GPUs; null, which leaves it to the table of instance types,
+-- where it offers only slices of an unknown number.
 --
 -- Known drawback: a node that was never seen by kube-state-metrics has no row, its hours are idle.
 --
@@ -25,12 +26,7 @@ samples as not materialized (
         coalesce(node, hostname) as node,
         resource,
         provider_id,
-        case
-            -- a node of AKS: its scale set's name and its number there, as bills call it
-            when provider_id ilike '%/virtualMachineScaleSets/%/virtualMachines/%'
-                then concat_ws('_', split_part(provider_id, '/', -3), split_part(provider_id, '/', -1))
-            else split_part(provider_id, '/', -1)
-        end as instance_id,
+        machine_of(provider_id) as instance_id,
         instance_type,
         gpu_uuid,
         gpu_instance_id,
@@ -46,7 +42,7 @@ up as (
         charge_hour,
         cluster,
         node,
-        nullif(arg_max(instance_id, (amount, provider_id)), '') as instance_id,
+        coalesce(nullif(arg_max(instance_id, (amount, provider_id)), ''), node) as instance_id,
         cast(least(round(max(amount * scrape_seconds)), 3600) as integer) as up_seconds
     from samples
     where query = 'node_up'

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BILLS = (
+    "alibaba_bill__lines",
     "aws_cur__line_items",
     "azure_cost__cost_details",
     "focus__cost_and_usage",
     "gcp_billing__line_items",
+    "mapped_csv__lines",
+    "model_api_usage__records",
+    "rate_card__machine_days",
 )
 """Raw tables that are bills; each has a module here."""
 _OF_NAMED_FILES = ("azure_cost__cost_details",)

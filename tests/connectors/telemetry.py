@@ -12,6 +12,7 @@ from connectors.prometheus import Prometheus
 from connectors.promql import QUERIES
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
+from queries.engines.duckdb import create_macros
 from queries.raw import Landed, LandedFile, create_raw_view
 from queries.stage import check_feed
 
@@ -156,6 +157,7 @@ def stage(con: Connection, folder: Path, deliveries: Iterable[Delivery]) -> None
         at = delivery.version_at.replace(tzinfo=None)
         unit, version = delivery.unit, delivery.version
         landed.append(Landed("k8s", "prometheus", "samples", unit, version, at, tuple(files), at))
+    create_macros(con, {})
     create_raw_view(con, "prometheus", Prometheus.tables[0], landed)
     con.execute("create schema if not exists staging")
     for name in ("pod_hours", "node_hours", "gpu_hours"):

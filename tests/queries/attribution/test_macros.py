@@ -140,3 +140,73 @@ def test_nobody_s_cost_has_a_member_of_its_kind(con: Connection) -> None:
         "other",
     ]
     assert ask(con, "member_or_kind('vision', 'idle', 'other')") == "vision"
+
+
+@given(units=st.integers(-(10**25), 10**25))
+@settings(deadline=None, max_examples=200)
+def test_money_becomes_whole_units_and_money_again(con: Connection, units: int) -> None:
+    cost = Decimal(units).scaleb(-12)
+    assert ask(con, "whole_units(cast($1 as decimal(38, 12)))", str(cost)) == units
+    assert ask(con, "units_cost(cast($1 as hugeint))", str(units)) == cost
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "machine"),
+    [
+        ("aws:///us-east-1a/i-0abc", "i-0abc"),
+        ("i-0abc", "i-0abc"),
+        ("cn-hangzhou.i-bp1aaa", "i-bp1aaa"),
+        ("alicloud://ap-southeast-1.i-t4n1", "i-t4n1"),
+        ("gce://acme/us-central1-a/gke-pool-1", "gke-pool-1"),
+        (
+            "openstack:///0d9f6a52-91d4-4c6e-8f0b-5a2f5c1de6aa",
+            "0d9f6a52-91d4-4c6e-8f0b-5a2f5c1de6aa",
+        ),
+        ("node-1.rack-2.acme.example", "node-1.rack-2.acme.example"),
+        (
+            (
+                "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/"
+                "virtualMachineScaleSets/aks-gpu/virtualMachines/3"
+            ),
+            "aks-gpu_3",
+        ),
+    ],
+)
+def test_a_provider_id_names_the_machine_as_its_bill_does(
+    con: Connection, provider_id: str, machine: str
+) -> None:
+    assert ask(con, "machine_of($1)", provider_id) == machine
+
+
+@pytest.mark.parametrize(
+    ("written", "tags"),
+    [
+        ("team:vision;user:alice", {"team": "vision", "user": "alice"}),
+        ("key:team value:vision; key:user value:alice", {"team": "vision", "user": "alice"}),
+        ("url:http://a:80/b;team:x;team:y", {"url": "http://a:80/b", "team": "x"}),
+        ("key:a value:b:c;", {"a": "b:c"}),
+        ("plain", {}),
+        ("", {}),
+        (None, None),
+    ],
+)
+def test_tags_of_alibaba_are_read_in_either_style(
+    con: Connection, written: str | None, tags: dict[str, str] | None
+) -> None:
+    assert ask(con, "tag_map(alibaba_entries($1::varchar))", written) == tags
+
+
+@pytest.mark.parametrize(
+    ("written", "local"),
+    [
+        ("2026-10-05 08:00:00", "2026-10-05 08:00:00"),
+        ("2026-10-05", "2026-10-05 00:00:00"),
+        ("2026-10-05T00:00:00Z", "2026-10-05 08:00:00"),
+        ("2026-10-05T02:00:00+02:00", "2026-10-05 08:00:00"),
+        (None, None),
+    ],
+)
+def test_times_of_alibaba_are_of_shanghai(
+    con: Connection, written: str | None, local: str | None
+) -> None:
+    assert ask(con, "cast(shanghai_time($1::varchar) as varchar)", written) == local
