@@ -25,7 +25,7 @@ Tls = Literal["none", "starttls", "tls"]
 USER, PASSWORD = "mlspend", "s3cr3t-canary-4c1d"
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: the server looks at all that a handler has
 class Post:
     """What a server took, and how it is to behave."""
 
