@@ -55,6 +55,7 @@ create table cost_lines (
 create table runs (
     run_key varchar,  -- sha256 of source, native id and attempt
     source varchar,
+    system varchar,  -- what kind of source saw it: mlflow, airflow, slurm, ... as its connector is named
     native_id varchar,  -- the tracker's own id
     attempt integer,  -- from 1
     parent_native_id varchar,  -- the run that started this one: pipelines, sweeps
@@ -111,6 +112,15 @@ create table run_models (
 create table run_references (
     run_key varchar,
     resource_id varchar  -- a resource that the run names, in a tag or as a dataset's place; as inventory writes it
+);
+
+-- What a run says of itself in other systems: a tag, a label, a variable of its environment.
+create table run_mentions (
+    run_key varchar,
+    system varchar,  -- of the mentioned run, as runs.system; null: the text does not tell
+    native_id varchar,  -- as that system's runs.native_id writes it
+    relation varchar,  -- same: both are records of one piece of work; parent: that one started this one
+    evidence varchar  -- where it was said, for readers: tag slurm_job_id
 );
 
 create table pod_hours (

@@ -59,6 +59,7 @@ runs as (
 select
     run_key,
     source,
+    'mlflow' as system,
     run_id as native_id,
     1 as attempt,
     nullif(tags['mlflow.parentRunId'], '') as parent_native_id,

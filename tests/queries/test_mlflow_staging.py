@@ -70,6 +70,7 @@ def test_a_run_is_told_whole(store: Store) -> None:
         {
             "run_key": hashlib.sha256(b"mlflow|r1|1").hexdigest(),
             "source": "mlflow",
+            "system": "mlflow",
             "native_id": "r1",
             "attempt": 1,
             "parent_native_id": "r0",
