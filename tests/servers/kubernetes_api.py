@@ -1,9 +1,9 @@
 """The part of the Kubernetes API that ResourceQuotas need, over real HTTP on loopback.
 
-It keeps objects, versions and uids as an API server does, and takes no body that the published
-schema does not allow: the schema is read off the models of the official client, which are generated
-from Kubernetes' own OpenAPI description. Faults can be laid at any call: an answer of some status,
-a connection cut before or after the change was made, silence, or the death of the caller.
+It keeps objects, versions and uids as an API server does, and takes no body that Kubernetes' own
+OpenAPI description (`tests/data/kubernetes`) does not allow. Faults can be laid at any call: an
+answer of some status, a connection cut before or after the change was made, silence, or the death
+of the caller.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kubernetes.client import models
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 Fault = Literal["cut before", "cut after", "silence", "kill before", "kill after"] | int
 """An HTTP status, or what happens to the connection or the caller, before or after the change."""
 _PATH = re.compile(r"^/api/v1/namespaces/([^/]+)/resourcequotas(?:/([^/?]+))?(?:\?.*)?$")
 _QUANTITY = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?$")
-_KINDS = {"str": str, "int": int, "bool": bool, "float": float, "datetime": str, "object": object}
+SCHEMA = Path(__file__).parents[1] / "data" / "kubernetes" / "resource_quota.json"
+QUOTA = "io.k8s.api.core.v1.ResourceQuota"
+DELETION = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 SILENCE_SECONDS = 3.0
 
 
@@ -127,7 +131,7 @@ def _wrong_with(body: Any, method: str) -> str:
     """Return why the published schema does not allow a body, nothing where it does."""
     if method == "GET":
         return ""
-    kind = "V1DeleteOptions" if method == "DELETE" else "V1ResourceQuota"
+    kind = DELETION if method == "DELETE" else QUOTA
     wrong = schema_error(body, kind)
     if wrong or method == "DELETE":
         return wrong
@@ -137,39 +141,21 @@ def _wrong_with(body: Any, method: str) -> str:
     return ""
 
 
-def schema_error(value: Any, kind: str, where: str = "") -> str:
-    """Return where a value breaks its OpenAPI type, nothing where it does not."""
-    listed = re.match(r"^(?:List|list)\[(.+)\]$", kind)
-    mapped = re.match(r"^(?:Dict|dict)[\[(]str, ?(.+)[\])]$", kind)
-    if listed:
-        if not isinstance(value, list):
-            return f"{where}: expected a list"
-        parts = [schema_error(each, listed[1], f"{where}[{n}]") for n, each in enumerate(value)]
-        return next(filter(None, parts), "")
-    if mapped:
-        if not isinstance(value, dict):
-            return f"{where}: expected a map"
-        parts = [schema_error(each, mapped[1], f"{where}[{key}]") for key, each in value.items()]
-        return next(filter(None, parts), "")
-    if kind in _KINDS:
-        is_number_as_flag = kind == "int" and isinstance(value, bool)
-        is_right = isinstance(value, _KINDS[kind]) and not is_number_as_flag
-        return "" if is_right else f"{where}: expected {kind}, not {value!r}"
-    return _model_error(value, kind, where)
+def schema_error(value: Any, kind: str) -> str:
+    """Return where a value breaks its published type, nothing where it does not."""
+    schema = {"$ref": f"#/definitions/{kind}", "definitions": _definitions()}
+    wrong = best_match(Draft4Validator(schema).iter_errors(value))
+    return "" if wrong is None else f"{wrong.json_path}: {wrong.message}"
 
 
-def _model_error(value: Any, kind: str, where: str) -> str:
-    model = getattr(models, kind)
-    if not isinstance(value, dict):
-        return f"{where}: expected {kind}"
-    kinds = {model.attribute_map[key]: each for key, each in model.openapi_types.items()}
-    for key, part in value.items():
-        if key not in kinds:
-            return f"{where}.{key}: unknown field of {kind}"
-        wrong = schema_error(part, kinds[key], f"{where}.{key}")
-        if wrong:
-            return wrong
-    return ""
+@cache
+def _definitions() -> dict[str, Any]:
+    """Return the published types. A field they do not name is wrong, as in strict validation."""
+    definitions: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))["definitions"]
+    for each in definitions.values():
+        if "properties" in each:
+            each["additionalProperties"] = False
+    return definitions
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.enforcement.base import LeverError, Order, RefusedError, UnknownError
 from jobs.enforcement.kubernetes import Kubernetes
-from tests.servers.kubernetes_api import kubernetes_api, schema_error
+from tests.servers.kubernetes_api import QUOTA, kubernetes_api, schema_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +118,7 @@ def test_a_cluster_that_is_not_there_was_not_changed(tmp_path: Path) -> None:
 
 def test_the_api_refuses_what_the_published_schema_does_not_know() -> None:
     good = {"metadata": {"name": "a"}, "spec": {"hard": {GPU: "0"}}}
-    assert schema_error(good, "V1ResourceQuota") == ""
+    assert schema_error(good, QUOTA) == ""
     for bad in (
         {**good, "specs": {}},
         {**good, "spec": {"hard": {GPU: 0}}},
@@ -126,4 +126,4 @@ def test_the_api_refuses_what_the_published_schema_does_not_know() -> None:
         {**good, "metadata": {"labels": {"a": None}}},
         {**good, "metadata": {"generation": True}},
     ):
-        assert schema_error(bad, "V1ResourceQuota")
+        assert schema_error(bad, QUOTA)
