@@ -215,3 +215,78 @@ def test_a_machine_that_is_mostly_held_or_that_nobody_watches_is_left_alone(
     unwatched = nodes(draw, range(18))
     unwatched["node_hours"] = []
     assert nodes_found(build, unwatched) == []
+
+
+def bare(
+    draw: type[Draw], kinds: Sequence[Row | None], node: str = "i-1", **machine: Any
+) -> dict[str, list[Row]]:
+    """Return a machine of 10 an hour with one GPU, in no cluster; an entry is an hour."""
+    more: Row = {"region_id": "us-east-1", "x_gpu_count": 1, "tags": {"team": "vision"}} | machine
+    seen = [(hour, kind) for hour, kind in enumerate(kinds) if kind]
+    return {
+        "cost_lines": [draw.machine(10, hour, **more) for hour in range(24)],
+        "gpu_hours": [
+            gpu(draw, hour, pod=None, node=node, cluster=None) | kind for hour, kind in seen
+        ],
+        "raw.totals": [{"source": "aws", "provider": "AWS"}],
+    }
+
+
+def bare_found(build: Build, tables: dict[str, list[Row]]) -> list[tuple[Any, ...]]:
+    """Return resource, team, waste and confidence of the machines found."""
+    return build(tables).rows(
+        "select resource_id, owner_team, monthly_waste, confidence from marts.findings "
+        "where detector = 'idle_gpu_machines'"
+    )
+
+
+def test_a_machine_of_its_own_on_which_nothing_runs_wastes_its_quiet_hours(
+    build: Build, draw: type[Draw]
+) -> None:
+    dead = bare(draw, [BUSY] * 18 + [DEAD] * 6)
+    assert bare_found(build, dead) == [("i-1", "vision", 60 * MONTH, "high")]
+
+    parked = bare(draw, [BUSY] * 12 + [PARKED] * 12)
+    held_by_a_run = {
+        "runs": [draw.run("r", 0, 24, user_raw="ada", team_raw="speech")],
+        "run_places": [{"run_key": "r", "instance_id": "i-1"}],
+    }
+    assert bare_found(build, parked | held_by_a_run) == [("i-1", "speech", 120 * MONTH, "medium")]
+
+
+def test_a_machine_is_known_by_what_a_run_says_its_host_is(build: Build, draw: type[Draw]) -> None:
+    tables = bare(draw, [DEAD] * 24, node="gpu-box-7")
+    assert bare_found(build, tables) == []
+
+    tables["runs"] = [draw.run("r", 0, 1)]
+    tables["run_places"] = [{"run_key": "r", "node": "gpu-box-7", "instance_id": "i-1"}]
+    assert [row[0] for row in bare_found(build, tables)] == ["i-1"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "machine"),
+    [
+        ([BUSY] * 24, {}),
+        ([None] * 24, {}),
+        ([DEAD | {"sample_share": 0.6}] * 24, {}),
+        ([DEAD | {"power_watts": 300.0}] * 24, {}),
+        ([DEAD, BUSY] * 12, {}),
+        ([DEAD] * 24, {"x_gpu_count": 2}),
+    ],
+    ids=["busy", "unseen", "seen in part", "power", "not in a row", "another GPU unseen"],
+)
+def test_a_machine_of_its_own_that_may_work_is_no_finding(
+    build: Build, draw: type[Draw], kinds: list[Row | None], machine: Row
+) -> None:
+    assert bare_found(build, bare(draw, kinds, **machine)) == []
+
+
+def test_a_node_of_a_cluster_is_left_to_the_detectors_of_pods(
+    build: Build, draw: type[Draw]
+) -> None:
+    tables = bare(draw, [DEAD] * 24, node="node-i-1")
+    tables["node_hours"] = [draw.node(hour, gpu=1, cpu=0, memory=0) for hour in range(24)]
+    tables["runs"] = [draw.run("r", 0, 1)]
+    tables["run_places"] = [{"run_key": "r", "node": "node-i-1", "instance_id": "i-1"}]
+
+    assert bare_found(build, tables) == []
