@@ -132,19 +132,8 @@ def build(given: BuildInput) -> Built | None:
     if given.previous is not None and given.previous.night == night:
         return None
     manifest = Manifest(night=night, built_at=datetime.now(UTC).isoformat())
-    con = connect(given.limits)
-    settings = given.settings
-    warehouse = Warehouse(
-        con, given.models, settings.params, given.lake, manifest, settings.detectors
-    )
-    for schema in SCHEMAS:
-        con.execute(f"create schema if not exists {schema}")
-    create_macros(con, given.settings.tag_keys)
-    create_seeds(con)
-    create_ledgers(con, given.totals, given.landed, given.tables)
-    create_restatements(con, given.restated)
-    create_quotas(con, given.quotas)
-    _know_findings(warehouse, given)
+    warehouse = _opened(given, manifest)
+    con = warehouse.con
     before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
     warehouse.create_raw(given.tables, given.landed)
@@ -159,6 +148,48 @@ def build(given: BuildInput) -> Built | None:
     check_books(con)
     manifest.raw = [file.sha256 for row in given.landed for file in row.files]
     return Built(con, manifest, len(days))
+
+
+def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
+    """Return the columns of every table that a build has: table -> column -> type.
+
+    Nothing of what has landed is looked at, and nothing is kept.
+    """
+    warehouse = _opened(given, Manifest())
+    warehouse.create_raw(given.tables, [])
+    warehouse.show_staged(None)
+    warehouse.build_metadata()
+    for model in warehouse.day_models:
+        warehouse.con.execute(f"create table {model.name} as {warehouse.sql_of(model)}")
+    for model in warehouse.late_models:
+        warehouse.build_whole(model)
+    found: dict[str, dict[str, str]] = {}
+    rows = warehouse.con.execute(
+        "select table_schema || '.' || table_name, column_name, data_type "
+        "from information_schema.columns order by all"
+    )
+    for table, column, kind in rows.fetchall():
+        found.setdefault(table, {})[column] = kind
+    warehouse.con.close()
+    return found
+
+
+def _opened(given: BuildInput, manifest: Manifest) -> Warehouse:
+    """Open a database for a build, with all in it that does not come from deliveries' rows."""
+    settings = given.settings
+    con = connect(given.limits)
+    warehouse = Warehouse(
+        con, given.models, settings.params, given.lake, manifest, settings.detectors
+    )
+    for schema in SCHEMAS:
+        con.execute(f"create schema if not exists {schema}")
+    create_macros(con, settings.tag_keys)
+    create_seeds(con)
+    create_ledgers(con, given.totals, given.landed, given.tables)
+    create_restatements(con, given.restated)
+    create_quotas(con, given.quotas)
+    _know_findings(warehouse, given)
+    return warehouse
 
 
 def _know_findings(warehouse: Warehouse, given: BuildInput) -> None:

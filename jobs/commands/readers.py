@@ -82,6 +82,24 @@ def explain(
 
 @mlspend.command()
 @config_option
+@click.argument("column", metavar="TABLE.COLUMN")
+@click.option("--depth", default=3, show_default=True, help="How many models down to show.")
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+def lineage(config_path: Path, column: str, depth: int, *, as_json: bool) -> None:
+    """Show which columns of which sources a column is computed from.
+
+    TABLE.COLUMN is any of a mart, such as marts.runs.effective_cost, or below. With a config file,
+    the configured sources alone are looked at.
+    """
+    from jobs.config import read_config  # noqa: PLC0415
+    from jobs.tracing import print_lineage  # noqa: PLC0415
+
+    kinds = {each.kind for each in read_config(config_path).sources} if config_path.exists() else ()
+    print_lineage(column, kinds, depth, sys.stdout, as_json=as_json)
+
+
+@mlspend.command()
+@config_option
 @click.option("--ask", is_flag=True, help="Ask providers what they billed, and compare.")
 def sources(config_path: Path, *, ask: bool) -> None:
     """Show what every source has landed, and what is wrong with it."""
