@@ -19,9 +19,11 @@ from queries.publish import collect, publish
 from queries.stage import DeliveryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jobs.ledger import Entry, State
     from jobs.nightly import Night
-    from queries.build import Built
+    from queries.build import BuildInput, Built
 
 
 def build_and_publish(night: Night) -> bool:
@@ -42,7 +44,7 @@ def build_and_publish(night: Night) -> bool:
 
 
 def _build_and_publish(night: Night) -> bool:
-    built = _build(night)
+    built = build_counted(night)
     if built is None:
         return False
     try:
@@ -66,12 +68,18 @@ def _build_and_publish(night: Night) -> bool:
     return True
 
 
-def _build(night: Night) -> Built | None:
-    """Build what changed, without the deliveries that turn out not to be readable."""
+def build_counted(
+    night: Night, change: Callable[[BuildInput], BuildInput] | None = None
+) -> Built | None:
+    """Build what changed, without the deliveries that turn out not to be readable.
+
+    `change` has the last word on what the build reads.
+    """
     while True:
         counted = _judge(night)
         try:
-            return build(build_input(night.config, night.store, counted))
+            given = build_input(night.config, night.store, counted)
+            return build(change(given) if change else given)
         except DeliveryError as error:
             _refuse(night, error)
 

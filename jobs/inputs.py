@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors import CONNECTORS, connector_class
+from jobs.journal.claims import Claims
 from jobs.journal.findings import Findings
 from jobs.privacy import fingerprint_of
 from queries.build import BuildInput, Settings
@@ -45,6 +46,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
+        claims=Claims(store.journal).in_force(),
         restated=restated_of(store.journal.restatements(), {row.name for row in config.sources}),
         findings=Findings(store.journal).known(),
         previous=newest_manifest(config.state_dir / "generations"),

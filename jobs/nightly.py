@@ -24,6 +24,7 @@ from jobs.faults import explained
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal, JournalError
 from jobs.journal.backup import FOLDER, back_up_tonight
+from jobs.journal.claims import Claims
 from jobs.journal.findings import Findings
 from jobs.lock import locked
 from jobs.progress import size_text
@@ -163,7 +164,8 @@ class Night:
 
     def _digest_of_inputs(self) -> str:
         mutes = Findings(self.journal).mutes()
-        return digest_of_inputs(self.config, self.journal.deliveries(), mutes)
+        claims = Claims(self.journal).in_force()
+        return digest_of_inputs(self.config, self.journal.deliveries(), mutes, claims)
 
     def enter_findings(self) -> None:
         """Enter in the journal what the generation in force says of findings, if it is new."""

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from jobs.config import Config
     from jobs.journal.findings import Mute
     from jobs.ledger import Entry
+    from queries.claims import Claim
 
 _CODE = ("connectors", "queries")
 _ENDINGS = (".py", ".sql", ".csv")
 
 
-def digest_of_inputs(config: Config, entries: Iterable[Entry], mutes: Iterable[Mute]) -> str:
-    """Return a digest of all that a build reads: deliveries, settings, mutes and code.
+def digest_of_inputs(
+    config: Config, entries: Iterable[Entry], mutes: Iterable[Mute], claims: Iterable[Claim]
+) -> str:
+    """Return a digest of all that a build reads: deliveries, settings, mutes, claims and code.
 
     What earlier nights found is read, too, and left out: nothing is to be built because of it.
     """
@@ -32,6 +35,8 @@ def digest_of_inputs(config: Config, entries: Iterable[Entry], mutes: Iterable[M
     total.update(f"{sorted(config.detectors.items())!r}\n".encode())
     for mute in mutes:
         total.update(f"{mute.finding_id} {mute.muted_until}\n".encode())
+    for claim in claims:
+        total.update(f"{claim!r}\n".encode())
     if not config.privacy.is_open:
         from jobs.privacy import fingerprint_of  # noqa: PLC0415  (loads more than most nights need)
 

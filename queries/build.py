@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from queries.catalog import Model, code_fingerprint, models
 from queries.changes import changed, digests_of_days
 from queries.checks import check_books, check_model
+from queries.claims import Claim, create_claims
 from queries.detecting import LAYER, SWITCH, Finding
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
@@ -88,6 +89,8 @@ class BuildInput:
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
     quotas: Sequence[Quota] = ()
+    claims: Sequence[Claim] = ()
+    """Spend that nobody owned, and who took it."""
     restated: Sequence[Restated] = ()
     """What newer deliveries changed: history, which no figure depends on."""
     models: Sequence[Model] = field(default_factory=models)
@@ -108,8 +111,9 @@ class BuildInput:
         ]
         settings = [self.settings.fingerprint(), *self.settings.detecting()]
         quotas = [repr(quota) for quota in self.quotas]
+        claims = [repr(claim) for claim in self.claims]
         mutes = [f"{row.finding_id} {row.muted_until}" for row in self.findings if row.muted_until]
-        figures = digest(code_fingerprint(), sql, declared, settings, quotas, sorted(mutes))
+        figures = digest(code_fingerprint(), sql, declared, settings, quotas, claims, sorted(mutes))
         return digest(figures, sorted(deliveries), self.privacy)
 
 
@@ -132,7 +136,7 @@ def build(given: BuildInput) -> Built | None:
     if given.previous is not None and given.previous.night == night:
         return None
     manifest = Manifest(night=night, built_at=datetime.now(UTC).isoformat())
-    warehouse = _opened(given, manifest)
+    warehouse = opened(given, manifest)
     con = warehouse.con
     before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
@@ -155,7 +159,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
 
     Nothing of what has landed is looked at, and nothing is kept.
     """
-    warehouse = _opened(given, Manifest())
+    warehouse = opened(given, Manifest())
     warehouse.create_raw(given.tables, [])
     warehouse.show_staged(None)
     warehouse.build_metadata()
@@ -174,7 +178,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     return found
 
 
-def _opened(given: BuildInput, manifest: Manifest) -> Warehouse:
+def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     """Open a database for a build, with all in it that does not come from deliveries' rows."""
     settings = given.settings
     con = connect(given.limits)
@@ -188,6 +192,7 @@ def _opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     create_ledgers(con, given.totals, given.landed, given.tables)
     create_restatements(con, given.restated)
     create_quotas(con, given.quotas)
+    create_claims(con, given.claims)
     _know_findings(warehouse, given)
     return warehouse
 

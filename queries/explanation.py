@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from queries import ModelError
 from queries.answers import visible
+from queries.build import opened
 from queries.catalog import HOME
-from queries.engines.duckdb import connect, create_macros, create_seeds, literal
+from queries.engines.duckdb import literal
 from queries.lake import StoredTable
-from queries.ledgers import create_ledgers, create_restatements
 from queries.named import parse_query
-from queries.warehouse import SCHEMAS, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from queries.build import BuildInput
     from queries.engines.duckdb import Connection
     from queries.named import Value
+    from queries.warehouse import Warehouse
 
 Measure = Literal["effective_cost", "billed_cost"]
 Rows = list[dict[str, Any]]
@@ -109,15 +109,9 @@ def open_books(given: BuildInput, generation: Path, *, is_open: bool = True) -> 
             where=str(generation),
             fix="run `mlspend nightly` once",
         )
-    con = connect(given.limits)
-    for schema in SCHEMAS:
-        con.execute(f"create schema if not exists {schema}")
-    create_macros(con, given.settings.tag_keys)
-    create_seeds(con)
-    create_ledgers(con, given.totals, given.landed, given.tables)
-    create_restatements(con, given.restated)
     manifest = given.previous
-    warehouse = Warehouse(con, given.models, given.settings.params, given.lake, manifest)
+    warehouse = opened(given, manifest)
+    con = warehouse.con
     warehouse.create_raw(given.tables, given.landed)
     warehouse.show_staged(None)
     warehouse.build_metadata()

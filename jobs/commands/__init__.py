@@ -15,7 +15,17 @@ import click
 
 from jobs.commands.base import HELP_WIDTH, log, mlspend, tell
 
-MODULES = ("bills", "demo", "findings", "mails", "night", "operators", "quotas", "readers")
+MODULES = (
+    "bills",
+    "claims",
+    "demo",
+    "findings",
+    "mails",
+    "night",
+    "operators",
+    "quotas",
+    "readers",
+)
 
 for _module in MODULES:
     import_module(f"jobs.commands.{_module}")

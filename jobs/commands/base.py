@@ -21,8 +21,8 @@ HELP_WIDTH = 80
 
 
 ORDER = (
-    "nightly extract build check report mail findings enforce gate sql explain lineage sources "
-    "validate init doctor status restore demo"
+    "nightly extract build check report mail findings claim enforce gate sql explain lineage "
+    "sources validate init doctor status restore demo"
 )
 """Every command, as help lists them: a night's steps, what reads, what operates."""
 

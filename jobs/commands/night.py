@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -71,10 +72,30 @@ def extract(config_path: Path) -> None:
 @mlspend.command()
 @config_option
 @log_option
-def build(config_path: Path) -> None:
-    """Build what changed, check it, and publish a generation."""
-    with open_night_of(config_path, "build") as night:
-        night.build_and_publish()
+@click.option("--compare-to", metavar="GENERATION", help="Publish nothing; show who would move.")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --compare-to: take owners from this file, a draft of ownership.toml.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --compare-to: as JSON, every digit.")
+def build(config_path: Path, compare_to: str | None, rules: Path | None, *, as_json: bool) -> None:
+    """Build what changed, check it, and publish a generation.
+
+    GENERATION is a number, or `newest`: with it nothing is published, and the costs of owners that
+    the build would give are held against those of that generation.
+    """
+    if compare_to is None:
+        if rules is not None or as_json:
+            raise click.UsageError("--rules and --json go with --compare-to")
+        with open_night_of(config_path, "build") as night:
+            night.build_and_publish()
+    else:
+        from jobs.comparing import print_comparison, with_rules  # noqa: PLC0415
+
+        with open_night_of(config_path, "compare") as night, TemporaryDirectory() as folder:
+            change = with_rules(rules, Path(folder)) if rules else None
+            print_comparison(night, compare_to, sys.stdout, change=change, as_json=as_json)
     end(night)
 
 

@@ -4,7 +4,7 @@
 -- when it can be matched: at runs and pods (`run`), at bill lines (`line`), or at both (`mixed`).
 -- The source is the bill's, unless the rule looks at runs: then it is the tracker's.
 -- A rule, not an override, that looks at nothing but a namespace or a sub-account is an entry of a
--- map, and speaks only where tags and labels are silent.
+-- map, and speaks only where tags and labels are silent. A claim comes after all of them.
 --
 -- grain: one row per rule
 -- key:   rule_rank
@@ -14,7 +14,7 @@ with
 
 rules as (
     select
-        *,
+        * replace (coalesce(is_claim, false) as is_claim),
         coalesce(match_run, match_experiment, match_namespace) is not null as has_run_condition,
         coalesce(match_sub_account_id, match_service_name, match_resource_id, match_tag_key) is not null
             as has_line_condition,
@@ -28,7 +28,9 @@ rules as (
 )
 
 select
-    cast(row_number() over (order by is_override desc, position asc, rule_id asc) as integer) as rule_rank,
+    cast(
+        row_number() over (order by is_override desc, is_claim asc, position asc, rule_id asc) as integer
+    ) as rule_rank,
     rule_id,
     case
         when has_run_condition and has_line_condition then 'mixed'
@@ -38,9 +40,9 @@ select
     case
         when is_override then 'rule'
         when condition_count = 1 and match_namespace is not null then 'namespace'
-        when condition_count = 1 and match_sub_account_id is not null then 'sub_account'
+        when is_claim or condition_count = 1 and match_sub_account_id is not null then 'sub_account'
         else 'rule'
-    end as level,  -- rule, or an entry of the map of namespaces or of sub-accounts
+    end as level,  -- rule, or an entry of the map of namespaces or of sub-accounts; a claim is as the latter
     match_run,
     match_experiment,
     match_namespace,

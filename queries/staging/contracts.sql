@@ -195,6 +195,7 @@ create table ownership_rules (
     rule_id varchar,
     position integer,  -- the first that matches wins; overrides come before rules
     is_override boolean,
+    is_claim boolean,  -- somebody took what nobody owned: it speaks last
     match_run varchar,  -- globs; null matches everything
     match_experiment varchar,
     match_namespace varchar,

@@ -19,6 +19,7 @@ select
     rule_id,
     cast(position as integer) as position,
     is_override,
+    false as is_claim,
     match_run,
     match_experiment,
     match_namespace,
