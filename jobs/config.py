@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from connectors.base import SourceError
 from jobs.enforcement import LEVERS
@@ -25,6 +25,7 @@ from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
 from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_between
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
+from jobs.settings.shared_costs import SharedCost, named_once
 from jobs.state import DEFAULT_STATE, place
 from jobs.toml_lines import line_of, shown
 
@@ -140,6 +141,9 @@ class _File(_Section):
     privacy: Privacy = Privacy()
     operations: Operations = Operations()
     mail: Mail = Mail()
+    shared_costs: Annotated[
+        tuple[SharedCost, ...], Field(strict=False), AfterValidator(named_once)
+    ] = ()
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
     levers: dict[str, Any] = Field(default_factory=dict)
@@ -171,6 +175,7 @@ class Config:
     privacy: Privacy
     operations: Operations
     mail: Mail
+    shared_costs: tuple[SharedCost, ...]
     quotas: tuple[Quota, ...]
     enforcement: Enforcement
     levers: tuple[Lever, ...]
@@ -261,6 +266,7 @@ class _Reader:
             privacy=file.privacy,
             operations=file.operations,
             mail=file.mail,
+            shared_costs=file.shared_costs,
             quotas=file.quotas,
             enforcement=file.enforcement,
             levers=tuple(levers),

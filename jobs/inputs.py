@@ -14,6 +14,7 @@ from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
 from queries.ledgers import Restated
+from queries.loading import SharedCost
 from queries.publish import newest_manifest
 from queries.quotas import Quota
 from queries.raw import Landed, LandedFile
@@ -46,6 +47,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
+        shared_costs=shared_costs_of(config),
         claims=Claims(store.journal).in_force(),
         restated=restated_of(store.journal.restatements(), {row.name for row in config.sources}),
         findings=Findings(store.journal).known(),
@@ -118,6 +120,20 @@ def settings_of(attribution: Attribution) -> Settings:
             "project": list(attribution.project_tags),
         },
     )
+
+
+def shared_costs_of(config: Config) -> list[SharedCost]:
+    """Return what the config file says that teams are to carry."""
+    return [
+        SharedCost(
+            name=rule.name,
+            from_members=rule.members,
+            split=rule.split,
+            to_teams=rule.to,
+            shares=rule.shares or None,
+        )
+        for rule in config.shared_costs
+    ]
 
 
 def quotas_of(config: Config) -> list[Quota]:

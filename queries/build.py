@@ -21,6 +21,7 @@ from queries.engines.duckdb import Limits, connect, create_macros, create_seeds,
 from queries.findings import create_findings
 from queries.lake import StoredTable, write
 from queries.ledgers import create_ledgers, create_restatements
+from queries.loading import SharedCost, create_shared_costs
 from queries.manifest import Manifest, StagedGroup, digest
 from queries.quotas import Quota, create_quotas
 from queries.raw import declaration
@@ -89,6 +90,8 @@ class BuildInput:
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
     quotas: Sequence[Quota] = ()
+    shared_costs: Sequence[SharedCost] = ()
+    """What teams are to carry, beside the books."""
     claims: Sequence[Claim] = ()
     """Spend that nobody owned, and who took it."""
     restated: Sequence[Restated] = ()
@@ -112,8 +115,11 @@ class BuildInput:
         settings = [self.settings.fingerprint(), *self.settings.detecting()]
         quotas = [repr(quota) for quota in self.quotas]
         claims = [repr(claim) for claim in self.claims]
+        loads = [repr(rule) for rule in self.shared_costs]
         mutes = [f"{row.finding_id} {row.muted_until}" for row in self.findings if row.muted_until]
-        figures = digest(code_fingerprint(), sql, declared, settings, quotas, claims, sorted(mutes))
+        figures = digest(
+            code_fingerprint(), sql, declared, settings, quotas, claims, loads, sorted(mutes)
+        )
         return digest(figures, sorted(deliveries), self.privacy)
 
 
@@ -193,6 +199,7 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     create_restatements(con, given.restated)
     create_quotas(con, given.quotas)
     create_claims(con, given.claims)
+    create_shared_costs(con, given.shared_costs)
     _know_findings(warehouse, given)
     return warehouse
 

@@ -19,7 +19,7 @@ SEARCHED = frozenset(
     (
         *("conflict_key", "dataset", "evidence", "experiment", "fix", "instance_id", "model"),
         *("model_name", "native_id", "note", "project", "quota", "reason", "resource_id"),
-        *("resource_name", "rule_id", "run_name"),
+        *("resource_name", "rule_id", "run_name", "step"),
     )
 )
 """Texts that whoever names things may have put a person into."""

@@ -272,3 +272,29 @@ def test_every_parameter_of_the_models_can_be_set_and_has_one_default() -> None:
     assert defaults.keys() == settings.keys()
     for name, value in settings.items():
         assert type(value)(defaults[name].strip("'")) == value, name
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('split = "fixed"', "shares, team by team"),
+        ("shares = { a = 0.5 }", "shares, team by team"),
+        ('split = "fixed"\nshares = { a = 0.6, b = 0.5 }', "add up to 1.1"),
+        ('split = "fixed"\nto = ["a"]\nshares = { a = 1 }', "leave out to"),
+        ('to = ["(tax)"]', "gives to itself: (tax)"),
+    ],
+)
+def test_a_rule_of_shared_cost_that_contradicts_itself_is_refused(
+    tmp_path: Path, rule: str, said: str
+) -> None:
+    text = '[connectors.folder]\nroot = "/a"\n[[shared_costs]]\nname = "x"\nmembers = ["(tax)"]\n'
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text + rule)
+    assert said in describe(caught.value)
+
+
+def test_two_rules_of_shared_cost_have_two_names(tmp_path: Path) -> None:
+    rule = '[[shared_costs]]\nname = "x"\nmembers = ["(tax)"]\n'
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f'{rule}{rule}[connectors.folder]\nroot = "/a"\n')
+    assert "two rules are called x" in describe(caught.value)

@@ -123,6 +123,22 @@ group by member, billing_currency
 order by billing_currency, sum(effective_cost) desc, member
 """
 
+LOADED = """
+create table marts.loaded_spend as
+select
+    cast(date_trunc('month', charge_date) as date) as charge_month,
+    billing_currency,
+    dimension,
+    member,
+    0 as step_no,
+    'own cost' as step,
+    cast(sum(effective_cost) as decimal(38, 12)) as effective_cost
+from marts.spend_daily
+where dimension = 'team'
+group by all
+"""
+"""As without rules: every team has its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -472,6 +488,7 @@ def _write(acme: Acme, path: Path) -> None:
         )
         rows.unlink()
     con.execute(LEADERBOARD)
+    con.execute(LOADED)
     con.close()
     path.chmod(0o444)
 

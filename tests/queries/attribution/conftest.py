@@ -13,6 +13,7 @@ from queries.checks import check_model
 from queries.detecting import FOUND, check_detector
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
+from queries.loading import COLUMNS as SHARED_COLUMNS
 from queries.quotas import COLUMNS as QUOTA_COLUMNS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LEDGERS = {
     "unit varchar, charge_month date, billing_currency varchar, measure varchar, "
     "cost_before decimal(38, 12), cost_after decimal(38, 12), lines_before bigint, "
     "lines_after bigint, was_open boolean",
+    "raw.shared_costs": SHARED_COLUMNS,
     "raw.quotas": ", ".join(f"{column} {kind}" for column, kind in QUOTA_COLUMNS.items()),
 }
 
