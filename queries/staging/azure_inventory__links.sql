@@ -146,16 +146,25 @@ referred as (
     where resource_type = 'load_balancer'
 ),
 
--- 1 row per network card that a machine names
+named_cards as (
+    select
+        charge_date,
+        source,
+        resource_id as machine,
+        lower(unnest(json_extract_string(item, '$.properties.networkProfile.networkInterfaces[*].id'))) as card
+    from items
+    where call in ('compute.virtualMachines', 'compute.virtualMachineScaleSets.virtualMachines')
+),
+
+-- 1 row per network card
 cards as (
     select
         charge_date,
         source,
-        lower(unnest(json_extract_string(item, '$.properties.networkProfile.networkInterfaces[*].id'))) as card,
-        any_value(resource_id) as machine
-    from items
-    where call in ('compute.virtualMachines', 'compute.virtualMachineScaleSets.virtualMachines')
-    group by all
+        card,
+        min(machine) as machine
+    from named_cards
+    group by charge_date, source, card
 ),
 
 placed as (
