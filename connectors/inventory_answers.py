@@ -1,7 +1,8 @@
 """What inventories of clouds have in common: answers kept as they were given, asked for or saved.
 
 A delivery is a day; a row is a page of an answer, or a refusal. What was refused is unknown, never
-empty. The version is a digest of the answers, whenever they were given.
+empty. What machines run when they start is left out, because people write passwords into it. The
+version is a digest of the answers, whenever they were given.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _SCHEMA = {
     column: pl.String() if kind == "text" else pl.Datetime("us") for column, kind in COLUMNS.items()
 }
 _SHOWN = 3
+_SCRIPTS = frozenset({"UserData", "customData", "userData"})
+_LEFT_OUT = "(left out by mlspend)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def delivery_of(unit: str, at: datetime, answers: Sequence[Listed]) -> Delivery:
             "resource_type": answer.resource_type,
             "call": answer.call,
             "asked": _as_text(answer.asked),
-            "answer": None if answer.page is None else _as_text(answer.page),
+            "answer": None if answer.page is None else _as_text(without_scripts(answer.page)),
             "error": answer.error or None,
             "observed_at": at.replace(tzinfo=None),
         }
@@ -235,6 +238,23 @@ def _observed_at(folder: Path) -> datetime:
     files = (path for path in folder.rglob("*") if path.is_file())
     at = max((written_at(path) for path in files), default=noon)
     return at if at.date() == day else noon
+
+
+def without_scripts(value: Any) -> Any:
+    """Return an answer without what machines run or read when they start: AWS, Azure, Google."""
+    if isinstance(value, list):
+        return [without_scripts(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _LEFT_OUT if key in _SCRIPTS or _is_metadata(key, one) else without_scripts(one)
+        for key, one in value.items()
+    }
+
+
+def _is_metadata(key: str, value: object) -> bool:
+    """Tell whether this is what Google's machines read: {"items": [{"key": ..., "value": ...}]}."""
+    return key == "metadata" and isinstance(value, dict) and "items" in value
 
 
 def _as_text(value: object) -> str:

@@ -7,7 +7,7 @@
 -- Known drawbacks: Azure shares snapshots and images by roles, which are not looked at.
 --
 -- grain:     one row per day, thing, relation and what it refers to
--- key:       charge_date, source, resource_id, relation, related_id
+-- key:       charge_date, source, sub_account_id, region_id, resource_type, resource_id, relation, related_id
 -- partition: charge_date
 -- feeds:     listed_links
 -- owner:     ml-platform
@@ -39,7 +39,12 @@ items as (
         json_extract_string(item, '$.id') as path,
         azure_region(item) as region_id,
         case
-            when resource_type = 'instance' then lower(json_extract_string(item, '$.name'))
+            when resource_type = 'instance'
+                then lower(
+                    coalesce(
+                        json_extract_string(item, '$.name'), split_part(json_extract_string(item, '$.id'), '/', -1)
+                    )
+                )
             else azure_id(json_extract_string(item, '$.id'))
         end as resource_id
     from listed

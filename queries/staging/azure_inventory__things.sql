@@ -124,7 +124,7 @@ described as (
 read_states as (
     select
         *,
-        lower(json_extract_string(item, '$.name')) as name,
+        lower(coalesce(json_extract_string(item, '$.name'), split_part(path, '/', -1))) as name,
         list_filter(
             json_extract_string(statuses, '$[*].code'), lambda code: starts_with(lower(code), 'powerstate/')
         )[1] as power,

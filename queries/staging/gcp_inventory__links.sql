@@ -8,7 +8,7 @@
 -- not looked at. An instance group counts as a backend, be it empty.
 --
 -- grain:     one row per day, thing, relation and what it refers to
--- key:       charge_date, source, resource_id, relation, related_id
+-- key:       charge_date, source, sub_account_id, region_id, resource_type, resource_id, relation, related_id
 -- partition: charge_date
 -- feeds:     listed_links
 -- owner:     ml-platform

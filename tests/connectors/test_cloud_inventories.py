@@ -101,8 +101,8 @@ def test_damaged_files_stop_their_days_alone(
     assert kind
     damaged = ('{"value": [', "[1]", "<html>")
     for day, text in enumerate(damaged, start=1):
-        path = save(tmp_path, place, call, text, f"2026-10-0{day}")
-    save(tmp_path, place, call, PAGE)
+        save(tmp_path, place, call, text, f"2026-10-0{day}")
+    path = save(tmp_path, place, call, PAGE)
     deliveries = source(root=str(tmp_path)).deliveries(Memory())
     assert next(deliveries).unit == "2026-10-05"
     with pytest.raises(SourceError, match="is not a whole answer") as error:
@@ -129,6 +129,25 @@ def test_a_cut_archive_an_unknown_name_and_an_empty_folder_are_errors(
     path.with_name(f"{call}.json.gz").write_bytes(cut)
     with pytest.raises(SourceError, match="not a whole answer"):
         list(inventory.deliveries(Memory()))
+
+
+@BOTH
+def test_scripts_and_their_secrets_are_left_out(
+    source: Any, place: str, call: str, kind: str, tmp_path: Path
+) -> None:
+    assert kind
+    canary = "canary-3f9c"
+    things = [
+        {"properties": {"userData": canary, "osProfile": {"customData": canary}}, "id": "d"},
+        {"LaunchTemplateData": {"UserData": canary}, "metadata": {"plain": "kept"}},
+        {"data": {"metadata": {"items": [{"key": "startup-script", "value": canary}]}}},
+    ]
+    save(tmp_path, place, call, json.dumps({"value": things}))
+    (delivery,) = source(root=str(tmp_path)).deliveries(Memory())
+    text = "".join(rows_of(delivery)["answer"].drop_nulls())
+    assert canary not in text
+    assert '"metadata":{"plain":"kept"}' in text
+    assert '"id":"d"' in text
 
 
 def test_only_the_places_that_are_wanted_are_read(tmp_path: Path) -> None:
