@@ -80,6 +80,63 @@ case
     else 'aws'
 end;
 
+-- A thing of Azure as bills call it: machines and disks by their name, all else by its path.
+create or replace macro azure_id(path) as
+case
+    when regexp_matches(path, '/virtualMachineScaleSets/[^/]+/virtualMachines/\d+/*$', 'i')
+        then lower(regexp_replace(path, '^.*/([^/]+)/[^/]+/(\d+)/*$', '\1_\2'))
+    when regexp_matches(path, '/(disks|virtualMachines)/[^/]+/*$', 'i')
+        then lower(regexp_extract(path, '/([^/]+)/*$', 1))
+    else lower(regexp_replace(trim(path), '/+$', ''))
+end;
+
+-- Where a thing of Azure is, as bills write it.
+create or replace macro azure_region(item) as
+coalesce(lower(replace(json_extract_string(item, '$.location'), ' ', '')), 'global');
+
+-- Where an asset of Google is: its region, a multi-region, or global; of a snapshot, where it is kept.
+create or replace macro asset_region(item) as
+lower(
+    regexp_replace(
+        coalesce(
+            json_extract_string(item, '$.resource.data.storageLocations[0]'),
+            json_extract_string(item, '$.resource.location'),
+            'global'
+        ),
+        '-[a-z]$', ''
+    )
+);
+
+-- The project of an asset, by its id, or by its number where its name has no more.
+create or replace macro asset_project(item) as
+coalesce(
+    nullif(regexp_extract(json_extract_string(item, '$.name'), '^//compute[^/]*/projects/([^/]+)/', 1), ''),
+    json_extract_string(item, '$.resource.data.projectNumber'),
+    nullif(regexp_extract(json_extract_string(item, '$.ancestors[0]'), '^projects/(.+)$', 1), '')
+);
+
+-- An asset as bills call it: machines, disks, snapshots and buckets by their names, addresses and
+-- balancers by the number of their project and their own.
+create or replace macro asset_id(kind, item, project) as
+case
+    when kind in ('address', 'load_balancer')
+        then regexp_replace(
+            regexp_replace(
+                json_extract_string(item, '$.name'), '/projects/[^/]+/', '/projects/' || project || '/'
+            ),
+            '/[^/]+$',
+            '/' || coalesce(
+                json_extract_string(item, '$.resource.data.id'),
+                split_part(json_extract_string(item, '$.name'), '/', -1)
+            )
+        )
+    else split_part(json_extract_string(item, '$.name'), '/', -1)
+end;
+
+-- Labels of a thing, {"team": "vision"}, as a map.
+create or replace macro json_map(labels) as
+coalesce(try_cast(labels as map (varchar, varchar)), map());
+
 -- A cost as a whole number of 1e-12, exact whatever its size.
 create or replace macro whole_units(cost) as
 cast(replace(cast(cast(cost as decimal(38, 12)) as varchar), '.', '') as hugeint);

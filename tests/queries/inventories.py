@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from connectors.aws_inventory import AwsInventory
+from connectors import connector_class
 from queries.build import Settings
 from queries.catalog import HOME, in_order, read_model
 from queries.engines.duckdb import Limits, connect, create_macros
@@ -50,7 +50,12 @@ class Nights:
         """Return none: an inventory has no cursor."""
         return None if table else ""
 
-    def land(self, deliveries: Iterable[Delivery], source: str = "aws_inventory") -> int:
+    def land(
+        self,
+        deliveries: Iterable[Delivery],
+        source: str = "aws_inventory",
+        connector: str = "aws_inventory",
+    ) -> int:
         """Land deliveries one by one, so that those before an error stay; return how many."""
         count = 0
         for count, delivery in enumerate(deliveries, start=1):  # noqa: B007 - counted
@@ -66,7 +71,7 @@ class Nights:
             self.landed.append(
                 Landed(
                     source=source,
-                    connector="aws_inventory",
+                    connector=connector,
                     table=delivery.table,
                     unit=delivery.unit,
                     version=delivery.version,
@@ -87,16 +92,19 @@ class Nights:
                 con, MODELS, {}, self.folder / "lake", Manifest(night="", built_at="")
             )
             for model in warehouse.staged_models:
+                connector = model.name.removeprefix("staging.").partition("__")[0]
                 stager = Stager(
                     con=con,
                     model=model,
                     sql=model.sql,
-                    connector="aws_inventory",
-                    table=AwsInventory.tables[0],
+                    connector=connector,
+                    table=connector_class(connector).tables[0],
                     lake=self.folder / "lake",
                     progress=lambda _: None,
                 )
-                warehouse.manifest.staged[model.name] = stager.stage(self.landed, {})
+                warehouse.manifest.staged[model.name] = stager.stage(
+                    [one for one in self.landed if one.connector == connector], {}
+                )
             warehouse.show_staged(None)
             for model in warehouse.staged_models:
                 _check_key(con, model)
