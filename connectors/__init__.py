@@ -33,6 +33,7 @@ CONNECTORS: Mapping[str, str] = {
     "model_api_usage": "connectors.model_api_usage:ModelApiUsage",
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
+    "slurm": "connectors.slurm:Slurm",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
@@ -70,6 +71,8 @@ SUPPORT = frozenset(
         "rate_card_file",
         "reach",
         "s3",
+        "seen",
+        "slurm_records",
         "store",
     }
 )

@@ -78,11 +78,13 @@ class SlurmServer:
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def submit(self, account: str, gpus: int, seconds: int = 600) -> str:
-        """Submit a job that holds GPUs; return its id."""
+    def submit(
+        self, account: str, gpus: int, seconds: int = 600, *options: str, work: str = ""
+    ) -> str:
+        """Submit a job that holds GPUs, and sleeps unless it has other work; return its id."""
         words = ["sbatch", "--parsable", f"--account={account}", f"--gres=gpu:{gpus}"]
-        more = ["--output=/dev/null", "--time=60", f"--wrap=sleep {seconds}"]
-        return self.run(*words, *more).strip()
+        more = ["--output=/dev/null", "--time=60", f"--wrap={work or f'sleep {seconds}'}"]
+        return self.run(*words, *options, *more).strip()
 
     def state(self, job: str) -> str:
         """Return a job's state and, where it waits, why: `RUNNING`, `PENDING AssocGrpGRES`."""
@@ -232,7 +234,8 @@ def _write_slurm_conf(server: SlurmServer, folder: Path, dbd: int) -> None:
         "AccountingStorageHost": "localhost",
         "AccountingStoragePort": dbd,
         "AccountingStoragePass": folder / "munge.socket",
-        "AccountingStorageTRES": "gres/gpu",
+        "AccountingStorageTRES": "gres/gpu,gres/gpu:a100",
+        "AccountingStoreFlags": "job_comment",
         "AccountingStorageEnforce": "associations,limits",
         "JobAcctGatherType": "jobacct_gather/none",
         "PriorityType": "priority/multifactor",
