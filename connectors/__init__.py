@@ -34,6 +34,7 @@ CONNECTORS: Mapping[str, str] = {
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
     "slurm": "connectors.slurm:Slurm",
+    "sagemaker": "connectors.sagemaker:Sagemaker",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
@@ -71,6 +72,7 @@ SUPPORT = frozenset(
         "rate_card_file",
         "reach",
         "s3",
+        "sagemaker_calls",
         "seen",
         "slurm_records",
         "store",

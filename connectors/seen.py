@@ -127,6 +127,11 @@ class Night:
         if self.before.digests.get(short) != content:
             self.parts.add(row)
 
+    def hold(self) -> None:
+        """Have the next night read from the same time on: a part could not be read."""
+        self.after.high_water = self.before.high_water or self.since
+        self.after.rescanned = self.before.rescanned or self.since
+
     def delivery(self) -> Iterator[Delivery]:
         """Yield what changed; nothing where nothing did."""
         files = self.parts.files()
