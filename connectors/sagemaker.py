@@ -74,9 +74,7 @@ class Sagemaker:
         from connectors.aws_asking import Account  # noqa: PLC0415 - loads boto3
 
         account = Account(self.role_arn, self.external_id, self.endpoint_url, page_size=100)
-        days = Days(
-            self.backfill_days, self.overlap_days, self.rescan_days, self.rescan_every_days
-        )
+        days = Days(self.backfill_days, self.overlap_days, self.rescan_days, self.rescan_every_days)
         extraction = _Extraction(
             account, Night.begin(WORKS, known.cursor(WORKS.name), at.astimezone(UTC), days)
         )

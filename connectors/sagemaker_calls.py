@@ -22,9 +22,25 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Row = tuple[object, ...]
 
-_TEXTS = ("region_id", "kind", "arn", "name", "status", "created", "started", "ended", "modified")
-_TEXTS += ("observed", "machines", "inputs", "outputs", "parent_arn", "experiment")
-_TEXTS += ("mlflow_run_id", "model_package_arn")
+_TEXTS = (
+    "region_id",
+    "kind",
+    "arn",
+    "name",
+    "status",
+    "created",
+    "started",
+    "ended",
+    "modified",
+    "observed",
+    "machines",
+    "inputs",
+    "outputs",
+    "parent_arn",
+    "experiment",
+    "mlflow_run_id",
+    "model_package_arn",
+)
 WORKS = Table("works", {**dict.fromkeys(_TEXTS, "text"), "tags": "tags"})
 """`observed` is of what is not over; `machines` are [{"type": ..., "count": ...}]."""
 GONE: Final = "Gone"
@@ -69,9 +85,7 @@ class Kind:
         describe = f"describe_{self.stem}"
         tags = (listed.name, self.items, f"{self.camel}Arn")
         return (
-            Call(
-                "sagemaker", describe, self.name, of=(listed.name, self.items, key), param=key
-            ),
+            Call("sagemaker", describe, self.name, of=(listed.name, self.items, key), param=key),
             Call("sagemaker", "list_tags", self.name, most=_PAGE, of=tags, param="ResourceArn"),
         )
 
@@ -219,12 +233,12 @@ def _inputs(said: Json) -> Iterator[tuple[str, str]]:
 
 def _outputs(said: Json) -> Iterator[str]:
     """Yield the URIs of what was written."""
+    written = (said.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
     found = [
         (said.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
         (said.get("TransformOutput") or {}).get("S3OutputPath"),
+        *((one.get("S3Output") or {}).get("S3Uri") for one in written),
     ]
-    for written in (said.get("ProcessingOutputConfig") or {}).get("Outputs") or ():
-        found.append((written.get("S3Output") or {}).get("S3Uri"))
     yield from (uri for uri in found if uri)
 
 

@@ -2,7 +2,8 @@
 --
 -- When it ended:
 -- KNOWN: jobs at their end, a notebook when it was stopped.
--- What was deleted while it went on ended when it was first missed. An endpoint has NO end until then.
+-- SOME known: what was deleted while it went on ended when it was first missed.
+-- NONE known: an endpoint lasts until it is deleted.
 --
 -- grain: one row per work
 -- key:   run_key
@@ -11,9 +12,7 @@
 with
 
 described as (
-    select
-        *,
-        machines::struct("type" varchar, "count" integer) [] as held
+    select *
     from raw.sagemaker__works
     where status <> 'Gone'
     qualify row_number() over (partition by x_source, arn order by x_version_at desc, x_unit desc) = 1
@@ -21,14 +20,34 @@ described as (
 
 missed as (
     select
-        raw.sagemaker__works.x_source,
-        raw.sagemaker__works.arn,
-        min(raw.sagemaker__works.x_version_at) as missed_at
-    from raw.sagemaker__works
+        works.x_source,
+        works.arn,
+        min(works.x_version_at) as missed_at
+    from raw.sagemaker__works as works
     inner join described using (x_source, arn)
-    where raw.sagemaker__works.status = 'Gone' and raw.sagemaker__works.x_version_at > described.x_version_at
-    group by raw.sagemaker__works.x_source, raw.sagemaker__works.arn
+    where works.status = 'Gone' and works.x_version_at > described.x_version_at
+    group by works.x_source, works.arn
 )
 
-select *
+select
+    sha256(concat_ws('|', described.x_source, described.arn, '1')) as run_key,
+    described.x_source as source,
+    described.kind,
+    described.arn,  -- as the bill writes it
+    described.name,
+    case when missed.missed_at is null then described.status else 'Deleted' end as status,
+    timezone('UTC', try_cast(coalesce(described.started, described.created) as timestamptz)) as started_at,
+    coalesce(missed.missed_at, timezone('UTC', try_cast(described.ended as timestamptz))) as ended_at,
+    -- of what goes on
+    timezone('UTC', try_cast(coalesce(described.observed, described.modified) as timestamptz)) as observed_at,
+    json_extract_string(described.machines, '$[*].type') as machine_types,
+    json_extract_string(described.machines, '$[*].count') as machine_counts,
+    described.inputs,
+    described.outputs,
+    described.parent_arn,
+    described.experiment,
+    described.mlflow_run_id,
+    described.model_package_arn,
+    described.tags
 from described
+left join missed using (x_source, arn)

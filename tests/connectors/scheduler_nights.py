@@ -11,7 +11,7 @@ import polars as pl
 
 from connectors import connector_class
 from queries.catalog import HOME, in_order, read_model
-from queries.engines.duckdb import Connection, Limits, connect
+from queries.engines.duckdb import Connection, Limits, connect, create_seeds
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
@@ -97,6 +97,7 @@ class Nights:
         con = connect(Limits(threads=1))
         for schema in SCHEMAS:
             con.execute(f"create schema if not exists {schema}")
+        create_seeds(con)
         tables: dict[str, Any] = {
             self.kind: {table.name: table for table in connector_class(self.kind).tables}
         }
