@@ -35,6 +35,7 @@ CONNECTORS: Mapping[str, str] = {
     "rate_card": "connectors.rate_card:RateCard",
     "slurm": "connectors.slurm:Slurm",
     "sagemaker": "connectors.sagemaker:Sagemaker",
+    "ray": "connectors.ray:Ray",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
@@ -70,6 +71,7 @@ SUPPORT = frozenset(
         "prometheus_frames",
         "promql",
         "rate_card_file",
+        "ray_answers",
         "reach",
         "s3",
         "sagemaker_calls",

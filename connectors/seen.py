@@ -109,23 +109,36 @@ class Night:
         rescans = at - last >= timedelta(days=days.rescan_every)
         return cls(table, before, at, min(since, floor) if rescans else since, floor, rescans)
 
-    def take(self, key: str, row: Row, *, open_id: str = "", is_past: bool = False) -> None:
+    def take(
+        self,
+        key: str,
+        row: Row,
+        *,
+        open_id: str = "",
+        is_past: bool = False,
+        content: Row | None = None,
+    ) -> None:
         """Take a record; `open_id` where it is not over, and is to be asked for by that id.
 
-        What `is_past` was over before the floor.
+        What `is_past` was over before the floor. `content` is what tells whether it changed, where
+        that is not the whole row.
         """
         if key in self.read:
             return
         self.read.add(key)
         if open_id:
             self.after.open_ids.add(open_id)
-        short, content = digest_of(key), digest_of(row)
-        if is_past:
-            self.after.digests.pop(short, None)
-        else:
-            self.after.digests[short] = content
-        if self.before.digests.get(short) != content:
+        told = row if content is None else content
+        if self.differs(key, told):
             self.parts.add(row)
+        if is_past:
+            self.after.digests.pop(digest_of(key), None)
+        else:
+            self.after.digests[digest_of(key)] = digest_of(told)
+
+    def differs(self, key: str, content: Row) -> bool:
+        """Tell whether a record is new, or not as it was delivered."""
+        return self.before.digests.get(digest_of(key)) != digest_of(content)
 
     def hold(self) -> None:
         """Have the next night read from the same time on: a part could not be read."""

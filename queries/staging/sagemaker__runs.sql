@@ -23,7 +23,11 @@ machines as (
 gpus as (
     select
         machines.run_key,
-        cast(sum(try_cast(known.gpu_count as decimal(9, 3)) * try_cast(machines.machine_count as integer)) as decimal(18, 6)) as gpu_count
+        cast(
+            sum(
+                try_cast(known.gpu_count as decimal(9, 3)) * try_cast(machines.machine_count as integer)
+            ) as decimal(18, 6)
+        ) as gpu_count
     from machines
     inner join seeds.gpu_instances as known
         on known.cloud = 'aws' and replace(machines.machine_type, 'ml.', '') = known.instance_type
