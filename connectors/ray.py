@@ -111,8 +111,12 @@ class Ray:
                 held = cluster.held(job) if night.differs(key, content) else None
                 row = row_of(job, int(at.timestamp() * 1000), held)
                 night.take(key, row, open_id=key if is_open else "", content=content)
-            for key in sorted(night.before.open_ids - night.read) if is_whole else ():
-                night.take(key, gone(key))
+            unread = night.before.open_ids - night.read
+            if is_whole:
+                for key in sorted(unread):
+                    night.take(key, gone(key))
+            else:
+                night.after.open_ids |= unread
             _log.info("ray: %d requests, %d jobs read", service.requests, len(night.read))
         yield from night.delivery()
         if not is_whole:

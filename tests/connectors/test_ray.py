@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +18,7 @@ from connectors.ray_answers import held_by
 from tests.connectors.scheduler_nights import Nights
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 AT = datetime(2026, 10, 5, 2, tzinfo=UTC)
@@ -161,3 +165,98 @@ def test_settings_that_cannot_be_are_told(
     with pytest.raises(SourceError, match=what) as error:
         Nights(tmp_path, "ray").night(Ray(**settings), AT)
     assert "secret" not in str(error.value.__notes__)
+
+
+@contextmanager
+def dashboard(answers: dict[str, Any], asked: list[str | None]) -> Iterator[str]:
+    """Serve answers in the form of Ray's dashboard, by path; note the credentials that come."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["authorization"])
+            data = answers.get(self.path.partition("?")[0])
+            told = {"result": data is not None, "msg": "no such thing", "data": data or {}}
+            self.send_response(200 if data is not None else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode())
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def listing(*rows: dict[str, Any], total: int | None = None) -> dict[str, Any]:
+    count = len(rows)
+    counts = {"total": total or count, "num_after_truncation": count}
+    return {"result": {"result": list(rows), **counts}}
+
+
+HOSTS = {"summary": [{"hostname": "i-0123456789abcdef0", "raylet": {"nodeId": "n1"}}]}
+
+
+def answers_with(*jobs: dict[str, Any], total: int | None = None) -> dict[str, Any]:
+    return {
+        "/api/v0/jobs": listing(*jobs, total=total),
+        "/api/v0/tasks": listing(task("n1", 2, 0, 500)),
+        "/logical/actors": {"actors": {}},
+        "/nodes": HOSTS,
+    }
+
+
+def test_a_job_that_ran_when_its_cluster_vanished_ended_when_it_was_last_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLSPEND_TEST_TOKEN", "canary-3f9c")
+    runs = {**JOB, "status": "RUNNING", "end_time": None, "submission_id": "k", "job_id": "03"}
+    answers = answers_with(JOB, runs)
+    asked: list[str | None] = []
+    nights = Nights(tmp_path, "ray")
+    with dashboard(answers, asked) as address:
+        source = Ray(url=address, token_env="MLSPEND_TEST_TOKEN")  # noqa: S106 - a variable's name
+        assert nights.night(source, AT) == 2
+        places = nights.rows("run_places", "node, instance_id, gpu_count")
+        host = "i-0123456789abcdef0"
+        assert (host, host, Decimal(1)) in places  # two GPUs for half of its second
+        answers["/api/v0/tasks"] = listing()  # Ray has forgotten them
+        assert nights.night(source, AT + timedelta(hours=1)) == 1
+        assert nights.rows("runs", "native_id, status") == [("j", "succeeded"), ("k", "running")]
+        assert (host, host, Decimal(1)) in nights.rows("run_places", "node, instance_id, gpu_count")
+        answers["/api/v0/jobs"] = listing()
+        assert nights.night(source, AT + timedelta(hours=2)) == 1
+        assert nights.night(source, AT + timedelta(hours=3)) == 0
+    last_seen = (AT + timedelta(hours=1)).replace(tzinfo=None)
+    columns = "native_id, status, ended_at"
+    assert nights.rows("runs", columns)[1] == ("k", "lost", last_seen)
+    assert set(asked) == {"Bearer canary-3f9c"}
+    assert "canary-3f9c" not in nights.text()
+
+
+def test_jobs_that_ray_does_not_tell_are_not_taken_as_gone(tmp_path: Path) -> None:
+    runs = {**JOB, "status": "RUNNING", "end_time": None, "submission_id": "k"}
+    answers = answers_with(JOB, runs)
+    nights = Nights(tmp_path, "ray")
+    with dashboard(answers, []) as address:
+        nights.night(Ray(url=address), AT)
+        answers["/api/v0/jobs"] = listing(JOB, total=10_001)
+        with pytest.raises(SourceError, match="more jobs than the 10000"):
+            nights.night(Ray(url=address), AT + timedelta(hours=1))
+        answers["/api/v0/jobs"] = listing(JOB, runs)
+        assert nights.night(Ray(url=address), AT + timedelta(hours=2)) == 1
+    assert nights.rows("runs", "native_id, status") == [("j", "succeeded"), ("k", "running")]
+
+
+def test_an_address_that_is_no_dashboard_is_told(tmp_path: Path) -> None:
+    with dashboard({}, []) as address, pytest.raises(SourceError, match="Ray answers 404"):
+        Nights(tmp_path, "ray").night(Ray(url=address), AT)
+    strange = {"/api/v0/jobs": listing({"status": "RUNNING"})}
+    with dashboard(strange, []) as address, pytest.raises(SourceError, match="is no job"):
+        Nights(tmp_path, "ray").night(Ray(url=address), AT)
