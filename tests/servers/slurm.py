@@ -116,6 +116,15 @@ def slurm_server() -> Iterator[SlurmServer]:
             server.run("sacctmgr", "-i", "add", "user", getpass.getuser(), f"account={account}")
         _start_cluster(stack, server, folder)
         yield server
+        _end_jobs(server)
+
+
+def _end_jobs(server: SlurmServer) -> None:
+    """Cancel what runs, and wait for it: a job outlives the daemon that started it."""
+    server.run("scancel", f"--user={getpass.getuser()}")
+    deadline = time.monotonic() + 20
+    while server.run("squeue", "-h") and time.monotonic() < deadline:
+        time.sleep(0.25)
 
 
 def _environment(unpacked: Path, folder: Path) -> dict[str, str]:
