@@ -17,14 +17,19 @@ from queries.explanation import Question, as_text, explain, open_books
 from queries.figures import RUN, figures_of
 from queries.generation import newest_generation
 from queries.privacy.people import unveiled
+from queries.run_records import places_of, records_of, run_named
 from queries.totals import raw_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from jobs.config import Config
     from jobs.ledger import Entry
+    from queries.engines.duckdb import Connection
+    from queries.explanation import Node
+    from queries.figures import Figures
+    from queries.run_records import Told
 
 
 def print_explanation(
@@ -56,26 +61,41 @@ def print_explanation(
         try:
             if dimension == "user":
                 member = unveiled(con, view, member)
+            known = _what_is_known(con, member) if dimension == RUN else {}
+            if not as_json:
+                _write_known(known, out)
             figures = figures_of(con, dimension, member, days)
-            trees = [
-                explain(
-                    con,
-                    Question(
-                        dimension, one.member, one.from_date, one.to_date, one.billing_currency
-                    ),
-                )
-                for one in figures
-            ]
+            trees = [_tree(con, dimension, one) for one in figures]
         finally:
             con.close()
         files = _files_of(journal, counted, {bill for one in figures for bill in one.bills})
     if as_json:
-        found = {"figures": [tree.as_json() for tree in trees], "files": files}
+        tables = {name: told.as_json() for name, told in known.items()}
+        found = {**tables, "figures": [tree.as_json() for tree in trees], "files": files}
         out.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         return
     out.writelines(as_text(tree) + "\n" for tree in trees)
     out.write("from these bills, as delivered\n\n")
     TableAnswer(out).write(("source", "bill", "landed", "file", "below raw/"), files)
+
+
+def _tree(con: Connection, dimension: str, one: Figures) -> Node:
+    question = Question(dimension, one.member, one.from_date, one.to_date, one.billing_currency)
+    return explain(con, question)
+
+
+def _what_is_known(con: Connection, run: str) -> dict[str, Told]:
+    """Return who saw a run, and where it was; a run that no bill shows has both, too."""
+    run_id = run_named(con, run)
+    return {"records": records_of(con, run_id), "places": places_of(con, run_id)}
+
+
+def _write_known(known: Mapping[str, Told], out: TextIO) -> None:
+    for name, told in known.items():
+        if told.rows:
+            out.write(f"{name} of the run\n\n")
+            TableAnswer(out).write(told.columns, told.rows)
+            out.write("\n")
 
 
 def _files_of(

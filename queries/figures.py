@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from queries import ModelError
+from queries.run_records import run_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 RUN = "run"
 """Not a dimension of the marts: a run's cost is its own figure."""
-_TYPING_SLIPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def figures_of(
 ) -> list[Figures]:
     """Return a member's figures, a currency each; `days` are inclusive, none is without a bound.
 
-    A run is asked for by its run_id or by its tracker's id, and for all its days.
+    A run is asked for by its run_id or by any system's id, and for all its days.
 
     Raises: ModelError for a dimension or a member that there is not, with the nearest name.
     """
@@ -60,7 +60,7 @@ def figures_of(
 
 
 def _figures_of_run(con: Connection, given: str) -> list[Figures]:
-    run_id = _run_id(con, given)
+    run_id = run_named(con, given)
     rows = con.execute(
         "select billing_currency, min(charge_date), max(charge_date), "
         "list(distinct {'source': source, 'period': strftime(billing_period, '%Y-%m')}) "
@@ -75,34 +75,6 @@ def _figures_of_run(con: Connection, given: str) -> list[Figures]:
             fix="its machine is not on a bill yet, or nothing says where it ran",
         )
     return [Figures(run_id, row[0], row[1], row[2], _bills(row[3])) for row in rows]
-
-
-def _run_id(con: Connection, given: str) -> str:
-    """Return the run that is called so, by mlspend or by its tracker."""
-    runs = "from published.marts.runs"
-    same = f"{runs} where run_id = $given or native_id = $given"
-    found = con.execute(
-        f"select distinct run_id {same} order by run_id", {"given": given}
-    ).fetchall()
-    if len(found) == 1:
-        return str(found[0][0])
-    if found:
-        raise ModelError(
-            f'{len(found)} runs are called "{given}"',
-            where="marts.runs",
-            fix=f"ask by run_id: {', '.join(str(row[0]) for row in found)}",
-        )
-    near = con.execute(
-        f"select native_id {runs} where levenshtein(native_id, $given) <= {_TYPING_SLIPS} "
-        "order by levenshtein(native_id, $given), native_id limit 1",
-        {"given": given},
-    ).fetchone()
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise ModelError(
-        f'there is no run "{given}"{hint}',
-        where="marts.runs",
-        fix="give its run_id, or its tracker's id: marts.runs has both",
-    )
 
 
 def _bills(found: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:

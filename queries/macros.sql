@@ -290,3 +290,38 @@ case
     when regexp_matches(provider_id, '(^|/)[a-z]+-[a-z0-9-]+[.]i-[a-z0-9]+$') then split_part(provider_id, '.', -1)
     else split_part(provider_id, '/', -1)
 end;
+
+-- What a run's tags say of itself in other systems. `known` are the rows of seeds.run_tags as a list: a
+-- row whose tags are all there, and not empty, mentions their values, joined by '/'. Tags named
+-- `finops.same.<system>` and `finops.parent.<system>` do so for any system.
+create or replace macro mentions_in(tags, known) as
+    list_concat(
+        list_transform(
+            list_filter(
+                known,
+                lambda row: len(
+                    list_filter(string_split(row.tags, ' '), lambda tag: coalesce(tags[tag], '') <> '')
+                ) = len(string_split(row.tags, ' '))
+            ),
+            lambda row: {
+                system: row.system,
+                native_id: array_to_string(
+                    list_transform(string_split(row.tags, ' '), lambda tag: trim(tags[tag])), '/'
+                ),
+                relation: row.relation,
+                evidence: 'tag ' || replace(row.tags, ' ', ', ')
+            }
+        ),
+        list_transform(
+            list_filter(
+                map_entries(tags),
+                lambda entry: regexp_matches(entry.key, '^finops\.(same|parent)\..') and entry.value <> ''
+            ),
+            lambda entry: {
+                system: split_part(entry.key, '.', 3),
+                native_id: trim(entry.value),
+                relation: split_part(entry.key, '.', 2),
+                evidence: 'tag ' || entry.key
+            }
+        )
+    );

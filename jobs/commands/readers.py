@@ -57,12 +57,14 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
 @mlspend.command()
 @config_option
 @click.argument("what", metavar="DIMENSION=MEMBER")
+@click.argument("member", required=False, default=None, metavar="")
 @click.option("--from", "first", type=DAY, help="First day; by default the first there is.")
 @click.option("--to", "last", type=DAY, help="Last day, inclusive; by default the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The tree as JSON, every digit kept.")
-def explain(
+def explain(  # noqa: PLR0913  (click gives each option an argument)
     config_path: Path,
     what: str,
+    member: str | None,
     first: datetime | None,
     last: datetime | None,
     *,
@@ -71,13 +73,15 @@ def explain(
     """Show what a figure is made of, down to the raw files.
 
     DIMENSION is user, team, project, model, dataset, service or run: team=vision,
-    user='(idle)', run=<run_id, or the tracker's id>.
+    user='(idle)', run=<run_id, or any system's id>. `run ID` is the same
+    as `run=ID`; a run is shown with the records that systems have of it.
     """
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.explaining import print_explanation  # noqa: PLC0415
 
     days = (first.date() if first else None, last.date() if last else None)
-    print_explanation(read_config(config_path), what, days, sys.stdout, as_json=as_json)
+    asked = what if member is None else f"{what}={member}"
+    print_explanation(read_config(config_path), asked, days, sys.stdout, as_json=as_json)
 
 
 @mlspend.command()

@@ -60,7 +60,7 @@ select
     bill_sources.provider,
     pod_days.region_id,
     pod_days.run_id,  -- that pays most of it; null: no run is known in the pod
-    runs.run_name,
+    run_facts.run_name,
     pod_days.owner_user,
     pod_days.owner_team,
     held.held_seconds,
@@ -68,5 +68,4 @@ select
 from pod_days
 inner join held using (charge_date, pod_id)
 inner join attribution.bill_sources using (source)
-left join attribution.run_links using (run_id)
-left join staging.runs as runs on run_links.run_key = runs.run_key
+left join attribution.run_facts using (run_id)

@@ -1,13 +1,43 @@
 -- One row is about a run's part of the bill of a managed job on a day.
 --
 -- A job belongs to the run that names its id. Runs that name the same job share it by the time
--- they ran that day, or equally where none has any: it is never paid twice.
+-- they ran that day, or equally where none has any: it is never paid twice. Of a run's time counts
+-- what the runs below it, of the same job, leave.
 --
 -- grain: one row per line group and run
 -- step:  charge_date
 -- owner: ml-platform
 
 with
+
+below as (
+    select
+        nesting.charge_date,
+        nesting.ancestor_id as run_id,
+        cast(sum(lower_runs.run_us) as bigint) as run_us
+    from attribution.run_nesting as nesting
+    inner join attribution.run_days as lower_runs using (charge_date, run_id)
+    inner join attribution.run_days as upper_runs
+        on
+            nesting.charge_date = upper_runs.charge_date
+            and nesting.ancestor_id = upper_runs.run_id
+            and lower_runs.cloud_job_arn = upper_runs.cloud_job_arn
+    group by nesting.charge_date, nesting.ancestor_id
+),
+
+job_runs as (
+    select
+        run_days.charge_date,
+        run_days.cloud_job_arn,
+        day_runs.run_no,
+        run_days.gpu_count,
+        below.run_id is null as is_leaf,
+        greatest(run_days.run_us - coalesce(below.run_us, 0), 0) as run_us
+    from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
+    left join below using (charge_date, run_id)
+    where run_days.cloud_job_arn is not null
+),
 
 weights as (
     select
@@ -17,11 +47,10 @@ weights as (
         cast(coalesce(gpu_count, 0) * run_us as bigint) as gpu_us,
         case
             when max(run_us) over (partition by charge_date, cloud_job_arn) > 0 then run_us
-            else 1
+            when is_leaf then 1
+            else 0
         end as weight
-    from attribution.run_days
-    inner join attribution.day_runs using (charge_date, run_id)
-    where cloud_job_arn is not null
+    from job_runs
 ),
 
 running as (

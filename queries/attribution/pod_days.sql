@@ -51,14 +51,23 @@ namespace_ranks as (
     group by namespaces.charge_date, namespaces.namespace
 ),
 
+run_names as (
+    select
+        charge_date,
+        run_no,
+        attempt,
+        unnest(native_ids) as run_native_id
+    from attribution.run_days
+    inner join attribution.day_runs using (charge_date, run_id)
+),
+
 labelled_runs as (
     select
         charge_date,
-        native_id as run_native_id,
+        run_native_id,
         arg_max(run_no, (attempt, run_no)) as run_no
-    from attribution.run_days
-    inner join attribution.day_runs using (charge_date, run_id)
-    group by charge_date, native_id
+    from run_names
+    group by charge_date, run_native_id
 )
 
 select

@@ -1,5 +1,6 @@
 -- One row is about data that a run read or wrote, and the registered dataset that it belongs to.
 --
+-- What several records of a run say of one location counts once: the most bytes that any counted.
 -- A location counts before a name: the dataset with the longest key that the location lies under.
 -- Data of no registered dataset keeps its container, whose region the bill may know.
 --
@@ -8,20 +9,43 @@
 
 with
 
+record_inputs as (
+    select
+        run_links.run_id,
+        run_inputs.run_key,
+        run_inputs.dataset_uri,
+        case when run_inputs.dataset_uri is null then run_inputs.dataset_name end as dataset_name,
+        cast(sum(run_inputs.bytes_read) as bigint) as bytes_read
+    from staging.run_inputs
+    inner join attribution.run_links using (run_key)
+    where run_links.record_count > 1
+    group by all
+),
+
 locations as (
+    select
+        run_links.run_id,
+        'read' as direction,
+        run_inputs.dataset_uri,
+        run_inputs.dataset_name,
+        run_inputs.bytes_read
+    from staging.run_inputs
+    inner join attribution.run_links using (run_key)
+    where run_links.record_count = 1
+    union all
     select
         run_id,
         'read' as direction,
         dataset_uri,
         dataset_name,
-        bytes_read
-    from staging.run_inputs
-    inner join attribution.run_links using (run_key)
+        max(bytes_read) as bytes_read
+    from record_inputs
+    group by run_id, dataset_uri, dataset_name
     union all
     select
-        run_id,
+        run_links.run_id,
         'written' as direction,
-        dataset_uri,
+        run_outputs.dataset_uri,
         null as dataset_name,
         null as bytes_read
     from staging.run_outputs

@@ -1,9 +1,7 @@
--- One row is about a run on a UTC day on which it ran, its interval cut to the day.
+-- One row is about a record of a run on a UTC day on which it ran, its interval cut to the day.
 --
--- A run without an end lasts until its last sign of life; one without either has no length. A run
--- of a managed service is also listed, with no time, the day before and the day after, because
--- providers may bill an hour that the tracker did not see. An end more than three years after the
--- start is a fault of the source and cut off there.
+-- A run of a managed service is also listed, with no time, the day before and the day after, because
+-- providers may bill an hour that the tracker did not see.
 --
 -- grain: one row per record of a run and day
 -- key:   run_id, run_key, charge_date
@@ -16,12 +14,9 @@ run_spans as (
         run_id,
         run_key,
         started_at,
-        least(
-            greatest(coalesce(ended_at, last_seen_at, started_at), started_at),
-            started_at + interval 1100 day
-        ) as ended_at,
+        ended_at,
         case when cloud_job_arn is null then interval 0 day else interval 1 day end as margin
-    from staging.runs
+    from attribution.record_spans
     inner join attribution.run_links using (run_key)
     where started_at is not null
 ),

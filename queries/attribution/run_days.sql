@@ -3,12 +3,12 @@
 -- Everything that attribution reads of runs, apart from where they ran (`run_stays`), is here, so
 -- that a day is attributed anew only where one of these columns changed. People are kept as the
 -- source names them: who that is, and in which team, is resolved in the marts, so that a new
--- colleague or a change of team re-attributes nothing.
+-- colleague or a change of team re-attributes nothing. A rule matches a run where it matches one of
+-- its records.
 --
 -- grain:  one row per run and day
 -- key:    run_id, charge_date
 -- hashed: charge_date
--- param:  shared_users = 'root,ubuntu,ec2-user,jovyan,airflow,nobody'  -- names of no one person, with commas
 -- owner:  ml-platform
 
 with
@@ -26,19 +26,9 @@ days as (
         run_id,
         charge_date,
         source,
-        native_id,
-        attempt,
         run_name,
         experiment,
-        namespace,
-        case
-            when not list_contains(string_split($shared_users, ','), lower(user_raw)) then user_raw
-        end as user_raw,
-        team_raw,
-        project_raw,
-        gpu_count,
-        cloud_job_arn,
-        run_us
+        namespace
     from attribution.run_dates
     inner join staging.runs using (run_key)
     left join run_namespaces using (run_key)
@@ -50,7 +40,7 @@ matches as (
         days.charge_date,
         min(rules.rule_rank) filter (where rules.side = 'run' and rules.level = 'rule') as rule_rank,
         min(rules.rule_rank) filter (where rules.level = 'namespace') as namespace_rank,
-        list(rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
+        list(distinct rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
             as mixed_ranks
     from days
     inner join attribution.rules
@@ -68,16 +58,17 @@ matches as (
 select
     run_id,
     charge_date,
-    native_id,  -- pod labels name runs so
+    native_ids,  -- of all records: pod labels name runs so
     attempt,
     cloud_job_arn,
     gpu_count,
     run_us,  -- microseconds of the day
-    user_raw,  -- as the source names the person
+    user_raw,  -- as a source names the person
     team_raw,
     project_raw,
     rule_rank,  -- the first ownership rule that matches the run
     namespace_rank,  -- the entry of the map of namespaces
     mixed_ranks  -- rules that match if the bill line matches too
-from days
+from attribution.run_spells
+inner join attribution.run_facts using (run_id)
 left join matches using (run_id, charge_date)

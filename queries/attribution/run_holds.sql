@@ -5,13 +5,12 @@
 --   all of them say how many GPUs they hold: by GPUs; on a bare machine, what they leave of its
 --     GPUs stays nobody's (idle);
 --   some or none say so: equally, the whole place.
--- A run whose child is at the same place at that moment holds nothing: the child does. So two
--- runs on one machine share it and never pay twice.
+-- A run is silent while one below it (`run_nesting`) is at the same place: the lower holds it. So
+-- each moment is paid once, by the leaf, whichever systems saw it, and a run that started others
+-- holds what they leave.
 --
 -- A stay is matched to a pod by uid, else by name; a run whose pod no telemetry knows counts as a
 -- run on the bare machine, if it names one.
---
--- Known drawback: of three generations at one place, the oldest shares while its child is away.
 --
 -- grain: one row per place, hour and run
 -- key:   pod_no, charge_date, instance_id, slot, run_no
@@ -67,8 +66,6 @@ placed as (
         located.pod_no,
         case when located.pod_no is null then located.machine_id end as instance_id,
         day_runs.run_no,
-        located.record_id,
-        located.parent_record_id,
         located.gpu_count,
         epoch_us(located.started_at) - epoch_us(cast(located.charge_date as timestamp)) as start_us,
         epoch_us(located.ended_at) - epoch_us(cast(located.charge_date as timestamp)) as end_us
@@ -133,8 +130,6 @@ present as (
         pieces.start_us,
         pieces.end_us,
         stays.run_no,
-        stays.record_id,
-        stays.parent_record_id,
         stays.gpu_count,
         stays.gpu_micros
     from pieces
@@ -146,6 +141,36 @@ present as (
             and pieces.instance_id is not distinct from stays.instance_id
             and pieces.start_us >= stays.start_us
             and pieces.end_us <= stays.end_us
+),
+
+nested as (
+    select
+        nesting.charge_date,
+        lower_runs.run_no,
+        upper_runs.run_no as ancestor_no
+    from attribution.run_nesting as nesting
+    inner join attribution.day_runs as lower_runs using (charge_date, run_id)
+    inner join attribution.day_runs as upper_runs
+        on nesting.charge_date = upper_runs.charge_date and nesting.ancestor_id = upper_runs.run_id
+),
+
+silent as (
+    select distinct
+        upper_runs.charge_date,
+        upper_runs.pod_no,
+        upper_runs.instance_id,
+        upper_runs.start_us,
+        upper_runs.run_no
+    from nested
+    inner join present as upper_runs
+        on nested.charge_date = upper_runs.charge_date and nested.ancestor_no = upper_runs.run_no
+    inner join present as lower_runs
+        on
+            nested.charge_date = lower_runs.charge_date
+            and nested.run_no = lower_runs.run_no
+            and upper_runs.pod_no is not distinct from lower_runs.pod_no
+            and upper_runs.instance_id is not distinct from lower_runs.instance_id
+            and upper_runs.start_us = lower_runs.start_us
 ),
 
 leaves as (
@@ -162,14 +187,13 @@ leaves as (
     where
         not exists (
             select 1
-            from present as children
+            from silent
             where
-                children.charge_date = present.charge_date
-                and children.pod_no is not distinct from present.pod_no
-                and children.instance_id is not distinct from present.instance_id
-                and children.start_us = present.start_us
-                and children.parent_record_id = present.record_id
-                and children.run_no <> present.run_no
+                silent.charge_date = present.charge_date
+                and silent.pod_no is not distinct from present.pod_no
+                and silent.instance_id is not distinct from present.instance_id
+                and silent.start_us = present.start_us
+                and silent.run_no = present.run_no
         )
     group by charge_date, pod_no, instance_id, start_us, end_us, run_no
 ),

@@ -14,7 +14,7 @@ run_lengths as (
     select
         run_id,
         sum(run_us) as total_us
-    from attribution.run_dates
+    from attribution.run_spells
     group by run_id
 ),
 
@@ -41,7 +41,7 @@ reads as (
 
 select
     reads.run_id,
-    run_dates.charge_date,
+    run_spells.charge_date,
     coalesce(reads.dataset, '(unregistered)') as dataset,
     reads.container,
     reads.region_id,  -- where the registry says that the data lies; null: ask the bill
@@ -49,7 +49,7 @@ select
         coalesce(
             case
                 when run_lengths.total_us > 0
-                    then whole_upto(reads.bytes_read, run_dates.run_us, run_lengths.total_us)
+                    then whole_upto(reads.bytes_read, run_spells.run_us, run_lengths.total_us)
             end,
             dataset_sizes.size_bytes,
             1
@@ -57,11 +57,11 @@ select
         1
     ) as read_bytes  -- on this day, 1 at least
 from reads
-inner join attribution.run_dates using (run_id)
+inner join attribution.run_spells using (run_id)
 inner join run_lengths using (run_id)
 left join dataset_sizes
     on
-        run_dates.charge_date = dataset_sizes.charge_date
+        run_spells.charge_date = dataset_sizes.charge_date
         and reads.container = dataset_sizes.container
         and reads.dataset = dataset_sizes.dataset
-where run_dates.run_us > 0
+where run_spells.run_us > 0

@@ -17,11 +17,10 @@ newest as (
 
 cancelled as (
     select
-        run_links.run_id,
-        coalesce(runs.experiment, 'no experiment') as experiment
-    from staging.runs
-    inner join attribution.run_links using (run_key)
-    where runs.status = 'cancelled'
+        run_id,
+        coalesce(experiment, 'no experiment') as experiment
+    from attribution.run_facts
+    where status = 'cancelled'
 ),
 
 run_costs as (

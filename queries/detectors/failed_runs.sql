@@ -38,7 +38,7 @@ quiet_runs as (
 
 failed as (
     select
-        run_links.run_id,
+        runs.run_id,
         coalesce(runs.experiment, 'no experiment') as experiment,
         case
             when
@@ -52,9 +52,8 @@ failed as (
             when upper(runs.status_raw) like '%NODE%FAIL%' then 'machine failed'
             else 'error'
         end as reason
-    from staging.runs
-    inner join attribution.run_links using (run_key)
-    anti join quiet_runs on run_links.run_id = quiet_runs.run_id
+    from attribution.run_facts as runs
+    anti join quiet_runs on runs.run_id = quiet_runs.run_id
     cross join newest
     where
         runs.status in ('failed', 'preempted')

@@ -1,5 +1,6 @@
 -- One row is about a run: who ran what, how long, and what it cost.
 --
+-- A run that several sources saw is one row.
 -- Costs are the run's own part of machines, managed jobs and transfers; a run that no bill shows
 -- costs 0 and has no currency.
 --
@@ -55,26 +56,18 @@ run_model_names as (
 
 run_ends as (
     select
-        run_id,
-        native_id,
-        run_name,
-        experiment,
-        source,
-        status,
-        gpu_count,
-        started_at,
-        ended_at,
+        *,
         (epoch_us(coalesce(ended_at, last_seen_at)) - epoch_us(started_at)) / 3.6e9 as duration_hours
-    from staging.runs
-    inner join attribution.run_links using (run_key)
+    from attribution.run_facts
 )
 
 select
     run_ends.run_id,
-    run_ends.native_id,  -- as its tracker calls it
+    run_ends.native_id,  -- as its tracker calls it; run_records has what other systems call it
     run_ends.run_name,
     run_ends.experiment,
     run_ends.source,  -- the tracker
+    run_ends.record_count,  -- sources that saw it, as run_records tells
     coalesce(run_owners.user_id, run_names.user_id) as user_id,
     people.user_name,
     coalesce(run_owners.team, run_names.team) as team,

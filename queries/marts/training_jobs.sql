@@ -11,9 +11,8 @@ with
 jobs as (
     select runs.*
     from marts.runs
-    inner join attribution.run_links using (run_id)
-    inner join staging.runs as records using (run_key)
-    where coalesce(records.kind, 'training') in ('training', 'job')
+    inner join attribution.run_facts using (run_id)
+    where coalesce(run_facts.kind, 'training') in ('training', 'job')
 )
 
 select

@@ -32,6 +32,7 @@ HARMLESS = frozenset(
         *("measure", "newest_unit"),
         *("price_unit", "sku_id", "sku_meter", "usage_type"),
         *("method", "provider", "region_id", "run_id", "service_name", "source"),
+        *("relation", "rule", "run_key", "system"),
         *("state", "status", "table_name", "unit", "window_kind", *TEAMS),
     )
 )

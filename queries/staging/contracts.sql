@@ -114,11 +114,13 @@ create table run_references (
     resource_id varchar  -- a resource that the run names, in a tag or as a dataset's place; as inventory writes it
 );
 
--- What a run says of itself in other systems: a tag, a label, a variable of its environment.
+-- What a run says of itself in other systems: a tag, a label, a variable of its environment. The tags
+-- that say so are in seeds/run_tags.csv; mentions_in in macros.sql reads them from a map of tags.
 create table run_mentions (
     run_key varchar,
     system varchar,  -- of the mentioned run, as runs.system; null: the text does not tell
-    native_id varchar,  -- as that system's runs.native_id writes it
+    -- as that system's runs.native_id writes it; airflow: dag_id/run_id/task_id, and /map_index of a mapped task
+    native_id varchar,
     relation varchar,  -- same: both are records of one piece of work; parent: that one started this one
     evidence varchar  -- where it was said, for readers: tag slurm_job_id
 );

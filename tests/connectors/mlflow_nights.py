@@ -13,7 +13,7 @@ import polars as pl
 from connectors.mlflow import Mlflow
 from connectors.mlflow_db import COLUMNS
 from queries.catalog import HOME, in_order, read_model
-from queries.engines.duckdb import Connection, Limits, connect
+from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
@@ -107,6 +107,8 @@ def stage(landed: Sequence[Landed], **params: float) -> Connection:
     con = connect(Limits(threads=1))
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
+    create_macros(con, {})
+    create_seeds(con)
     tables: Mapping[str, Any] = {"mlflow": {table.name: table for table in Mlflow.tables}}
     warehouse = Warehouse(con, MODELS, params, HOME, Manifest(night="", built_at=""))
     warehouse.create_raw(tables, landed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from queries import ModelError
 from queries.engines.duckdb import Limits, connect, create_macros
 from queries.explanation import Node, Question, as_text, explain
 from queries.figures import figures_of
+from queries.run_records import places_of, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,11 @@ TABLES = {
     "member varchar, share_from double, share_to double",
     "staging.cost_lines": KEY + "tags map(varchar, varchar), charge_description varchar, "
     "sku_meter varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
+    "marts.run_records": "run_id varchar, run_key varchar, system varchar, source varchar, "
+    "native_id varchar, relation varchar, rule varchar, evidence varchar, confidence varchar",
+    "attribution.run_stays": "run_id varchar, charge_date date, cluster varchar, "
+    "namespace varchar, pod varchar, node varchar, instance_id varchar, "
+    "gpu_count decimal(18, 6), started_at timestamp, ended_at timestamp",
     "published.marts.runs": "run_id varchar, native_id varchar, billing_currency varchar, "
     "effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "published.marts.spend_daily": "charge_date date, dimension varchar, member varchar, "
@@ -77,7 +83,7 @@ def books() -> Iterator[Connection]:
     con = connect(Limits(threads=1))
     create_macros(con, {key: [key] for key in ("user", "team", "project")})
     con.execute("attach ':memory:' as published")
-    for schema in ("attribution", "staging", "published.marts"):
+    for schema in ("attribution", "staging", "marts", "published.marts"):
         con.execute(f"create schema {schema}")
     for table, columns in TABLES.items():
         con.execute(f"create table {table} ({columns})")
@@ -141,6 +147,12 @@ def books() -> Iterator[Connection]:
         currency = None if run_id == "r4" else "USD"
         row = {"run_id": run_id, "native_id": native_id, "billing_currency": currency}
         insert(con, "published.marts.runs", **row, effective_cost=cost)
+        record = {"run_id": run_id, "run_key": run_id, "system": "mlflow", "relation": "same"}
+        insert(con, "marts.run_records", **record, native_id=native_id)
+    record = {"run_id": "r1", "run_key": "s1", "system": "slurm", "relation": "same"}
+    insert(con, "marts.run_records", **record, native_id="77", evidence="tag slurm_job_id")
+    record = {"run_id": "r1", "run_key": "r2", "system": "airflow", "relation": "parent"}
+    insert(con, "marts.run_records", **record, native_id="task")
     yield con
     con.close()
 
@@ -272,10 +284,8 @@ def test_a_member_without_cost_is_an_error_with_the_next_step(books: Connection)
     assert any("--named leaderboard" in note for note in refused.value.__notes__)
 
 
-@pytest.mark.parametrize("given", ["r1", "abc-1"])
-def test_a_run_is_walked_to_its_bill_lines_by_either_of_its_ids(
-    given: str, books: Connection
-) -> None:
+@pytest.mark.parametrize("given", ["r1", "abc-1", "77", "slurm:77"])
+def test_a_run_is_walked_to_its_bill_lines_by_any_of_its_ids(given: str, books: Connection) -> None:
     (figure,) = figures_of(books, "run", given, (None, None))
     tree = explain(
         books,
@@ -314,3 +324,26 @@ def test_a_run_that_cannot_be_explained_says_why(given: str, said: str, books: C
         figures_of(books, "run", given, (None, None))
 
     assert any(note.startswith("fix:") for note in refused.value.__notes__)
+
+
+def test_a_run_is_told_with_its_records_and_places(books: Connection) -> None:
+    """Its own records come first, then what started it; a place is one row for all its days."""
+    for day, hour in ((DAY, 23), (date(2026, 10, 2), 0)):
+        start = datetime(day.year, day.month, day.day, hour)  # noqa: DTZ001 - UTC, as stored
+        stay = {"run_id": "r1", "charge_date": day, "pod": "p", "gpu_count": 8}
+        end = start + timedelta(hours=1)
+        insert(books, "attribution.run_stays", **stay, started_at=start, ended_at=end)
+
+    records = records_of(books, "r1").as_json()
+    assert [(row["relation"], row["system"]) for row in records] == [
+        ("same", "mlflow"),
+        ("same", "slurm"),
+        ("parent", "airflow"),
+    ]
+    assert records[1]["evidence"] == "tag slurm_job_id"
+    (place,) = places_of(books, "r1").as_json()
+    assert (place["pod"], place["first_at"], place["last_at"]) == (
+        "p",
+        "2026-10-01 23:00:00",
+        "2026-10-02 01:00:00",
+    )

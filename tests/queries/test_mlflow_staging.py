@@ -354,3 +354,20 @@ def test_a_snapshot_that_a_run_names_is_a_reference(store: Store) -> None:
         {"resource_id": "snap-0123456789abcdef0"},
         {"resource_id": "vol-0a1b2c3d"},
     ]
+
+
+def test_tags_that_name_a_run_of_another_system_are_mentions(store: Store) -> None:
+    store.run("r1", NOW - HOUR, NOW, slurm_job_id="42", mood="good", WANDB_RUN_ID="")
+    airflow = {"DAG_ID": "train", "DAG_RUN_ID": "manual__1", "TASK_ID": "fit"}
+    store.run("r2", NOW - HOUR, NOW, **{f"AIRFLOW_CTX_{key}": at for key, at in airflow.items()})
+    store.run("r3", NOW - HOUR, NOW, AIRFLOW_CTX_DAG_ID="alone", finops__parent__argo="wf-1")
+    store.run("r4", NOW - HOUR, NOW)
+    found = staged(store, "run_mentions", "system, native_id, relation, evidence")
+    assert sorted(tuple(row.values()) for row in found) == [
+        (
+            *("airflow", "train/manual__1/fit", "same"),
+            "tag AIRFLOW_CTX_DAG_ID, AIRFLOW_CTX_DAG_RUN_ID, AIRFLOW_CTX_TASK_ID",
+        ),
+        ("argo", "wf-1", "parent", "tag finops.parent.argo"),
+        ("slurm", "42", "same", "tag slurm_job_id"),
+    ]

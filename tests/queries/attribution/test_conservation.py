@@ -131,6 +131,15 @@ runs = with_keys(
         max_size=2,
     ),
     writes=st.lists(st.sampled_from(["s3://data/in", "s3://data/out"]), max_size=2, unique=True),
+    system=st.sampled_from(["mlflow", "mlflow", "slurm", "airflow"]),
+    mentions=st.lists(
+        with_keys(
+            system=st.sampled_from([None, "mlflow", "slurm", "airflow"]),
+            native_id=st.sampled_from(["r0", "r1", "r2"]),
+            relation=st.sampled_from(["same", "parent"]),
+        ),
+        max_size=2,
+    ),
     models=st.lists(st.sampled_from([("m", "1"), ("m", "2"), ("n", "1")]), max_size=3, unique=True),
 )
 rules = with_keys(
@@ -193,6 +202,7 @@ def tables_of_runs(drawn: list[dict[str, Any]], draw: type[Draw]) -> World:
         "run_inputs": [],
         "run_outputs": [],
         "run_models": [],
+        "run_mentions": [],
     }
     for number, one in enumerate(drawn):
         run = {key: one[key] for key in ("user_raw", "team_raw", "project_raw", "gpu_count")}
@@ -205,6 +215,8 @@ def tables_of_runs(drawn: list[dict[str, Any]], draw: type[Draw]) -> World:
                 last_seen_at=None if one["last_seen"] is None else draw.at(one["last_seen"]),
                 parent_native_id=one["parent"],
                 cloud_job_arn=one["cloud_job_arn"],
+                system=one["system"],
+                source=one["system"],
                 **run,
             )
         )
@@ -214,6 +226,9 @@ def tables_of_runs(drawn: list[dict[str, Any]], draw: type[Draw]) -> World:
             for read in one["reads"]
         ]
         tables["run_outputs"] += [{"run_key": key, "dataset_uri": uri} for uri in one["writes"]]
+        tables["run_mentions"] += [
+            {"run_key": key, "evidence": "tag"} | mention for mention in one["mentions"]
+        ]
         tables["run_models"] += [
             {"run_key": key, "model_name": name, "model_version": version}
             for name, version in one["models"]
@@ -283,7 +298,10 @@ def test_neither_threads_nor_the_order_of_rows_change_anything(
         results.append(
             {
                 table: built.digest(table)
-                for table in ("attribution.postings", "marts.spend_daily", "marts.runs")
+                for table in (
+                    *("attribution.postings", "attribution.run_links", "marts.spend_daily"),
+                    *("marts.runs", "marts.run_records"),
+                )
             }
         )
         for rows in tables.values():
