@@ -60,11 +60,12 @@ select
     commitment_discount_type,
     case when is_covered then 'Used' else commitment_discount_status end as commitment_discount_status,
     case when is_covered then 'Committed' else pricing_category end as pricing_category,
-    consumed_unit,
+    case when not is_covered then consumed_unit end as unit_of_group,
     sku_id,
     sku_meter,
     tags,
     x_line_class,
+    max(consumed_unit) as consumed_unit,
     count(*) as line_count,
     cast(
         sum(case when is_covered and billed_cost < 0 then 0 else consumed_quantity end) as decimal(38, 12)
