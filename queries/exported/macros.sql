@@ -1,5 +1,9 @@
 -- Arithmetic of a table of money whose margins are known: whole units of 1e-12 throughout.
 
+-- A share, at least 0 and at most the whole: amounts that nearly cancel out would give any number.
+create or replace macro within_whole(share) as
+least(greatest(share, cast(0 as hugeint)), cast(100000000000000 as hugeint));
+
 -- What stands above and to the left of a place, the place included.
 create or replace macro corner(row_at, last_row, upto_row, column_at, last_column, upto_column, total) as
 case
@@ -9,7 +13,7 @@ case
     when total = 0 then cast(upto_row as hugeint) + cast(upto_column as hugeint)
     else
         cast(upto_row as hugeint)
-        * (cast(upto_column as hugeint) * 100000000000000 // cast(nullif(total, 0) as hugeint))
+        * within_whole(cast(upto_column as hugeint) * 100000000000000 // cast(nullif(total, 0) as hugeint))
         // 100000000000000
 end;
 
@@ -29,9 +33,9 @@ case
     when row_at = 0 then cast(0 as hugeint)
     when row_at = last_row then cast(100000000000000 as hugeint)
     when total_effective <> 0
-        then cast(upto_effective as hugeint) * 100000000000000 // cast(nullif(total_effective, 0) as hugeint)
+        then within_whole(cast(upto_effective as hugeint) * 100000000000000 // cast(nullif(total_effective, 0) as hugeint))
     when total_billed <> 0
-        then cast(upto_billed as hugeint) * 100000000000000 // cast(nullif(total_billed, 0) as hugeint)
+        then within_whole(cast(upto_billed as hugeint) * 100000000000000 // cast(nullif(total_billed, 0) as hugeint))
     else cast(100000000000000 as hugeint)
 end;
 

@@ -57,7 +57,7 @@ def sums(con: Connection, key: str, measure: str) -> list[Decimal]:
     return [row[0] for row in rows]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(lines=st.lists(COST, min_size=1, max_size=5), parts=st.lists(COST, max_size=4))
 def test_cells_add_up_to_lines_and_to_postings(
     con: Connection, lines: list[Decimal], parts: list[Decimal]
