@@ -33,9 +33,15 @@ case
     when row_at = 0 then cast(0 as hugeint)
     when row_at = last_row then cast(100000000000000 as hugeint)
     when total_effective <> 0
-        then within_whole(cast(upto_effective as hugeint) * 100000000000000 // cast(nullif(total_effective, 0) as hugeint))
+        then
+            within_whole(
+                cast(upto_effective as hugeint) * 100000000000000 // cast(nullif(total_effective, 0) as hugeint)
+            )
     when total_billed <> 0
-        then within_whole(cast(upto_billed as hugeint) * 100000000000000 // cast(nullif(total_billed, 0) as hugeint))
+        then
+            within_whole(
+                cast(upto_billed as hugeint) * 100000000000000 // cast(nullif(total_billed, 0) as hugeint)
+            )
     else cast(100000000000000 as hugeint)
 end;
 
