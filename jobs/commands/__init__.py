@@ -19,6 +19,7 @@ MODULES = (
     "bills",
     "claims",
     "demo",
+    "exports",
     "findings",
     "mails",
     "night",

@@ -22,7 +22,7 @@ HELP_WIDTH = 80
 
 ORDER = (
     "nightly extract build check report mail findings claim enforce gate sql explain lineage "
-    "sources validate init doctor status restore demo"
+    "export sources validate init doctor status restore demo"
 )
 """Every command, as help lists them: a night's steps, what reads, what operates."""
 
