@@ -33,6 +33,8 @@ CONNECTORS: Mapping[str, str] = {
     "model_api_usage": "connectors.model_api_usage:ModelApiUsage",
     "mapped_csv": "connectors.mapped_csv:MappedCsv",
     "rate_card": "connectors.rate_card:RateCard",
+    "s3_inventory": "connectors.s3_inventory:S3Inventory",
+    "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }
 """Kind, as the config file writes it -> `module:class`."""
 
