@@ -23,7 +23,7 @@ from tests.connectors.known import Memory
 from tests.servers.moto import client, s3_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from connectors.base import Delivery
@@ -47,7 +47,7 @@ def con() -> Iterator[Connection]:
     connection.close()
 
 
-def packed_csv(rows: list[tuple[str, ...]]) -> bytes:
+def packed_csv(rows: Sequence[tuple[str, ...]]) -> bytes:
     lines = [
         ",".join(f'"{value}"' for value in ("data", key, "v1", latest, marker, size, "", kind))
         for key, latest, marker, size, kind in rows
