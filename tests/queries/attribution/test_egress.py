@@ -21,7 +21,7 @@ DATASETS: list[Row] = [
 ]
 
 
-def company(draw: type[Draw], gib: int | None = 10, to: str = "eu", **more: object) -> Tables:
+def company(draw: type[Draw], gib: int | None = 10, to: str = "eu", team: str = "") -> Tables:
     """Return two runs in `eu` on two machines, and a bill for what left `us` for a region."""
     transfer = draw.line(
         10,
@@ -31,7 +31,7 @@ def company(draw: type[Draw], gib: int | None = 10, to: str = "eu", **more: obje
         resource_id="data",
         consumed_quantity=gib,
         consumed_unit="GB",
-        **more,
+        tags={"team": team} if team else {},
     )
     return {
         "cost_lines": [
@@ -124,7 +124,7 @@ def test_a_person_without_a_run_pays_for_what_left_over_the_internet(
     build: Build, draw: type[Draw]
 ) -> None:
     """The rest goes by the bucket's own tags, and is a member of its own among datasets."""
-    tables = company(draw, to="internet", tags={"team": "platform"})
+    tables = company(draw, to="internet", team="platform")
     rows = [logged(draw, 4, "arn:aws:sts::1:assumed-role/AWSReservedSSO_dev_1/eve@x.org")]
     built = build(tables | {"object_reads": rows})
 
