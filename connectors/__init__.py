@@ -36,6 +36,8 @@ CONNECTORS: Mapping[str, str] = {
     "slurm": "connectors.slurm:Slurm",
     "sagemaker": "connectors.sagemaker:Sagemaker",
     "ray": "connectors.ray:Ray",
+    "s3_inventory": "connectors.s3_inventory:S3Inventory",
+    "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }
 """Kind, as the config file writes it -> `module:class`."""
 

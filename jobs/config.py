@@ -74,6 +74,7 @@ class Attribution(_Section):
     shared_namespaces: _Texts = ("kube-system",)
     shared_users: _Texts = ("root", "ubuntu", "ec2-user", "jovyan", "airflow", "nobody")
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
+    prefix_depth: Annotated[int, Field(ge=1, le=64)] = 6
     lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
     team_tags: _Texts = (

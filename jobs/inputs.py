@@ -109,6 +109,7 @@ def settings_of(attribution: Attribution) -> Settings:
             "cpu_weight": float(attribution.cpu_weight),
             "memory_weight": float(attribution.memory_weight),
             "inventory_days": attribution.inventory_days,
+            "prefix_depth": attribution.prefix_depth,
             "lost_after_hours": attribution.lost_after_hours,
             "stale_hours": attribution.stale_hours,
             "shared_namespaces": ",".join(attribution.shared_namespaces),

@@ -45,6 +45,12 @@ cast(round(cast(units as double) * 1e6) as bigint) * cast(seconds as bigint);
 create or replace macro last_part(id) as
 lower(split_part(split_part(id, '/', -1), ':', -1));
 
+-- The folder that an object's key lies in, to a depth; '' for an object at the top.
+create or replace macro key_folder(object_key, depth) as
+array_to_string(
+    list_slice(string_split(object_key, '/'), 1, least(len(string_split(object_key, '/')) - 1, depth)), '/'
+);
+
 -- Who a posting's cost goes to in a dimension: the member where there is one, else the explicit
 -- member of its kind of cost.
 create or replace macro member_or_kind(member, cost_kind, otherwise) as

@@ -1,7 +1,8 @@
 -- One row is about a dataset's or its reader's part of a storage or transfer line on a day.
 --
 -- Lines of a container are cut by `stored_shares`, transfers between regions by `read_shares`;
--- what storage costs is the dataset owner's, what a transfer costs is the reading run's.
+-- what storage costs is the dataset owner's, what a transfer costs is the reading
+-- run's, or that of the person whom a log names; what nobody is known to have read goes by the line's tags.
 --
 -- grain: one row per line group, dataset and run
 -- step:  charge_date
@@ -42,7 +43,7 @@ select
     data_lines.method,
     day_runs.run_no,
     read_shares.dataset,
-    null as owner_user,
+    nullif(read_shares.reader_user, '') as owner_user,  -- whom the log names
     null as owner_team,
     null as owner_project,
     cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
@@ -55,6 +56,6 @@ inner join attribution.read_shares
         and data_lines.x_from_region = read_shares.from_region
         and data_lines.x_to_region = read_shares.to_region
         and data_lines.container = read_shares.scope
-inner join attribution.day_runs
+left join attribution.day_runs
     on read_shares.charge_date = day_runs.charge_date and read_shares.run_id = day_runs.run_id
 where data_lines.method = 'reads'

@@ -6,9 +6,10 @@
 -- owner (how user, team and project were found).
 --
 -- An owner is the first that is named by, in this order:
---   the company's own rule (its rule_id), the run ('run_tag'), the pod ('pod_label'), the dataset's
---   registry ('dataset_owner'), the map of namespaces (its rule_id), the resource's tags
---   ('resource_tag'), the map of sub-accounts (its rule_id); else 'unattributed'.
+--   the company's own rule (its rule_id), the run ('run_tag'), the pod ('pod_label'), the person whom
+--   a log of reads names ('access_log') or the dataset's registry ('dataset_owner'), the map of
+--   namespaces (its rule_id), the resource's tags ('resource_tag'), the map of sub-accounts (its
+--   rule_id); else 'unattributed'.
 -- User, team and project are looked up one by one. A team of the last three kinds gives way to
 -- the membership of the user, where that is known from further up; the marts see to it, because
 -- people and teams are resolved there (`user_days`).
@@ -217,6 +218,9 @@ named as (
     select
         *,
         case
+            when dataset not in ('(unregistered)', '(unattributed egress)') then dataset
+        end as owned_dataset,
+        case
             when has_owner
                 then
                     coalesce(
@@ -229,6 +233,7 @@ named as (
             when rule_user is not null then rule_id
             when run_user is not null then 'run_tag'
             when pod_user is not null then 'pod_label'
+            when owner_user is not null and method = 'reads' then 'access_log'
             when owner_user is not null then 'dataset_owner'
             when namespace_user is not null then namespace_rule
             when tag_user is not null then 'resource_tag'
@@ -301,7 +306,7 @@ select
     case
         when
             posted_kind = 'direct'
-            and coalesce(user_raw, team, project, run_id, model, nullif(dataset, '(unregistered)')) is null
+            and coalesce(user_raw, team, project, run_id, model, owned_dataset) is null
             then 'unattributed'
         else posted_kind
     end as cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed

@@ -7,11 +7,15 @@
 -- that the container's bill does not have is on somebody else's machines: it reads over the internet.
 --   no candidate: no row, and the line goes by stored bytes or by its own tags.
 --
--- Known drawback: logged bytes are not held against billed bytes, so readers that no tracker knows
--- are paid by those it does.
+-- Bytes are those of the first that has any for the container and the regions: the store's own logs,
+-- the tracker's count, the dataset's size. Where all of them were logged, they are held against the
+-- bytes that the bill has: what was billed and not logged is the member '(unattributed egress)', and
+-- goes by the line's own rules and tags. Where more was logged than billed, the shares run to 1.
 --
--- grain: one row per pair of regions, scope, run and dataset
--- key:   charge_date, from_region, to_region, scope, run_id, dataset
+-- Known drawback: without logs, readers that no tracker knows are paid by those it does.
+--
+-- grain: one row per pair of regions, scope, run or person, and dataset
+-- key:   charge_date, from_region, to_region, scope, run_id, reader_user, dataset
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -46,27 +50,68 @@ billed_regions as (
     where line_kinds.region_id is not null
 ),
 
-reads as (
+registered as (
+    select
+        container,
+        min(region_id) as region_id
+    from attribution.dataset_roots
+    group by container
+),
+
+candidates as (
     select
         run_reads.charge_date,
         coalesce(run_reads.region_id, container_regions.region_id) as from_region,
-        case
-            when container_regions.source is not null and billed_regions.region_id is null then 'internet'
-            else run_regions.region_id
-        end as to_region,
+        run_regions.region_id as to_region,
         run_reads.container,
         run_reads.run_id,
+        '' as reader_user,
         run_reads.dataset,
-        run_reads.read_bytes
+        run_reads.read_bytes,
+        false as is_logged
     from attribution.run_reads
     inner join attribution.run_regions using (charge_date, run_id)
     left join container_regions using (charge_date, container)
+    union all
+    select
+        logged_reads.charge_date,
+        coalesce(container_regions.region_id, registered.region_id) as from_region,
+        logged_reads.to_region,
+        logged_reads.container,
+        logged_reads.run_id,
+        logged_reads.reader_user,
+        logged_reads.dataset,
+        logged_reads.read_bytes,
+        true as is_logged
+    from attribution.logged_reads
+    left join container_regions using (charge_date, container)
+    left join registered using (container)
+),
+
+crossings as (
+    select
+        candidates.* replace (
+            case
+                when container_regions.source is not null and billed_regions.region_id is null then 'internet'
+                else candidates.to_region
+            end as to_region
+        )
+    from candidates
+    left join container_regions using (charge_date, container)
     left join billed_regions
         on
-            run_reads.charge_date = billed_regions.charge_date
+            candidates.charge_date = billed_regions.charge_date
             and container_regions.source = billed_regions.source
-            and run_regions.region_id = billed_regions.region_id
-    where coalesce(run_reads.region_id, container_regions.region_id) <> run_regions.region_id
+            and candidates.to_region = billed_regions.region_id
+    where candidates.from_region <> candidates.to_region
+),
+
+reads as (
+    select *
+    from crossings
+    qualify
+        is_logged
+        = bool_or(is_logged) over (partition by charge_date, from_region, to_region, container)
 ),
 
 scoped_reads as (
@@ -76,11 +121,13 @@ scoped_reads as (
         to_region,
         container as scope,
         run_id,
+        reader_user,
         dataset,
+        bool_and(is_logged) as is_logged,
         cast(sum(read_bytes) as bigint) as read_bytes
     from reads
     where container <> ''
-    group by charge_date, from_region, to_region, container, run_id, dataset
+    group by charge_date, from_region, to_region, container, run_id, reader_user, dataset
     union all
     select
         charge_date,
@@ -88,10 +135,43 @@ scoped_reads as (
         to_region,
         '' as scope,
         run_id,
+        reader_user,
         dataset,
+        bool_and(is_logged) as is_logged,
         cast(sum(read_bytes) as bigint) as read_bytes
     from reads
-    group by charge_date, from_region, to_region, run_id, dataset
+    group by charge_date, from_region, to_region, run_id, reader_user, dataset
+),
+
+logged as (
+    select
+        charge_date,
+        from_region,
+        to_region,
+        scope,
+        cast(sum(read_bytes) as bigint) as logged_bytes
+    from scoped_reads
+    group by charge_date, from_region, to_region, scope
+    having bool_and(is_logged)
+),
+
+whole_reads as (
+    select *
+    from scoped_reads
+    union all by name
+    select
+        logged.charge_date,
+        logged.from_region,
+        logged.to_region,
+        logged.scope,
+        '' as run_id,
+        '' as reader_user,
+        '(unattributed egress)' as dataset,
+        true as is_logged,
+        billed_transfers.billed_bytes - logged.logged_bytes as read_bytes
+    from logged
+    inner join attribution.billed_transfers using (charge_date, from_region, to_region, scope)
+    where billed_transfers.billed_bytes > logged.logged_bytes
 ),
 
 running as (
@@ -99,9 +179,9 @@ running as (
         *,
         sum(read_bytes) over up_to as upto_bytes,
         sum(read_bytes) over (partition by charge_date, from_region, to_region, scope) as total_bytes
-    from scoped_reads
+    from whole_reads
     window up_to as (
-        partition by charge_date, from_region, to_region, scope order by run_id, dataset
+        partition by charge_date, from_region, to_region, scope order by run_id, dataset, reader_user
         rows between unbounded preceding and current row
     )
 )
@@ -111,8 +191,11 @@ select
     from_region,
     to_region,
     scope,  -- the container, or '' for lines that name none
-    run_id,
+    run_id,  -- '' where no run is known
+    reader_user,  -- a person without a run, as the log names it, or ''
     dataset,
+    is_logged,  -- the bytes are those of the store's own logs
+    cast(read_bytes as bigint) as read_bytes,
     share_of(upto_bytes - read_bytes, total_bytes) as share_from,
     share_of(upto_bytes, total_bytes) as share_to
 from running

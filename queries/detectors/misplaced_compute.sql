@@ -45,7 +45,8 @@ reads as (
     left join attribution.user_days using (charge_date, user_raw)
     where
         postings.method = 'reads'
-        and postings.dataset <> '(unregistered)'
+        and postings.dataset not in ('(unregistered)', '(unattributed egress)')
+        and postings.run_id is not null
         and postings.charge_date > newest.as_of - $window_days
         and postings.charge_date <= newest.as_of
     group by all

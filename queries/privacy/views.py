@@ -20,7 +20,7 @@ OPENNESS = ("teams", "pseudonyms", "names")
 """How people may be shown, the most open last."""
 NOBODYS = (
     *("(idle)", "(shared)", "(tax)", "(credit)", "(unused commitment)", "(unregistered)"),
-    *("unattributed", "not a model's", "not a dataset's"),
+    *("(unattributed egress)", "unattributed", "not a model's", "not a dataset's"),
 )
 """Members that stand for no person or thing."""
 NOT_SHOWN = "(not shown)"

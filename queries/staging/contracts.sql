@@ -234,6 +234,29 @@ create table stored_bytes (
     is_current boolean  -- false: non-current versions and incomplete uploads
 );
 
+-- What an inventory of objects lists on its day, by folder; stored_bytes has it beside other sources.
+create table listed_bytes (
+    charge_date date,
+    container varchar,
+    prefix varchar,
+    storage_class varchar,
+    size_bytes bigint,  -- as billed: infrequent-access classes have a least size per object
+    object_count bigint,
+    is_current boolean
+);
+
+-- Reads of objects that succeeded, as logs of the store have them.
+create table object_reads (
+    source varchar,
+    charge_date date,  -- UTC day of the read
+    container varchar,  -- bucket, as the log writes it
+    prefix varchar,  -- folder of the key, '' at the top
+    requester_raw varchar,  -- principal as logged; null: nobody signed
+    requester_region varchar,  -- a region, 'same' for the container's own, or null: not known
+    request_count bigint,
+    bytes_sent bigint
+);
+
 create table list_prices (
     source varchar,
     provider varchar,

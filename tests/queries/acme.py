@@ -102,6 +102,10 @@ TABLES = {
         "unit_price decimal(38, 12), billing_currency varchar, effective_at timestamp, "
         "observed_at timestamp"
     ),
+    "egress_coverage": (
+        "charge_date date, from_region varchar, to_region varchar, container varchar, "
+        "billed_bytes bigint, logged_bytes bigint, logged_share double, told_by varchar"
+    ),
 }
 LEADERBOARD = """
 create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
@@ -441,6 +445,8 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     listed = datetime(2026, 11, 1)  # noqa: DTZ001 - marts hold UTC without a zone
     price = ("ondemand", "h", Decimal("2.933908"), "USD", listed, listed)
     acme.rows["list_prices"].append(("gcp_prices", "Google Cloud", *words, *price))
+    egress = (date(2026, 10, 5), "us-east-1", "internet", "acme-data")
+    acme.rows["egress_coverage"].append((*egress, 10 << 30, 8 << 30, 0.8, "access_log"))
     night = datetime(2026, 11, 20, 2, 14)  # noqa: DTZ001 - marts hold UTC without a zone
     for source, table, behind, stale, note in (
         ("aws_cur", "line_items", 26, False, ""),
