@@ -21,6 +21,7 @@ CONNECTORS: Mapping[str, str] = {
     "gcp_billing": "connectors.gcp_billing:GcpBilling",
     "gcp_prices": "connectors.gcp_prices:GcpPrices",
     "mlflow": "connectors.mlflow:Mlflow",
+    "airflow": "connectors.airflow:Airflow",
     "prometheus": "connectors.prometheus:Prometheus",
     "identities": "connectors.identities:Identities",
     "ownership": "connectors.ownership:Ownership",
@@ -38,6 +39,7 @@ CONNECTORS: Mapping[str, str] = {
 
 SUPPORT = frozenset(
     {
+        "airflow_rest",
         "alibaba_api",
         "alibaba_files",
         "aws_asking",
@@ -69,6 +71,7 @@ SUPPORT = frozenset(
         "promql",
         "rate_card_file",
         "reach",
+        "run_changes",
         "s3",
         "store",
     }
