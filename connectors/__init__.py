@@ -21,6 +21,7 @@ CONNECTORS: Mapping[str, str] = {
     "gcp_billing": "connectors.gcp_billing:GcpBilling",
     "gcp_prices": "connectors.gcp_prices:GcpPrices",
     "mlflow": "connectors.mlflow:Mlflow",
+    "airflow": "connectors.airflow:Airflow",
     "prometheus": "connectors.prometheus:Prometheus",
     "identities": "connectors.identities:Identities",
     "ownership": "connectors.ownership:Ownership",
@@ -43,6 +44,7 @@ CONNECTORS: Mapping[str, str] = {
 
 SUPPORT = frozenset(
     {
+        "airflow_rest",
         "alibaba_api",
         "alibaba_files",
         "aws_asking",
@@ -75,6 +77,7 @@ SUPPORT = frozenset(
         "rate_card_file",
         "ray_answers",
         "reach",
+        "run_changes",
         "s3",
         "sagemaker_calls",
         "seen",
