@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from queries.catalog import BESIDE, HOME
+from queries.catalog import BESIDE, HOME, ROW
 from queries.checks import check_model
 from queries.engines.duckdb import literal
 from queries.lake import StoredFile, StoredTable, write
@@ -49,20 +49,25 @@ def keep_beside(warehouse: Warehouse, before: Manifest, progress: Callable[[str]
 
 def _create_shape(warehouse: Warehouse, model: Model) -> None:
     con = warehouse.con
-    con.execute(f"create or replace view {LINES} as {empty(LINES)}")
+    con.execute(f"create or replace view {LINES} as {_numbered(f'({empty(LINES)})', 'null')}")
     con.execute(f"create or replace table {shape(model)} as {warehouse.sql_of(model)}")
 
 
 def _compute(warehouse: Warehouse, model: Model, lines: StoredFile, path: str) -> None:
     con, lake = warehouse.con, warehouse.lake
-    con.execute(f"create or replace view {LINES} as {_rows(lake / lines.path)}")
+    con.execute(f"create or replace view {LINES} as {_numbered(_scan(lake / lines.path))}")
     write(con, warehouse.sql_of(model), lake, path)
-    con.execute(f"create or replace view {model.name} as {_rows(lake / path)}")
+    con.execute(f"create or replace view {model.name} as select * from {_scan(lake / path)}")
     check_model(con, model)
 
 
-def _rows(path: Path) -> str:
-    return f"select * from read_parquet({literal(str(path))})"
+def _scan(path: Path) -> str:
+    return f"read_parquet({literal(str(path))})"
+
+
+def _numbered(relation: str, number: str = "file_row_number") -> str:
+    """Return the lines with their place in the file, which only these models see."""
+    return f"select *, cast({number} as bigint) as {ROW} from {relation}"
 
 
 def _path(warehouse: Warehouse, model: Model, lines: StoredFile) -> str:

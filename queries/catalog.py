@@ -29,6 +29,8 @@ LAYERS = ("staging", "attribution", "marts", LAYER)
 DAY = "charge_date"
 BESIDE = "cost_lines"
 """The canonical table beside whose files models are kept."""
+ROW = "x_row"
+"""A line's place in its file, a column that only those models see."""
 HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")

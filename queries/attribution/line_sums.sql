@@ -10,7 +10,7 @@
 -- Lines are brought together by a hash of their texts, 64 bits: comparing a dozen texts for every
 -- line takes nearly twice as long. Two sets of texts with one hash would be taken for one and the
 -- cost of both would go to one's owners: a chance of 1 in 10^9 where a file has 200,000 of them.
--- Sums by source and currency are proven all the same.
+-- Sums by source and currency are proven all the same. `x_row` is a line's place in its file.
 --
 -- grain:     one row per file of lines, day or hour, and set of texts that attribution reads
 -- beside:    cost_lines
@@ -18,33 +18,6 @@
 -- owner:     ml-platform
 
 with
-
-texts as (
-    select
-        hash(
-            source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
-            x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id
-        ) as line_hash,
-        any_value(source) as source,
-        any_value(billing_period) as billing_period,
-        any_value(billing_currency) as billing_currency,
-        any_value(sub_account_id) as sub_account_id,
-        any_value(service_name) as service_name,
-        any_value(region_id) as region_id,
-        any_value(resource_id) as resource_id,
-        any_value(x_line_class) as x_line_class,
-        any_value(x_from_region) as x_from_region,
-        any_value(x_to_region) as x_to_region,
-        any_value(tags) as tags,
-        any_value(x_instance_type) as x_instance_type,
-        any_value(x_gpu_count) as x_gpu_count,
-        any_value(x_cpu_count) as x_cpu_count,
-        any_value(x_memory_gib) as x_memory_gib,
-        any_value(invoice_id) as invoice_id
-    from staging.cost_lines
-    group by line_hash
-),
 
 sums as (
     select
@@ -61,6 +34,7 @@ sums as (
             x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
             x_memory_gib, invoice_id
         ) as line_hash,
+        min(x_row) as first_row,
         sum(
             case
                 when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h')
@@ -72,6 +46,38 @@ sums as (
         sum(list_cost) as list_cost
     from staging.cost_lines
     group by all
+),
+
+-- the texts are read of one line of each set
+examples as (
+    select
+        line_hash,
+        min(first_row) as x_row
+    from sums
+    group by line_hash
+),
+
+texts as (
+    select
+        examples.line_hash,
+        lines.source,
+        lines.billing_period,
+        lines.billing_currency,
+        lines.sub_account_id,
+        lines.service_name,
+        lines.region_id,
+        lines.resource_id,
+        lines.x_line_class,
+        lines.x_from_region,
+        lines.x_to_region,
+        lines.tags,
+        lines.x_instance_type,
+        lines.x_gpu_count,
+        lines.x_cpu_count,
+        lines.x_memory_gib,
+        lines.invoice_id
+    from staging.cost_lines as lines
+    inner join examples on lines.x_row = examples.x_row
 )
 
 select
