@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from queries.beside import keep_beside
 from queries.catalog import Model, code_fingerprint, models
 from queries.changes import changed, digests_of_days
 from queries.checks import check_books, check_model
@@ -146,6 +147,7 @@ def build(given: BuildInput) -> Built | None:
     con = warehouse.con
     before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
+    keep_beside(warehouse, before, given.progress)
     warehouse.create_raw(given.tables, given.landed)
     warehouse.show_staged(None)
     warehouse.build_metadata()
@@ -167,6 +169,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     """
     warehouse = opened(given, Manifest())
     warehouse.create_raw(given.tables, [])
+    keep_beside(warehouse, Manifest(), given.progress)
     warehouse.show_staged(None)
     warehouse.build_metadata()
     for model in warehouse.day_models:

@@ -21,17 +21,32 @@ from queries.parsed import SyntaxMistakeError, memory, query_of, tables_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Kind = Literal["full", "hashed", "step", "partition", "inline"]
+Kind = Literal["full", "hashed", "step", "partition", "beside", "inline"]
 """full: a table over all there is; hashed: one that is compared by day; step: a table of the days
-being attributed; partition: kept in the lake by day; inline: a view, computed where it is read."""
+being attributed; partition: kept in the lake by day; beside: computed from each lake file of bill
+lines alone, and kept beside it; inline: a view, computed where it is read."""
 LAYERS = ("staging", "attribution", "marts", LAYER)
 DAY = "charge_date"
+BESIDE = "cost_lines"
+"""The canonical table beside whose files models are kept."""
+ROW = "x_row"
+"""A line's place in its file, a column that only those models see."""
 HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
 _CONSERVES = re.compile(r"^(?P<columns>[\w, ]+) of (?P<table>[\w.]+) by (?P<keys>[\w, ]+)$")
 _PARAM = re.compile(r"^(?P<name>\w+)\s*=\s*(?P<default>.+?)\s+--\s+(?P<meaning>.+)$")
-_PROMISES = ("grain", "key", "partition", "step", "hashed", "inline", "conserves", "fresh")
+_PROMISES = (
+    "grain",
+    "key",
+    "partition",
+    "step",
+    "hashed",
+    "beside",
+    "inline",
+    "conserves",
+    "fresh",
+)
 _HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "counted", "owner"))
 
 
@@ -203,12 +218,19 @@ def read_header(sql: str, *, where: str) -> _Header:
 
 
 def _kind(header: _Header, path: Path) -> Kind:
-    words: dict[Kind, str] = {"partition": DAY, "step": DAY, "hashed": DAY, "inline": "yes"}
+    words: dict[Kind, str] = {
+        "partition": DAY,
+        "step": DAY,
+        "hashed": DAY,
+        "beside": BESIDE,
+        "inline": "yes",
+    }
     given: list[Kind] = [word for word in words if word in header.lines]
     wrong = [word for word in given if header.one(word) != words[word]]
     if len(given) > 1 or wrong:
         raise ModelError(
-            f"a model has at most one of partition, step, hashed: {DAY}, or inline: yes",
+            f"a model has at most one of partition, step, hashed: {DAY}, beside: {BESIDE}, "
+            "or inline: yes",
             where=str(path),
             fix="keep one of the lines",
         )

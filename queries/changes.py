@@ -6,15 +6,17 @@ and whatever is not kept by day, a change of which touches every day.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from queries.catalog import DAY, HOME, canonical_columns, feeders_of
+from queries.catalog import BESIDE, DAY, HOME, canonical_columns
 from queries.manifest import digest
 from queries.warehouse import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from queries.lake import StoredTable
     from queries.warehouse import Warehouse
 
 
@@ -26,7 +28,7 @@ def digests_of_days(warehouse: Warehouse, settings: str) -> dict[str, str]:
     for table in reads:
         for day, content in _content_by_day(warehouse, table).items():
             parts.setdefault(day, []).append(f"{table} {content}")
-    billed = _content_by_day(warehouse, "staging.cost_lines")
+    billed = _content_by_day(warehouse, f"staging.{BESIDE}")
     return {day: digest(common, parts[day]) for day in sorted(billed)}
 
 
@@ -64,7 +66,9 @@ def _content(warehouse: Warehouse, table: str) -> str:
 
 def _content_by_day(warehouse: Warehouse, table: str) -> dict[str, str]:
     if table in warehouse.daily_tables:
-        return _files_by_day(warehouse, table)
+        return _files_by_day(warehouse.stored_of(table))
+    if table in {model.name for model in warehouse.beside_models}:
+        return _files_by_day([warehouse.manifest.stored[table]])
     hashed = [model for model in warehouse.models if (model.name, model.kind) == (table, "hashed")]
     if not hashed:
         return {}
@@ -75,12 +79,10 @@ def _content_by_day(warehouse: Warehouse, table: str) -> dict[str, str]:
     return {row[0]: f"{row[1:]}" for row in rows}
 
 
-def _files_by_day(warehouse: Warehouse, table: str) -> dict[str, str]:
+def _files_by_day(stored: Iterable[StoredTable]) -> dict[str, str]:
     """A day's rows are told by the files that hold it: a day that changes goes to a new file."""
     paths: dict[str, list[str]] = {}
-    for model in feeders_of(table, warehouse.models):
-        for group in warehouse.manifest.staged.get(model.name, {}).values():
-            for file in group.table.files:
-                for day in file.days:
-                    paths.setdefault(day, []).append(file.path)
+    for file in chain.from_iterable(table.files for table in stored):
+        for day in file.days:
+            paths.setdefault(day, []).append(file.path)
     return {day: digest(sorted(found)) for day, found in paths.items()}

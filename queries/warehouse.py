@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
+    from queries.lake import StoredTable
     from queries.manifest import Manifest
     from queries.raw import Declared, Landed
 
@@ -58,6 +59,11 @@ class Warehouse:
             for model in self.models
             if model.layer != "staging" and model.kind in ("step", "partition")
         ]
+
+    @property
+    def beside_models(self) -> list[Model]:
+        """The models that are computed from each file of bill lines alone."""
+        return [model for model in self.models if model.kind == "beside"]
 
     @property
     def late_models(self) -> list[Model]:
@@ -138,6 +144,7 @@ class Warehouse:
     def show_days(self, days: Collection[str] | None) -> None:
         """Let every table that is kept by day show some days; none means all."""
         self.show_staged(days)
+        self.show_beside(days)
         for model in self.models:
             if model.kind == "hashed":
                 query = f"select * from {whole(model)}{_where(days)}"
@@ -148,21 +155,34 @@ class Warehouse:
 
         A few days out of a file of many are read out of it once, not by each model anew.
         """
+        read_by_day = set().union(*(model.reads for model in self.day_models))
         for table in self.daily_tables:
-            stored = [
-                group.table
-                for model in feeders_of(table, self.models)
-                for group in self.manifest.staged.get(model.name, {}).values()
-            ]
+            stored = self.stored_of(table)
             scans = [each.scan(self.lake, days) for each in stored]
             query = " union all by name ".join([empty(table), *filter(None, scans)])
             taken_out = f"whole.{name('some days of ' + table)}"
-            if days is not None and any(each.is_mostly_skipped(days) for each in stored):
+            is_few = days is not None and any(each.is_mostly_skipped(days) for each in stored)
+            if is_few and table in read_by_day:
                 self.con.execute(f"create or replace table {taken_out} as {query}")
                 query = f"select * from {taken_out}"
             else:
                 self.con.execute(f"drop table if exists {taken_out}")
             self.con.execute(f"create or replace view {table} as {query}")
+
+    def show_beside(self, days: Collection[str] | None) -> None:
+        """Let what is kept beside bill lines show some days; none means all."""
+        for model in self.beside_models:
+            stored = self.manifest.stored[model.name]
+            query = stored.scan(self.lake, days) or f"select * from {shape(model)}"
+            self.con.execute(f"create or replace view {model.name} as {query}")
+
+    def stored_of(self, table: str) -> list[StoredTable]:
+        """Return where the rows of a canonical table lie that is kept by day."""
+        return [
+            group.table
+            for model in feeders_of(table, self.models)
+            for group in self.manifest.staged.get(model.name, {}).values()
+        ]
 
 
 def whole(model: Model) -> str:

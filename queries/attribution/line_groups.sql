@@ -1,8 +1,6 @@
 -- One row is about bill lines that attribution cannot tell apart, added up.
 --
--- Every line is added up once, here; what follows works on a fifth of the rows. A machine's lines
--- are kept by the hour where the bill has hours, else by the day, which is slot 24: a longer charge
--- says nothing about who held the machine, and is owned, not shared.
+-- What `line_sums` added up file by file is brought together here, by the number of its kind.
 --
 -- Rows have a number that the steps of one build know them by; what their lines have in common is
 -- in `line_kinds`.
@@ -10,7 +8,7 @@
 -- grain:     one row per day or hour and kind of line
 -- key:       line_no
 -- step:      charge_date
--- conserves: effective_cost, billed_cost, list_cost of staging.cost_lines by charge_date, source, billing_currency
+-- conserves: effective_cost, billed_cost, list_cost of attribution.line_sums by charge_date, source, billing_currency
 -- owner:     ml-platform
 
 with
@@ -27,29 +25,17 @@ variants as (
 sums as (
     select
         charge_date,
-        cast(
-            case
-                when x_line_class <> 'instance' or resource_id is null then null
-                when charge_hour is not null then hour(charge_hour)
-                when charge_period_end <= charge_period_start + interval 1 day then 24
-            end as tinyint
-        ) as slot,
+        slot,
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
             x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
             x_memory_gib, invoice_id
         ) as line_hash,
-        sum(
-            case
-                when effective_cost > 0 and consumed_unit in ('Hours', 'Hrs', 'hours', 'hrs', 'Hour', 'h')
-                    then consumed_quantity
-            end
-        ) as used_hours,
-        sum(effective_cost) as effective_cost,
-        sum(billed_cost) as billed_cost,
-        sum(list_cost) as list_cost
-    from staging.cost_lines
-    group by all
+        used_hours,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.line_sums
 ),
 
 groups as (

@@ -4,10 +4,8 @@
 -- tags own it, which machine or container it is about) is asked once per kind, and the steps that
 -- follow know the kind by its number, which follows the order of its texts and lives for one build.
 --
--- Lines are brought to their kind by a hash of 64 bits: comparing a dozen texts for every line
--- takes nearly twice as long. Two kinds with one hash would be taken for one and the cost of both
--- would go to one's owners: a chance of 1 in 10^9 where a month has 200,000 kinds. Sums by source
--- and currency are proven all the same. `line_groups` hashes alike, or loses lines and fails there.
+-- Lines, added up by `line_sums`, are brought to their kind by a hash of the same texts as there.
+-- `line_groups` hashes alike, or loses lines and fails there.
 --
 -- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
 -- entries of the map of namespaces are looked up like a tag.
@@ -55,7 +53,7 @@ as_billed as (
         any_value(x_cpu_count) as cpu_count,
         any_value(x_memory_gib) as memory_gib,
         any_value(invoice_id) as invoice_id
-    from staging.cost_lines
+    from attribution.line_sums
     group by line_hash
 ),
 

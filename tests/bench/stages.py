@@ -162,10 +162,11 @@ def _publish(folder: Path, built: Built | None) -> None:
 
 
 def attribute(folder: Path) -> None:
-    """Attribute every day, and make the marts; all rows are staged before."""
+    """Attribute every day, and make the marts; all rows are staged and added up before."""
     manifest = newest_manifest(folder / "generations")
     assert manifest is not None
-    manifest.days, manifest.stored, manifest.night = {}, {}, ""
+    sums = {model.name: manifest.stored[model.name] for model in models() if model.kind == "beside"}
+    manifest.days, manifest.stored, manifest.night = {}, sums, ""
     built = build(given(folder, manifest))
     assert built is not None
     built.con.close()

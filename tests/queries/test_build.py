@@ -109,8 +109,23 @@ having count(*) > 0
 }
 
 
-def small_models(folder: Path) -> tuple[Model, ...]:
-    """Write and read the four models, and a staging model for the bill."""
+BY_SUMS = {
+    "attribution/sums": """-- Lines, added up.
+-- beside: cost_lines
+-- conserves: effective_cost of staging.cost_lines by charge_date
+select charge_date, source, billing_period, resource_id, sum(effective_cost) as effective_cost
+from staging.cost_lines
+group by all
+""",
+    "attribution/doubled": MODELS["attribution/doubled"].replace(
+        "staging.cost_lines", "attribution.sums"
+    ),
+}
+"""The models by which lines are attributed by sums kept beside them."""
+
+
+def small_models(folder: Path, instead: Mapping[str, str] | None = None) -> tuple[Model, ...]:
+    """Write and read the four models, or others `instead`, and a staging model for the bill."""
     columns = ",\n".join(
         f"{STAGING.get(column, f'cast(null as {kind})')} as {column}"
         for column, kind in canonical_columns()["staging.cost_lines"].items()
@@ -119,7 +134,7 @@ def small_models(folder: Path) -> tuple[Model, ...]:
         "-- The bill.\n-- partition: charge_date\n-- feeds: cost_lines\n"
         f"select {columns} from raw.test__lines\n"
     )
-    texts = {"staging/test__lines": staging, **MODELS}
+    texts = {"staging/test__lines": staging, **MODELS, **(instead or {})}
     found = []
     for name, sql in texts.items():
         path = folder / "models" / f"{name}.sql"
@@ -275,6 +290,37 @@ def test_a_late_edit_of_one_day_of_a_long_file_attributes_its_day_alone(tmp_path
     assert built is not None
     assert built.days == 1
     assert by_team(built) == {"vision": Decimal(2), "nobody": Decimal(208)}
+
+
+def test_sums_beside_lines_are_made_once_for_each_file_of_lines(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    models = small_models(tmp_path, BY_SUMS)
+
+    def night() -> tuple[dict[str, Decimal], int]:
+        costs = by_team(world.night(models=models))
+        return costs, sum(said.startswith("attribution.sums") for said in world.said)
+
+    assert night() == ({}, 0)
+    world.deliver(
+        "lines", "2026-10", "day,owner,cost\n2026-10-01,a,10\n2026-10-01,a,1\n2026-10-02,b,5\n"
+    )
+    assert night() == ({"nobody": Decimal(16)}, 1)
+    world.deliver("teams", "all", "day,owner,team\n2026-10-01,a,nlp\n")
+    assert night() == ({"nlp": Decimal(11), "nobody": Decimal(5)}, 0)
+    world.deliver("lines", "2026-10", "day,owner,cost\n2026-10-01,a,11\n2026-10-02,b,7\n", 2)
+    assert night() == ({"nlp": Decimal(11), "nobody": Decimal(7)}, 1)
+    assert world.previous is not None
+    lines = world.previous.staged["staging.test__lines"]["acme/2026-10"].table
+    sums = world.previous.stored["attribution.sums"]
+    assert [file.days for file in sums.files] == [file.days for file in lines.files]
+    assert {file.path for file in sums.files} <= world.previous.files()
+
+
+def test_sums_that_are_not_those_of_the_lines_stop_the_night(world: World) -> None:
+    wrong = BY_SUMS["attribution/sums"].replace("resource_id, sum(", "'a' as resource_id, max(")
+    models = small_models(world.folder, {**BY_SUMS, "attribution/sums": wrong})
+    with pytest.raises(ModelError, match=r"sums is 20\.0+ where staging\.cost_lines has 25"):
+        world.night(models=models)
 
 
 def test_a_changed_setting_attributes_every_day_again(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queries.catalog import HOME, LAYERS, canonical_columns, models
+from queries.catalog import BESIDE, HOME, LAYERS, ROW, canonical_columns, models
 from queries.checks import check_model
 from queries.detecting import FOUND, check_detector
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
@@ -50,6 +50,10 @@ class Warehouse:
         for table, columns in canonical_columns().items():
             drawn = ", ".join(f"{column} {kind}" for column, kind in columns.items())
             self.con.execute(f"create table {table} ({drawn})")
+        self.con.execute("create sequence line_rows")
+        self.con.execute(
+            f"alter table staging.{BESIDE} add column {ROW} bigint default nextval('line_rows')"
+        )
         for table, drawn in LEDGERS.items():
             self.con.execute(f"create table {table} ({drawn})")
         create_findings(self.con, (), ())
