@@ -301,33 +301,33 @@ end;
 -- row whose tags are all there, and not empty, mentions their values, joined by '/'. Tags named
 -- `finops.same.<system>` and `finops.parent.<system>` do so for any system.
 create or replace macro mentions_in(tags, known) as
-    list_concat(
-        list_transform(
-            list_filter(
-                known,
-                lambda row: len(
-                    list_filter(string_split(row.tags, ' '), lambda tag: coalesce(tags[tag], '') <> '')
-                ) = len(string_split(row.tags, ' '))
-            ),
-            lambda row: {
-                system: row.system,
-                native_id: array_to_string(
-                    list_transform(string_split(row.tags, ' '), lambda tag: trim(tags[tag])), '/'
-                ),
-                relation: row.relation,
-                evidence: 'tag ' || replace(row.tags, ' ', ', ')
-            }
+list_concat(
+    list_transform(
+        list_filter(
+            known,
+            lambda row: len(
+                list_filter(string_split(row.tags, ' '), lambda tag: coalesce(tags[tag], '') <> '')
+            ) = len(string_split(row.tags, ' '))
         ),
-        list_transform(
-            list_filter(
-                map_entries(tags),
-                lambda entry: regexp_matches(entry.key, '^finops\.(same|parent)\..') and entry.value <> ''
+        lambda row: {
+            system: row.system,
+            native_id: array_to_string(
+                list_transform(string_split(row.tags, ' '), lambda tag: trim(tags[tag])), '/'
             ),
-            lambda entry: {
-                system: split_part(entry.key, '.', 3),
-                native_id: trim(entry.value),
-                relation: split_part(entry.key, '.', 2),
-                evidence: 'tag ' || entry.key
-            }
-        )
-    );
+            relation: row.relation,
+            evidence: 'tag ' || replace(row.tags, ' ', ', ')
+        }
+    ),
+    list_transform(
+        list_filter(
+            map_entries(tags),
+            lambda entry: regexp_matches(entry.key, '^finops\.(same|parent)\..') and entry.value <> ''
+        ),
+        lambda entry: {
+            system: split_part(entry.key, '.', 3),
+            native_id: trim(entry.value),
+            relation: split_part(entry.key, '.', 2),
+            evidence: 'tag ' || entry.key
+        }
+    )
+);
