@@ -1,16 +1,33 @@
 -- A run of another system that a job names in its comment: `#SBATCH --comment="mlflow_run_id=..."`.
 --
+-- Which keys name which system stands in `seeds/run_tags.csv`.
+--
 -- grain: one row per job, mentioned run and relation
 -- key:   run_key, system, native_id, relation
 -- feeds: run_mentions
 -- owner: ml-platform
 
+with
+
+known as (
+    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    from seeds.run_tags
+),
+
+mentions as (
+    select
+        tagged.run_key,
+        unnest(mentions_in(tagged.tags, known.mentions)) as mention
+    from staging.slurm__attempts as tagged
+    cross join known
+    where cardinality(tagged.tags) > 0
+)
+
 select
-    attempts.run_key,
-    named.system,
-    attempts.tags[named.tag] as native_id,
-    named.relation,
-    min('comment ' || named.tag) as evidence
-from staging.slurm__attempts as attempts
-inner join staging.scheduler__mention_tags as named on list_contains(map_keys(attempts.tags), named.tag)
+    run_key,
+    struct_extract(mention, 'system') as system,
+    struct_extract(mention, 'native_id') as native_id,
+    struct_extract(mention, 'relation') as relation,
+    min(replace(struct_extract(mention, 'evidence'), 'tag ', 'comment ')) as evidence
+from mentions
 group by all

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from connectors import connector_class
+from queries.build import Settings
 from queries.catalog import HOME, in_order, read_model
-from queries.engines.duckdb import Connection, Limits, connect, create_seeds
+from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
@@ -91,12 +92,12 @@ class Nights:
 
     def stage(self) -> Connection:
         """Return a warehouse in which the source's staging models are built and proved."""
-        staging = HOME / "staging"
-        paths = [*staging.glob(f"{self.kind}__*.sql"), *staging.glob("scheduler__*.sql")]
-        models = in_order([read_model(path) for path in sorted(paths)])
+        paths = sorted((HOME / "staging").glob(f"{self.kind}__*.sql"))
+        models = in_order([read_model(path) for path in paths])
         con = connect(Limits(threads=1))
         for schema in SCHEMAS:
             con.execute(f"create schema if not exists {schema}")
+        create_macros(con, Settings().tag_keys)
         create_seeds(con)
         tables: dict[str, Any] = {
             self.kind: {table.name: table for table in connector_class(self.kind).tables}
