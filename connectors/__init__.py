@@ -37,6 +37,7 @@ CONNECTORS: Mapping[str, str] = {
     "slurm": "connectors.slurm:Slurm",
     "sagemaker": "connectors.sagemaker:Sagemaker",
     "ray": "connectors.ray:Ray",
+    "prefect": "connectors.prefect:Prefect",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }

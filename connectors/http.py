@@ -49,7 +49,10 @@ class Answer:
     reason: str
     json: Json
     is_success: bool
+    """That it went well, and the answer is an object."""
     is_redirect: bool
+    listed: list[Json] | None = None
+    """The objects, where the answer is a list of them that went well."""
 
 
 @dataclass(slots=True)
@@ -149,7 +152,12 @@ def _read(response: httpx2.Response) -> Answer:
         json=answer if is_object else {},
         is_success=response.is_success and is_object,
         is_redirect=response.is_redirect,
+        listed=answer if response.is_success and _is_listed(answer) else None,
     )
+
+
+def _is_listed(answer: object) -> bool:
+    return isinstance(answer, list) and all(isinstance(one, dict) for one in answer)
 
 
 def _pause(error: Exception) -> bool | float:

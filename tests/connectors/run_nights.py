@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from connectors import connector_class
+from queries.build import Settings
 from queries.catalog import HOME, in_order, read_model
-from queries.engines.duckdb import Limits, connect
+from queries.engines.duckdb import Limits, connect, create_macros, create_seeds
 from queries.manifest import Manifest
 from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from connectors.airflow import Airflow
     from connectors.base import Delivery
+    from tests.connectors.scheduler_nights import Dated
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Nights:
         """Return the newest cursor of a table."""
         return self.cursors.get(table)
 
-    def night(self, connector: Airflow, at: datetime) -> dict[str, set[str]]:
+    def night(self, connector: Dated, at: datetime) -> dict[str, set[str]]:
         """Land all that is delivered; return the keys, by table."""
         told: dict[str, set[str]] = {}
         for delivery in connector.deliveries_at(self, at):
@@ -88,6 +89,8 @@ class Nights:
         with closing(connect(Limits(threads=1))) as con:
             for schema in SCHEMAS:
                 con.execute(f"create schema if not exists {schema}")
+            create_macros(con, Settings().tag_keys)
+            create_seeds(con)
             tables = {self.kind: {one.name: one for one in connector_class(self.kind).tables}}
             in_place = in_order([read_model(path) for path in files])
             house = Warehouse(con, in_place, {}, HOME, Manifest(night="", built_at=""))
