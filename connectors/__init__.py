@@ -38,6 +38,7 @@ CONNECTORS: Mapping[str, str] = {
     "sagemaker": "connectors.sagemaker:Sagemaker",
     "ray": "connectors.ray:Ray",
     "prefect": "connectors.prefect:Prefect",
+    "dagster": "connectors.dagster:Dagster",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }

@@ -1,0 +1,25 @@
+-- Data that a run of Dagster wrote: addresses that its materialisations tell of.
+--
+-- grain: one row per run and address
+-- key:   run_key, dataset_uri
+-- feeds: run_outputs
+-- owner: ml-platform
+
+with
+
+written as (
+    select
+        run_key,
+        unnest(places)[2] as address
+    from staging.dagster__newest_runs
+)
+
+select distinct
+    run_key,
+    regexp_replace(
+        lower(regexp_extract(address, '^[^:]+://[^/]*')) || regexp_extract(address, '^[^:]+://[^/]*(.*?)/*$', 1),
+        '^s3[an]:',
+        's3:'
+    ) as dataset_uri
+from written
+where regexp_matches(address, '^[A-Za-z0-9+.-]+://')
