@@ -73,7 +73,7 @@ class Dagster:
     """`https://dagster.example`, without `/graphql` and without passwords."""
     token_env: str = ""
     """Environment variable that holds a token of Dagster+, or of what stands before the server."""
-    token_header: str = "Dagster-Cloud-Api-Token"  # noqa: S105  (a header's name)
+    header_name: str = "Dagster-Cloud-Api-Token"
     """The header that the token goes into; `authorization` sends it as a bearer token."""
     overlap_days: int = 1
     """What changed in the days before the last extraction is read again."""
@@ -122,11 +122,11 @@ class Dagster:
                 where=self.root,
                 fix="set it where the job is started, or take its name out of the config file",
             )
-        is_bearer = self.token_header.lower() == "authorization"
+        is_bearer = self.header_name.lower() == "authorization"
         return JsonService.at(
             "Dagster",
             self.root,
-            headers={self.token_header: f"Bearer {token}" if is_bearer else token} if token else {},
+            headers={self.header_name: f"Bearer {token}" if is_bearer else token} if token else {},
             timeout_seconds=self.timeout_seconds,
         )
 
