@@ -1,7 +1,7 @@
 """What is asked of Prometheus about a day: one query for each thing, evaluated at the hours' ends.
 
-The range is `[3599s]`, because `[1h]` holds one sample more on Prometheus 2 than on 3. It is a raw
-range and no subquery: a subquery goes on counting a series for minutes after its last sample.
+The range is `[3599s999ms]`, because `[1h]` holds one sample more on Prometheus 2 than on 3 and on VictoriaMetrics.
+It is a raw range and no subquery: a subquery goes on counting a series for minutes after its last sample.
 
 Replicas of kube-state-metrics see everything twice, and one that restarts splits an hour between
 two series. So samples are summed over all that say them, and divided by how many times over the
@@ -31,7 +31,7 @@ _RESOURCES = (
 )
 """Others count something else: `nvidia_com_gpumem` is in MiB."""
 _COPIES = (
-    "scalar(clamp_min((max(sum by (node) (count_over_time(kube_node_info[3599s])))"
+    "scalar(clamp_min((max(sum by (node) (count_over_time(kube_node_info[3599s999ms])))"
     " or vector(0)) * %(scrape_seconds)s / 3600, 1))"
 )
 _SM = ("DCGM_FI_PROF_SM_ACTIVE", "DCGM_FI_PROF_SM_UTIL_RATIO")
@@ -43,27 +43,27 @@ _MEMORY = ("DCGM_FI_DEV_FB_USED",)
 def _dcgm(function: str, *fields: str) -> str:
     """Ask for the first of the fields that each GPU has."""
     return " or ".join(
-        f"max by ({_GPU}) ({function}_over_time({field}[3599s]))" for field in fields
+        f"max by ({_GPU}) ({function}_over_time({field}[3599s999ms]))" for field in fields
     )
 
 
 QUERIES: Mapping[str, str] = {
     "pod_running": f"max by ({_POD}) (sum by ({_POD}, container) "
-    f"(sum_over_time(kube_pod_container_status_running[3599s]))) / {_COPIES} > 0",
-    "pod_node": f"max by ({_POD}, node) (max_over_time(kube_pod_info[3599s]))",
+    f"(sum_over_time(kube_pod_container_status_running[3599s999ms]))) / {_COPIES} > 0",
+    "pod_node": f"max by ({_POD}, node) (max_over_time(kube_pod_info[3599s999ms]))",
     "pod_request": f"sum by ({_POD}, node, resource) (max by ({_POD}, node, container, resource) "
-    f"(avg_over_time(kube_pod_container_resource_requests{{{_RESOURCES}}}[3599s])))",
+    f"(avg_over_time(kube_pod_container_resource_requests{{{_RESOURCES}}}[3599s999ms])))",
     "pod_cpu_use": "sum by (namespace, pod) (max by (namespace, pod, container) "
-    '(rate(container_cpu_usage_seconds_total{container!=""}[3599s])))',
+    '(rate(container_cpu_usage_seconds_total{container!=""}[3599s999ms])))',
     "pod_memory_use": "sum by (namespace, pod) (max by (namespace, pod, container) "
-    '(avg_over_time(container_memory_working_set_bytes{container!=""}[3599s])))',
-    "pod_labels": f"max by ({_POD}%(labels)s) (max_over_time(kube_pod_labels[3599s]))",
-    "node_up": f"sum by (node, provider_id) (count_over_time(kube_node_info[3599s])) / {_COPIES}",
+    '(avg_over_time(container_memory_working_set_bytes{container!=""}[3599s999ms])))',
+    "pod_labels": f"max by ({_POD}%(labels)s) (max_over_time(kube_pod_labels[3599s999ms]))",
+    "node_up": f"sum by (node, provider_id) (count_over_time(kube_node_info[3599s999ms])) / {_COPIES}",
     "node_capacity": "max by (node, resource) "
-    f"(max_over_time(kube_node_status_capacity{{{_RESOURCES}}}[3599s]))",
+    f"(max_over_time(kube_node_status_capacity{{{_RESOURCES}}}[3599s999ms]))",
     "node_labels": "max by (node, label_node_kubernetes_io_instance_type, "
     "label_nvidia_com_gpu_count, label_nvidia_com_gpu_memory) "
-    "(max_over_time(kube_node_labels[3599s]))",
+    "(max_over_time(kube_node_labels[3599s999ms]))",
     "gpu_sm": _dcgm("avg", *_SM),
     "gpu_gr": _dcgm("avg", *_GR),
     "gpu_util": _dcgm("avg", *_UTIL),

@@ -29,6 +29,7 @@ from tests.connectors.telemetry import (
     stage,
 )
 from tests.servers.prometheus import prometheus_with
+from tests.servers.victoria_metrics import victoria_metrics_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -74,6 +75,29 @@ def staged(con: Connection, tmp_path: Path) -> Callable[[Iterable[Sample]], Conn
         return con
 
     return run
+
+
+def test_victoria_metrics_tells_the_same(url: str, tmp_path: Path) -> None:
+    """The other engine, on the same samples: the same holds, machines and GPUs to the last bit."""
+
+    def told(address: str, folder: str) -> list[list[tuple[Any, ...]]]:
+        con = connect(Limits(threads=1))
+        (tmp_path / folder).mkdir()
+        stage(con, tmp_path / folder, source(address).deliveries_at(Ledger(), SETTLED))
+        tables = ("pod_hours", "node_hours", "gpu_hours")
+        found = [
+            con.execute(f"select * from staging.{table} order by all").fetchall()
+            for table in tables
+        ]
+        con.close()
+        return found
+
+    with victoria_metrics_with(company()) as other:
+        pods, machines, gpus = told(other, "victoria")
+    assert pods
+    assert machines
+    assert gpus
+    assert [pods, machines, gpus] == told(url, "prometheus")
 
 
 def test_pods_hold_what_they_asked_for_while_they_ran(
