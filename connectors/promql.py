@@ -1,7 +1,8 @@
 """What is asked of Prometheus about a day: one query for each thing, evaluated at the hours' ends.
 
-The range is `[3599s999ms]`, because `[1h]` holds one sample more on Prometheus 2 than on 3 and on VictoriaMetrics.
-It is a raw range and no subquery: a subquery goes on counting a series for minutes after its last sample.
+The range is a millisecond less than an hour, because `[1h]` holds one sample more on Prometheus 2
+than on 3 and on VictoriaMetrics. It is a raw range and no subquery: a subquery goes on counting a
+series for minutes after its last sample.
 
 Replicas of kube-state-metrics see everything twice, and one that restarts splits an hour between
 two series. So samples are summed over all that say them, and divided by how many times over the
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_HOUR = "3599s999ms"
 _GPU = "UUID, GPU_I_ID, Hostname, node, namespace, pod, exported_namespace, exported_pod"
 _POD = "namespace, pod, uid"
 _RESOURCES = (
@@ -31,7 +33,7 @@ _RESOURCES = (
 )
 """Others count something else: `nvidia_com_gpumem` is in MiB."""
 _COPIES = (
-    "scalar(clamp_min((max(sum by (node) (count_over_time(kube_node_info[3599s999ms])))"
+    f"scalar(clamp_min((max(sum by (node) (count_over_time(kube_node_info[{_HOUR}])))"
     " or vector(0)) * %(scrape_seconds)s / 3600, 1))"
 )
 _SM = ("DCGM_FI_PROF_SM_ACTIVE", "DCGM_FI_PROF_SM_UTIL_RATIO")
@@ -43,27 +45,27 @@ _MEMORY = ("DCGM_FI_DEV_FB_USED",)
 def _dcgm(function: str, *fields: str) -> str:
     """Ask for the first of the fields that each GPU has."""
     return " or ".join(
-        f"max by ({_GPU}) ({function}_over_time({field}[3599s999ms]))" for field in fields
+        f"max by ({_GPU}) ({function}_over_time({field}[{_HOUR}]))" for field in fields
     )
 
 
 QUERIES: Mapping[str, str] = {
     "pod_running": f"max by ({_POD}) (sum by ({_POD}, container) "
-    f"(sum_over_time(kube_pod_container_status_running[3599s999ms]))) / {_COPIES} > 0",
-    "pod_node": f"max by ({_POD}, node) (max_over_time(kube_pod_info[3599s999ms]))",
+    f"(sum_over_time(kube_pod_container_status_running[{_HOUR}]))) / {_COPIES} > 0",
+    "pod_node": f"max by ({_POD}, node) (max_over_time(kube_pod_info[{_HOUR}]))",
     "pod_request": f"sum by ({_POD}, node, resource) (max by ({_POD}, node, container, resource) "
-    f"(avg_over_time(kube_pod_container_resource_requests{{{_RESOURCES}}}[3599s999ms])))",
+    f"(avg_over_time(kube_pod_container_resource_requests{{{_RESOURCES}}}[{_HOUR}])))",
     "pod_cpu_use": "sum by (namespace, pod) (max by (namespace, pod, container) "
-    '(rate(container_cpu_usage_seconds_total{container!=""}[3599s999ms])))',
+    f'(rate(container_cpu_usage_seconds_total{{container!=""}}[{_HOUR}])))',
     "pod_memory_use": "sum by (namespace, pod) (max by (namespace, pod, container) "
-    '(avg_over_time(container_memory_working_set_bytes{container!=""}[3599s999ms])))',
-    "pod_labels": f"max by ({_POD}%(labels)s) (max_over_time(kube_pod_labels[3599s999ms]))",
-    "node_up": f"sum by (node, provider_id) (count_over_time(kube_node_info[3599s999ms])) / {_COPIES}",
+    f'(avg_over_time(container_memory_working_set_bytes{{container!=""}}[{_HOUR}])))',
+    "pod_labels": f"max by ({_POD}%(labels)s) (max_over_time(kube_pod_labels[{_HOUR}]))",
+    "node_up": f"sum by (node, provider_id) (count_over_time(kube_node_info[{_HOUR}])) / {_COPIES}",
     "node_capacity": "max by (node, resource) "
-    f"(max_over_time(kube_node_status_capacity{{{_RESOURCES}}}[3599s999ms]))",
+    f"(max_over_time(kube_node_status_capacity{{{_RESOURCES}}}[{_HOUR}]))",
     "node_labels": "max by (node, label_node_kubernetes_io_instance_type, "
     "label_nvidia_com_gpu_count, label_nvidia_com_gpu_memory) "
-    "(max_over_time(kube_node_labels[3599s999ms]))",
+    f"(max_over_time(kube_node_labels[{_HOUR}]))",
     "gpu_sm": _dcgm("avg", *_SM),
     "gpu_gr": _dcgm("avg", *_GR),
     "gpu_util": _dcgm("avg", *_UTIL),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
