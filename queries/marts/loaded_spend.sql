@@ -9,7 +9,7 @@
 -- there is the first step alone.
 --
 -- grain:     one row per month, currency, member and step
--- key:       charge_month, billing_currency, member, step_no
+-- key:       charge_month, billing_currency, dimension, member, step_no, step
 -- conserves: effective_cost of attribution.team_months by charge_month, billing_currency
 -- owner:     ml-platform
 

@@ -17,7 +17,16 @@ MEMBER, MEMBER_NAME = "member", "member_name"
 
 SEARCHED = frozenset(
     (
-        *("conflict_key", "dataset", "evidence", "experiment", "fix", "instance_id", "model"),
+        *(
+            "conflict_key",
+            "container",
+            "dataset",
+            "evidence",
+            "experiment",
+            "fix",
+            "instance_id",
+            "model",
+        ),
         *("model_name", "native_id", "note", "project", "quota", "reason", "resource_id"),
         *("resource_name", "rule_id", "run_name", "step"),
     )
@@ -28,10 +37,27 @@ HARMLESS = frozenset(
     (
         *("beyond_12_places", "billing_currency", "cause", "cluster", "confidence", "cost_kind"),
         "dearest_run_id",
-        *("detector", "dimension", "finding_id", "gpu_model", "instance_type", "line_class"),
+        *(
+            "detector",
+            "dimension",
+            "finding_id",
+            "from_region",
+            "gpu_model",
+            "instance_type",
+            "line_class",
+        ),
         *("measure", "newest_unit"),
         *("price_unit", "sku_id", "sku_meter", "usage_type"),
-        *("method", "provider", "region_id", "run_id", "service_name", "source"),
+        *(
+            "method",
+            "provider",
+            "region_id",
+            "run_id",
+            "service_name",
+            "source",
+            "to_region",
+            "told_by",
+        ),
         *("relation", "rule", "run_key", "system"),
         *("state", "status", "table_name", "unit", "window_kind", *TEAMS),
     )
