@@ -9,6 +9,10 @@ reads are declared as columns, and the map beside them.
 
 Line ids are another on every refresh, so they are never part of a comparison.
 
+An export has the column of who called (`line_item_iam_principal`) only where it was asked for, and
+where it was not, Bedrock's cost is nobody's without a word. So `iam_principal` demands it, of the
+newest period alone, because older ones were written before anybody asked; the bill counts even so.
+
 Source: https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-cur2.html
 Source: https://docs.aws.amazon.com/cur/latest/userguide/data-dictionary.html
 """
@@ -20,8 +24,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.aws_exports import find_manifests
-from connectors.base import ColumnType, Table
+from connectors.base import ColumnType, SourceError, Table
 from connectors.billing_files import bill_deliveries
+from connectors.headers import header_of
 from connectors.store import open_store
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ _TEXTS = (
     "identity_time_interval",
     "line_item_availability_zone",
     "line_item_currency_code",
+    "line_item_iam_principal",
     "line_item_legal_entity",
     "line_item_line_item_description",
     "line_item_line_item_type",
@@ -86,6 +92,7 @@ _COLUMNS: Mapping[str, ColumnType] = {
     **dict.fromkeys(_TIMES, "time"),
     **dict.fromkeys((*_MAPS, "product", "tags"), "tags"),
 }
+_PRINCIPAL = "line_item_iam_principal"
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -103,6 +110,8 @@ class AwsCur:
 
     root: str
     """Where it lands: a folder, or `s3://bucket/prefix`."""
+    iam_principal: bool = False
+    """Whether the newest period must say who called."""
 
     name: ClassVar[str] = "aws_cur"
     tables: ClassVar[Sequence[Table]] = (
@@ -118,9 +127,43 @@ class AwsCur:
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield each billing period that is new or changed, oldest first.
 
-        Raises: SourceError for a period that is not whole, after the others.
+        Raises: SourceError for a period that is not whole, or a demanded column that is not there,
+            after the others.
         """
         table = self.tables[0].name
-        yield from bill_deliveries(
-            table, open_store(self.root), find_manifests, known, one_tree=True
+        seen = _Nothing() if self.iam_principal else known
+        newest: Delivery | None = None
+        for delivery in bill_deliveries(
+            table, open_store(self.root), find_manifests, seen, one_tree=True
+        ):
+            newest = delivery
+            if not known.has(table, delivery.unit, delivery.version):
+                yield delivery
+        if self.iam_principal and newest is not None:
+            _demand_principal(newest)
+
+
+class _Nothing:
+    """What was known before the first night."""
+
+    def has(self, table: str, unit: str, version: str) -> bool:  # noqa: ARG002
+        return False
+
+    def cursor(self, table: str) -> str | None:  # noqa: ARG002
+        return None
+
+
+def _demand_principal(newest: Delivery) -> None:
+    """Look for the column in the header of the period's smallest file.
+
+    Raises: SourceError where it is not there.
+    """
+    file = min(newest.files, key=lambda file: file.size or 0)
+    if _PRINCIPAL not in map(declared_name, header_of(file)):
+        raise SourceError(
+            f"{newest.unit} does not say who called: it has no column {_PRINCIPAL}, which "
+            "`iam_principal = true` demands",
+            where=file.name,
+            fix="switch INCLUDE_IAM_PRINCIPAL_DATA on in the export (and select the column), or "
+            "take `iam_principal` away; all other figures of this bill are right",
         )

@@ -191,6 +191,33 @@ map_from_entries(
     )
 );
 
+-- What a map holds under keys that begin alike, without that beginning.
+create or replace macro tags_under(tags, beginning) as
+map_from_entries(
+    list_transform(
+        list_filter(map_entries(tags), lambda tag: starts_with(tag['key'], beginning)),
+        lambda tag: struct_pack(k := substr(tag['key'], length(beginning) + 1), v := tag['value'])
+    )
+);
+
+-- Who called a service of AWS, by the principal's ARN: a user's or an API key's name, or what a role's
+-- session is called after. Sessions that instances, pods, tasks and SDKs name by themselves are as
+-- many as there are calls; there the role stands for them. The root user is nobody.
+create or replace macro caller_of(arn) as
+case
+    when arn like 'arn:%:iam::%:user/%' then split_part(arn, '/', -1)
+    when
+        arn like 'arn:%:sts::%:assumed-role/%/%'
+        then if(
+            regexp_full_match(
+                split_part(arn, '/', -1),
+                '(i-[0-9a-f]{8,17}|(botocore|aws-sdk|aws-go-sdk|aws-cli|boto3|eks)-.*|[0-9a-f-]{16,}|[0-9]+)'
+            ),
+            split_part(arn, '/', 2),
+            split_part(arn, '/', -1)
+        )
+end;
+
 -- The credits of a line of Google's, from their text as for keyed_values; amounts stay texts, because
 -- a number in JSON would be a double.
 create or replace macro gcp_credits(texts) as

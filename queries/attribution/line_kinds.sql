@@ -7,6 +7,9 @@
 -- Lines, added up by `line_sums`, are brought to their kind by a hash of the same texts as there.
 -- `line_groups` hashes alike, or loses lines and fails there.
 --
+-- AWS's bill may say who called (`x_iam_principal`, and tags and attributes of that principal), what
+-- tags the account has, and which model answered (`x_model`): staging puts these among the tags.
+--
 -- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
 -- entries of the map of namespaces are looked up like a tag.
 --
@@ -63,6 +66,21 @@ tagged as (
         tag_of_user(tags) as tag_user,
         tag_of_team(tags) as tag_team,
         tag_of_project(tags) as tag_project,
+        coalesce(
+            caller_of(tags['x_iam_principal']),
+            tag_of_user(tags_under(tags, 'iamPrincipal/')),
+            tag_of_user(tags_under(tags, 'userAttribute/'))
+        ) as caller_user,
+        coalesce(
+            tag_of_team(tags_under(tags, 'iamPrincipal/')), tag_of_team(tags_under(tags, 'userAttribute/'))
+        ) as caller_team,
+        coalesce(
+            tag_of_project(tags_under(tags, 'iamPrincipal/')), tag_of_project(tags_under(tags, 'userAttribute/'))
+        ) as caller_project,
+        tag_of_user(tags_under(tags, 'accountTag/')) as account_user,
+        tag_of_team(tags_under(tags, 'accountTag/')) as account_team,
+        tag_of_project(tags_under(tags, 'accountTag/')) as account_project,
+        tags['x_model'] as billed_model,
         case
             when tag_rules.wanted is not null
                 then
@@ -96,6 +114,13 @@ kinds as (
         tag_user,
         tag_team,
         tag_project,
+        caller_user,
+        caller_team,
+        caller_project,
+        account_user,
+        account_team,
+        account_project,
+        billed_model,
         tag_marks,
         list(
             {
@@ -117,7 +142,8 @@ select
             order by
                 source, billing_period, billing_currency, sub_account_id, service_name, region_id,
                 tag_user, tag_team, tag_project, tag_marks, resource_id, x_line_class,
-                x_from_region, x_to_region
+                x_from_region, x_to_region, caller_user, caller_team, caller_project,
+                account_user, account_team, account_project, billed_model
         ) as integer
     ) as kind_no,
     *,

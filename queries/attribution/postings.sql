@@ -7,10 +7,11 @@
 --
 -- An owner is the first that is named by, in this order:
 --   the company's own rule (its rule_id), the run ('run_tag'), the pod ('pod_label'), the person whom
---   a log of reads names ('access_log') or the dataset's registry ('dataset_owner'), the map of
---   namespaces (its rule_id), the resource's tags ('resource_tag'), the map of sub-accounts (its
---   rule_id); else 'unattributed'.
--- User, team and project are looked up one by one. A team of the last three kinds gives way to
+--   a log of reads names ('access_log') or the dataset's registry ('dataset_owner'), the principal
+--   that the bill says called ('iam_principal'), the map of namespaces (its rule_id), the resource's
+--   tags ('resource_tag'), the map of sub-accounts (its rule_id), the account's own tags
+--   ('account_tag'); else 'unattributed'.
+-- User, team and project are looked up one by one. A team of the last four kinds gives way to
 -- the membership of the user, where that is known from further up; the marts see to it, because
 -- people and teams are resolved there (`user_days`).
 -- Nobody owns idle, shared, tax, credit and unused commitment, unless the idle policy says so.
@@ -140,11 +141,18 @@ lines as (
         line_kinds.x_line_class,
         line_kinds.x_from_region,
         line_kinds.x_to_region,
+        line_kinds.billed_model,
         -- what a cluster's machines have in common has no tags of one of them
         whole_lines.cluster is not null as is_of_cluster,
         case when whole_lines.cluster is null then line_kinds.tag_user end as tag_user,
+        case when whole_lines.cluster is null then line_kinds.caller_user end as caller_user,
+        case when whole_lines.cluster is null then line_kinds.account_user end as account_user,
         case when whole_lines.cluster is null then line_kinds.tag_team end as tag_team,
-        case when whole_lines.cluster is null then line_kinds.tag_project end as tag_project
+        case when whole_lines.cluster is null then line_kinds.caller_team end as caller_team,
+        case when whole_lines.cluster is null then line_kinds.account_team end as account_team,
+        case when whole_lines.cluster is null then line_kinds.tag_project end as tag_project,
+        case when whole_lines.cluster is null then line_kinds.caller_project end as caller_project,
+        case when whole_lines.cluster is null then line_kinds.account_project end as account_project
     from whole_lines
     inner join attribution.line_groups using (line_no)
     inner join attribution.line_kinds using (kind_no)
@@ -161,7 +169,10 @@ matched as (
         pod_days.user_raw as pod_user,
         pod_days.team_raw as pod_team,
         pod_days.project_raw as pod_project,
-        pod_days.model,
+        case
+            when lines.cost_kind = 'direct' then coalesce(pod_days.model, lines.billed_model)
+            else pod_days.model
+        end as model,
         lines.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
         least(
             runs.rule_rank,
@@ -224,8 +235,8 @@ named as (
             when has_owner
                 then
                     coalesce(
-                        rule_user, run_user, pod_user, owner_user,
-                        namespace_user, tag_user, sub_account_user
+                        rule_user, run_user, pod_user, owner_user, caller_user,
+                        namespace_user, tag_user, sub_account_user, account_user
                     )
         end as user_raw,
         case
@@ -235,17 +246,19 @@ named as (
             when pod_user is not null then 'pod_label'
             when owner_user is not null and method = 'reads' then 'access_log'
             when owner_user is not null then 'dataset_owner'
+            when caller_user is not null then 'iam_principal'
             when namespace_user is not null then namespace_rule
             when tag_user is not null then 'resource_tag'
             when sub_account_user is not null then sub_account_rule
+            when account_user is not null then 'account_tag'
             else 'unattributed'
         end as user_rule,
         case
             when has_owner
                 then
                     coalesce(
-                        rule_team, run_team, pod_team, owner_team,
-                        namespace_team, tag_team, sub_account_team
+                        rule_team, run_team, pod_team, owner_team, caller_team,
+                        namespace_team, tag_team, sub_account_team, account_team
                     )
         end as team,
         case
@@ -254,17 +267,19 @@ named as (
             when run_team is not null then 'run_tag'
             when pod_team is not null then 'pod_label'
             when owner_team is not null then 'dataset_owner'
+            when caller_team is not null then 'iam_principal'
             when namespace_team is not null then namespace_rule
             when tag_team is not null then 'resource_tag'
             when sub_account_team is not null then sub_account_rule
+            when account_team is not null then 'account_tag'
             else 'unattributed'
         end as team_rule,
         case
             when has_owner
                 then
                     coalesce(
-                        rule_project, run_project, pod_project, owner_project,
-                        namespace_project, tag_project, sub_account_project
+                        rule_project, run_project, pod_project, owner_project, caller_project,
+                        namespace_project, tag_project, sub_account_project, account_project
                     )
         end as project,
         case
@@ -273,17 +288,19 @@ named as (
             when run_project is not null then 'run_tag'
             when pod_project is not null then 'pod_label'
             when owner_project is not null then 'dataset_owner'
+            when caller_project is not null then 'iam_principal'
             when namespace_project is not null then namespace_rule
             when tag_project is not null then 'resource_tag'
             when sub_account_project is not null then sub_account_rule
+            when account_project is not null then 'account_tag'
             else 'unattributed'
         end as project_rule,
         -- a team that a tag or a map gives yields to that of a user known from closer by
         has_owner
-        and coalesce(rule_team, run_team, pod_team, owner_team) is null
+        and coalesce(rule_team, run_team, pod_team, owner_team, caller_team) is null
         and (
-            coalesce(rule_user, run_user, pod_user, owner_user) is not null
-            or coalesce(namespace_team, tag_team, sub_account_team) is null
+            coalesce(rule_user, run_user, pod_user, owner_user, caller_user) is not null
+            or coalesce(namespace_team, tag_team, sub_account_team, account_team) is null
         ) as is_team_of_user
     from owned
 )
@@ -314,7 +331,7 @@ select
     run_id,
     pod_id,  -- cluster/namespace/pod
     dataset,  -- stored or read
-    model,  -- what a serving pod serves
+    model,  -- what a serving pod serves, or the model that a service bills for
     user_raw,  -- as the owner's source names the person
     user_rule,  -- how the user was found; null where nobody is to own the cost
     team,

@@ -26,9 +26,15 @@
 -- with seeds.aws_usage_types once per pair, not once per line. A usage type that no pattern
 -- matches is `other`: attributed by its owner's tags, and conserved like all.
 --
+-- Serverless inference has no machine and no run: the bill itself says who called and what answered.
+-- Three words of it stand among the tags: `x_iam_principal` (the caller's ARN), `x_model` (what the
+-- product says, else the usage type: `USE1-Claude4.6Sonnet-input-tokens`) and `x_token_type` (input,
+-- output, cache_read, cache_write). Models of others are sold as a product of a marketplace's.
+--
 -- Flaws: `tags` holds resource tags and cost categories under their own keys; a cost category that
--- is called like a tag yields to the tag. Refunds are corrections only where they reach back into
--- an earlier period.
+-- is called like a tag yields to the tag. What the map of all tags has besides these keeps its
+-- beginning (`accountTag/`, `userAttribute/`, `iamPrincipal/`), because it owns less, or otherwise.
+-- Refunds are corrections only where they reach back into an earlier period.
 --
 -- grain:     one row per line; two for fees of commitments
 -- partition: charge_date
@@ -98,7 +104,31 @@ usage_kinds as (
                 when bare_kinds.bare_type like '%-Out-%' then 'internet'
                 when bare_kinds.product_code <> 'AmazonCloudFront' then bare_kinds.own_region
             end
-        ) as to_region
+        ) as to_region,
+        bool_or(bare_kinds.product_code like 'AmazonBedrock%') as is_bedrock,
+        any_value(
+            case
+                when bare_kinds.product_code like 'AmazonBedrock%'
+                    then nullif(
+                        regexp_extract(
+                            bare_kinds.bare_type, '^(.+?)-(cache-(read|write)-)?(input|output)-token', 1
+                        ),
+                        ''
+                    )
+            end
+        ) as billed_model,
+        any_value(
+            case
+                when
+                    not regexp_matches(bare_kinds.bare_type, '(?i)token')
+                    or bare_kinds.product_code not like 'AmazonBedrock%' and bare_kinds.bare_type not like 'MP:%'
+                    then null
+                when regexp_matches(bare_kinds.bare_type, '(?i)cache-?read') then 'cache_read'
+                when regexp_matches(bare_kinds.bare_type, '(?i)cache-?write') then 'cache_write'
+                when regexp_matches(bare_kinds.bare_type, '(?i)input-?token') then 'input'
+                when regexp_matches(bare_kinds.bare_type, '(?i)output-?token') then 'output'
+            end
+        ) as token_type
     from bare_kinds
     left join seeds.aws_usage_types as patterns
         on bare_kinds.product_code like patterns.product_code and bare_kinds.bare_type like patterns.usage_type
@@ -116,6 +146,13 @@ classified_lines as (
         usage_kinds.instance_type,
         usage_kinds.from_region,
         usage_kinds.to_region,
+        usage_kinds.token_type,
+        case
+            when usage_kinds.is_bedrock
+                then coalesce(nullif(line_items.product['model'], ''), usage_kinds.billed_model)
+            when line_items.product_product_name like '% (Amazon Bedrock Edition)'
+                then replace(line_items.product_product_name, ' (Amazon Bedrock Edition)', '')
+        end as billed_model,
         coalesce(fee_parts.is_unused, false) as is_unused,
         coalesce(line_items.line_item_line_item_type, 'Usage') as line_type,
         coalesce(line_items.line_item_usage_start_date, line_items.bill_billing_period_start_date) as started_at,
@@ -292,9 +329,35 @@ select
     nullif(product_sku, '') as sku_id,
     nullif(line_item_usage_type, '') as sku_meter,
     case
-        when coalesce(cardinality(cost_category), 0) = 0 and coalesce(cardinality(tags), 0) = 0
+        when
+            coalesce(cardinality(cost_category), 0) = 0
+            and coalesce(cardinality(tags), 0) = 0
+            and line_item_iam_principal is null
+            and billed_model is null
             then resource_tags
-        else map_concat(cost_category, tags, resource_tags)
+        else map_concat(
+            cost_category,
+            tags_under(tags, 'costCategory/'),
+            tags_under(tags, 'resourceTags/'),
+            map_from_entries(
+                list_filter(
+                    map_entries(tags),
+                    lambda tag: not starts_with(tag['key'], 'costCategory/')
+                    and not starts_with(tag['key'], 'resourceTags/')
+                )
+            ),
+            resource_tags,
+            map_from_entries(
+                list_filter(
+                    [
+                        struct_pack(k := 'x_iam_principal', v := nullif(line_item_iam_principal, '')),
+                        struct_pack(k := 'x_model', v := billed_model),
+                        struct_pack(k := 'x_token_type', v := case when billed_model is not null then token_type end)
+                    ],
+                    lambda word: word['v'] is not null
+                )
+            )
+        )
     end as tags,
     x_line_class,
     case

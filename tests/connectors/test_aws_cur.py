@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from connectors.aws_cur import AwsCur, declared_name
@@ -329,3 +331,58 @@ def test_a_period_that_is_being_overwritten_in_s3_waits_for_its_manifest(
     upload(s3, tmp_path, "half/ml")
     (after,) = deliveries("s3://acme-billing/half/ml")
     assert after.version != before.version
+
+
+def demand(root: Path, memory: Memory) -> tuple[list[str], str]:
+    """Return the units of a night that demands the principal, and its error, if any."""
+    units: list[str] = []
+    try:
+        units.extend(
+            delivery.unit for delivery in AwsCur(str(root), iam_principal=True).deliveries(memory)
+        )
+    except SourceError as error:
+        return units, f"{error} {error.__notes__[1]}"
+    return units, ""
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
+def test_a_demanded_principal_that_is_not_there_is_said_and_the_bill_counts(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Older periods were written before anybody asked for it: the newest alone is looked at."""
+
+    def write_month(month: str, column: str) -> None:
+        frame = pl.DataFrame({"bill_payer_account_id": ["1"], column: ["x"]})
+        path = tmp_path / f"{month}.{suffix}"
+        if suffix == "parquet":
+            frame.write_parquet(path)
+        else:
+            text = frame.write_csv().encode()
+            path.write_bytes(gzip.compress(text) if suffix == "csv.gz" else text)
+
+    write_month(MAY, "line_item_usage_type")
+    units, error = demand(tmp_path, Memory())
+    assert units == [MAY]
+    assert error.startswith("2024-05 does not say who called")
+    assert "INCLUDE_IAM_PRINCIPAL_DATA" in error
+
+    write_month(JUNE, "line_item_iam_principal")
+    assert demand(tmp_path, Memory()) == ([MAY, JUNE], "")
+
+
+def test_a_demanded_principal_is_missed_every_night(tmp_path: Path) -> None:
+    write_export(tmp_path, MAY)
+    (known,) = deliveries(tmp_path)
+    memory = Memory()
+    memory.land(known)
+    units, error = demand(tmp_path, memory)
+    assert units == []
+    assert "line_item_iam_principal" in error
+    assert deliveries(tmp_path, memory) == []
+
+
+def test_a_damaged_file_in_which_a_principal_is_demanded_is_named(tmp_path: Path) -> None:
+    (tmp_path / f"{MAY}.parquet").write_bytes(b"PAR1 and no more")
+    units, error = demand(tmp_path, Memory())
+    assert units == [MAY]
+    assert error.startswith("a parquet file cannot be read")
