@@ -62,6 +62,7 @@ SUPPORT = frozenset(
         "billing_files",
         "contract_csv",
         "gcp_assets",
+        "headers",
         "http",
         "inventory_answers",
         "local",
