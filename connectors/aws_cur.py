@@ -67,12 +67,17 @@ _TEXTS = (
     "savings_plan_savings_plan_a_r_n",
 )
 _NUMBERS = (
+    "line_item_net_unblended_cost",
     "line_item_unblended_cost",
     "line_item_usage_amount",
     "pricing_public_on_demand_cost",
     "reservation_effective_cost",
+    "reservation_net_effective_cost",
+    "reservation_net_unused_amortized_upfront_fee_for_billing_period",
+    "reservation_net_unused_recurring_fee",
     "reservation_unused_amortized_upfront_fee_for_billing_period",
     "reservation_unused_recurring_fee",
+    "savings_plan_net_savings_plan_effective_cost",
     "savings_plan_savings_plan_effective_cost",
     "savings_plan_total_commitment_to_date",
     "savings_plan_used_commitment",

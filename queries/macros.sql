@@ -218,6 +218,47 @@ case
         )
 end;
 
+-- AWS's map of all tags with bare keys for those of resources and cost categories.
+create or replace macro aws_bare_tags(all_tags) as
+map_concat(
+    tags_under(all_tags, 'costCategory/'),
+    tags_under(all_tags, 'resourceTags/'),
+    map_from_entries(
+        list_filter(
+            map_entries(all_tags),
+            lambda tag: not starts_with(tag['key'], 'costCategory/')
+            and not starts_with(tag['key'], 'resourceTags/')
+        )
+    )
+);
+
+-- What AWS's bill says of serverless inference, as tags.
+create or replace macro aws_words(principal, model, token_type) as
+map_from_entries(
+    list_filter(
+        [
+            struct_pack(k := 'x_iam_principal', v := nullif(principal, '')),
+            struct_pack(k := 'x_model', v := model),
+            struct_pack(k := 'x_token_type', v := case when model is not null then token_type end)
+        ],
+        lambda word: word['v'] is not null
+    )
+);
+
+-- A cost of AWS's after negotiated discounts, if they are not lines of their own.
+create or replace macro after_discounts(has_discount_lines, net, gross) as
+case when has_discount_lines then gross else coalesce(net, gross) end;
+
+-- Which kind of token a usage type of AWS counts; null where it counts none.
+create or replace macro token_type_of(usage_type) as
+case
+    when not regexp_matches(usage_type, '(?i)token') then null
+    when regexp_matches(usage_type, '(?i)cache-?read') then 'cache_read'
+    when regexp_matches(usage_type, '(?i)cache-?write') then 'cache_write'
+    when regexp_matches(usage_type, '(?i)input-?token') then 'input'
+    when regexp_matches(usage_type, '(?i)output-?token') then 'output'
+end;
+
 -- The credits of a line of Google's, from their text as for keyed_values; amounts stay texts, because
 -- a number in JSON would be a double.
 create or replace macro gcp_credits(texts) as

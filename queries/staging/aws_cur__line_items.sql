@@ -16,8 +16,11 @@
 --   all else                 unblended
 --
 -- Where a report lacks the columns of amortisation (those before 2019 do), the fee keeps its
--- unblended cost, so that nothing vanishes. Net columns are not read: with them, discount lines
--- would count twice; discounts are lines of their own here.
+-- unblended cost, so that nothing vanishes.
+--
+-- Negotiated discounts are lines of their own, or in net columns, as the export is set up; a report
+-- may hold both, and they are the same money. So an account's period with any line of a discount is
+-- read without its net columns, and one with none by its net columns, where they are filled.
 --
 -- Split cost rows (pods of EKS, tasks of ECS) carry no unblended cost, because their machine's own
 -- line carries it; they are kept, as `other`, and their split cost is never added.
@@ -34,7 +37,8 @@
 -- Flaws: `tags` holds resource tags and cost categories under their own keys; a cost category that
 -- is called like a tag yields to the tag. What the map of all tags has besides these keeps its
 -- beginning (`accountTag/`, `userAttribute/`, `iamPrincipal/`), because it owns less, or otherwise.
--- Refunds are corrections only where they reach back into an earlier period.
+-- Refunds are corrections only where they reach back into an earlier period. What a Savings Plan
+-- left unused has no net column, and is taken before discounts.
 --
 -- grain:     one row per line; two for fees of commitments
 -- partition: charge_date
@@ -49,6 +53,18 @@ fee_parts (line_item_line_item_type, is_unused) as (
     ('RIFee', true),
     ('SavingsPlanRecurringFee', false),
     ('SavingsPlanRecurringFee', true)
+),
+
+-- 1 row per account's period in which discounts are lines of their own
+discounted_periods as (
+    select distinct
+        x_source,
+        x_unit,
+        coalesce(bill_payer_account_id, '') as payer_id,
+        date_trunc('month', coalesce(bill_billing_period_start_date, line_item_usage_start_date)) as billed_month,
+        true as has_discount_lines
+    from raw.aws_cur__line_items
+    where line_item_line_item_type like '%Discount'
 ),
 
 billed_kinds as (
@@ -119,14 +135,8 @@ usage_kinds as (
         ) as billed_model,
         any_value(
             case
-                when
-                    not regexp_matches(bare_kinds.bare_type, '(?i)token')
-                    or bare_kinds.product_code not like 'AmazonBedrock%' and bare_kinds.bare_type not like 'MP:%'
-                    then null
-                when regexp_matches(bare_kinds.bare_type, '(?i)cache-?read') then 'cache_read'
-                when regexp_matches(bare_kinds.bare_type, '(?i)cache-?write') then 'cache_write'
-                when regexp_matches(bare_kinds.bare_type, '(?i)input-?token') then 'input'
-                when regexp_matches(bare_kinds.bare_type, '(?i)output-?token') then 'output'
+                when bare_kinds.product_code like 'AmazonBedrock%' or bare_kinds.bare_type like 'MP:%'
+                    then token_type_of(bare_kinds.bare_type)
             end
         ) as token_type
     from bare_kinds
@@ -159,7 +169,28 @@ classified_lines as (
         coalesce(
             nullif(line_items.savings_plan_savings_plan_a_r_n, ''), nullif(line_items.reservation_reservation_a_r_n, '')
         ) as commitment_id,
-        coalesce(line_items.line_item_unblended_cost, 0) as unblended_cost,
+        coalesce(line_items.line_item_unblended_cost, 0) as gross_cost,
+        coalesce(
+            after_discounts(has_discount_lines, line_item_net_unblended_cost, line_item_unblended_cost), 0
+        ) as unblended_cost,
+        after_discounts(
+            has_discount_lines, reservation_net_effective_cost, reservation_effective_cost
+        ) as reserved_cost,
+        after_discounts(
+            has_discount_lines, savings_plan_net_savings_plan_effective_cost, savings_plan_savings_plan_effective_cost
+        ) as covered_cost,
+        coalesce(
+            after_discounts(
+                has_discount_lines,
+                reservation_net_unused_amortized_upfront_fee_for_billing_period,
+                reservation_unused_amortized_upfront_fee_for_billing_period
+            ),
+            0
+        )
+        + coalesce(
+            after_discounts(has_discount_lines, reservation_net_unused_recurring_fee, reservation_unused_recurring_fee),
+            0
+        ) as unused_cost,
         case
             when line_items.line_item_line_item_type = 'Tax' then 'tax'
             when line_items.line_item_line_item_type in ('Credit', 'Refund') then 'credit'
@@ -175,6 +206,14 @@ classified_lines as (
         end as x_line_class
     from raw.aws_cur__line_items as line_items
     left join fee_parts using (line_item_line_item_type)
+    left join discounted_periods
+        on
+            line_items.x_source = discounted_periods.x_source
+            and line_items.x_unit = discounted_periods.x_unit
+            and coalesce(line_items.bill_payer_account_id, '') = discounted_periods.payer_id
+            and date_trunc(
+                'month', coalesce(line_items.bill_billing_period_start_date, line_items.line_item_usage_start_date)
+            ) = discounted_periods.billed_month
     left join usage_kinds
         on
             coalesce(line_items.line_item_product_code, '') = usage_kinds.product_code
@@ -205,16 +244,13 @@ select
     cast(
         case line_type
             when 'Usage' then unblended_cost
-            when 'SavingsPlanCoveredUsage' then coalesce(savings_plan_savings_plan_effective_cost, 0)
+            when 'SavingsPlanCoveredUsage' then coalesce(covered_cost, 0)
             when 'SavingsPlanNegation' then 0
-            when 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended_cost)
+            when 'DiscountedUsage' then coalesce(reserved_cost, unblended_cost)
             when 'SavingsPlanUpfrontFee' then 0
             when 'RIFee'
                 then case
-                    when is_unused
-                        then
-                            coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
-                            + coalesce(reservation_unused_recurring_fee, 0)
+                    when is_unused then unused_cost
                     when
                         reservation_unused_recurring_fee is null
                         and reservation_unused_amortized_upfront_fee_for_billing_period is null
@@ -239,7 +275,7 @@ select
     cast(
         case
             when is_unused or line_type = 'SavingsPlanNegation' then 0
-            else coalesce(nullif(pricing_public_on_demand_cost, 0), unblended_cost)
+            else coalesce(nullif(pricing_public_on_demand_cost, 0), gross_cost)
         end
         as decimal(38, 12)
     ) as list_cost,
@@ -336,27 +372,8 @@ select
             and billed_model is null
             then resource_tags
         else map_concat(
-            cost_category,
-            tags_under(tags, 'costCategory/'),
-            tags_under(tags, 'resourceTags/'),
-            map_from_entries(
-                list_filter(
-                    map_entries(tags),
-                    lambda tag: not starts_with(tag['key'], 'costCategory/')
-                    and not starts_with(tag['key'], 'resourceTags/')
-                )
-            ),
-            resource_tags,
-            map_from_entries(
-                list_filter(
-                    [
-                        struct_pack(k := 'x_iam_principal', v := nullif(line_item_iam_principal, '')),
-                        struct_pack(k := 'x_model', v := billed_model),
-                        struct_pack(k := 'x_token_type', v := case when billed_model is not null then token_type end)
-                    ],
-                    lambda word: word['v'] is not null
-                )
-            )
+            cost_category, aws_bare_tags(tags), resource_tags,
+            aws_words(line_item_iam_principal, billed_model, token_type)
         )
     end as tags,
     x_line_class,

@@ -1,7 +1,9 @@
 """What an AWS bill adds up to: unblended as billed, and commitments amortised.
 
 Billed is the sum of every line's unblended cost, whatever the line is. Effective follows AWS's own
-guide to amortisation, line item type by line item type.
+guide to amortisation, line item type by line item type. Both are summed before and after negotiated
+discounts: which of the two counts is known when all lines of an account's period have been seen,
+because where any is a discount, net columns would count it twice.
 
 Source: https://docs.aws.amazon.com/cur/latest/userguide/cur-data-view.html
 """
@@ -9,15 +11,16 @@ Source: https://docs.aws.amazon.com/cur/latest/userguide/cur-data-view.html
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from queries.totals.batches import Layout, batches
-from queries.totals.exact import KEYS, Sums, month_of
+from queries.totals.exact import KEYS, Sums, month_of, month_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from queries.totals import RawTotal
@@ -27,10 +30,23 @@ _RESERVED = "reservation_effective_cost"
 _UNUSED_UPFRONT = "reservation_unused_amortized_upfront_fee_for_billing_period"
 _UNUSED_RECURRING = "reservation_unused_recurring_fee"
 _COVERED = "savings_plan_savings_plan_effective_cost"
+_NET = "line_item_net_unblended_cost"
+_NET_RESERVED = "reservation_net_effective_cost"
+_NET_UNUSED_UPFRONT = "reservation_net_unused_amortized_upfront_fee_for_billing_period"
+_NET_UNUSED_RECURRING = "reservation_net_unused_recurring_fee"
+_NET_COVERED = "savings_plan_net_savings_plan_effective_cost"
 _COMMITTED = "savings_plan_total_commitment_to_date"
 _USED = "savings_plan_used_commitment"
-_MONEY = (_COST, _RESERVED, _UNUSED_UPFRONT, _UNUSED_RECURRING, _COVERED, _COMMITTED, _USED)
-_KINDS = ("line_type", "is_of_commitment", "has_reserved", "has_unused", "has_committed")
+_NETS: Mapping[str, str] = {
+    _COST: _NET,
+    _RESERVED: _NET_RESERVED,
+    _UNUSED_UPFRONT: _NET_UNUSED_UPFRONT,
+    _UNUSED_RECURRING: _NET_UNUSED_RECURRING,
+    _COVERED: _NET_COVERED,
+}
+_MONEY = (*_NETS, *_NETS.values(), _COMMITTED, _USED)
+_KINDS = ("line_type", "is_of_commitment", "has_reserved", "has_unused", "has_committed", "nets")
+_AFTER = "after discounts: "
 _WANTED = (
     *_MONEY,
     "bill_billing_period_start_date",
@@ -51,9 +67,23 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     """
     sums = Sums(_MONEY, _KINDS, _weigh)
     layout = Layout(_name_of, _WANTED, needed=(_COST,))
+    discounted: set[tuple[str, str]] = set()
+
+    def keyed(lines: pl.DataFrame) -> pl.DataFrame:
+        found = _keyed(lines)
+        discounts = found.filter(pl.col("line_type").str.ends_with("Discount"))
+        for account, month in discounts.select(KEYS[1:3]).unique().iter_rows():
+            discounted.add((account, month_text(month)))
+        return found
+
     for path in paths:
-        sums.add_file(path, map(_keyed, batches(path, layout)))
-    return sums.totals()
+        sums.add_file(path, map(keyed, batches(path, layout)))
+    return [
+        replace(total, measure=total.measure.removeprefix(_AFTER))
+        for total in sums.totals()
+        if total.measure.startswith(_AFTER)
+        != ((total.billing_account_id, total.billing_period) in discounted)
+    ]
 
 
 def _name_of(header: str) -> str:
@@ -82,26 +112,47 @@ def _keyed(lines: pl.DataFrame) -> pl.DataFrame:
             "has_unused"
         ),
         pl.col(_COMMITTED).is_not_null().alias("has_committed"),
+        pl.sum_horizontal(
+            pl.col(net).is_not_null().cast(pl.Int8) * (1 << place)
+            for place, net in enumerate(_NETS.values())
+        ).alias("nets"),
     )
 
 
 def _weigh(kind: tuple[Any, ...]) -> dict[str, dict[str, int]]:
-    """Return how the money of a line counts, by its type and what else it says."""
-    line_type, is_of_commitment, has_reserved, has_unused, has_committed = kind
-    effective = {_COST: 1}
+    """Return how the money of a line counts, before and after discounts."""
+    *others, nets = kind
+    measures = {"billed_cost": {_COST: 1}, "effective_cost": _effective(*others)}
+    swapped = {gross: net for place, (gross, net) in enumerate(_NETS.items()) if nets >> place & 1}
+    return measures | {
+        f"{_AFTER}{measure}": {
+            swapped.get(column, column): weight for column, weight in weights.items()
+        }
+        for measure, weights in measures.items()
+    }
+
+
+def _effective(
+    line_type: str | None,
+    is_of_commitment: bool,  # noqa: FBT001
+    has_reserved: bool,  # noqa: FBT001
+    has_unused: bool,  # noqa: FBT001
+    has_committed: bool,  # noqa: FBT001
+) -> dict[str, int]:
+    """Return what of a line's money is its amortised cost, by its type and what else it says."""
     if line_type == "DiscountedUsage" and has_reserved:
-        effective = {_RESERVED: 1}
-    elif line_type == "RIFee" and has_unused:
-        effective = {_UNUSED_UPFRONT: 1, _UNUSED_RECURRING: 1}
-    elif line_type == "SavingsPlanCoveredUsage":
-        effective = {_COVERED: 1}
-    elif line_type == "SavingsPlanRecurringFee" and has_committed:
-        effective = {_COMMITTED: 1, _USED: -1}
-    elif line_type in ("SavingsPlanNegation", "SavingsPlanUpfrontFee") or (
+        return {_RESERVED: 1}
+    if line_type == "RIFee" and has_unused:
+        return {_UNUSED_UPFRONT: 1, _UNUSED_RECURRING: 1}
+    if line_type == "SavingsPlanCoveredUsage":
+        return {_COVERED: 1}
+    if line_type == "SavingsPlanRecurringFee" and has_committed:
+        return {_COMMITTED: 1, _USED: -1}
+    if line_type in ("SavingsPlanNegation", "SavingsPlanUpfrontFee") or (
         line_type in ("Fee", "Refund") and is_of_commitment
     ):
-        effective = {}
-    return {"billed_cost": {_COST: 1}, "effective_cost": effective}
+        return {}
+    return {_COST: 1}
 
 
 def _is_set(column: str) -> pl.Expr:

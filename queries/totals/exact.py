@@ -131,8 +131,8 @@ class Sums:
         return RawTotal(
             provider=str(provider),
             billing_account_id=str(account),
-            billing_period=_month_text(period),
-            charge_month=_month_text(month),
+            billing_period=month_text(period),
+            charge_month=month_text(month),
             billing_currency=str(currency),
             measure=measure,
             rows=self.rows[key],
@@ -281,6 +281,7 @@ def _month_number(text: str) -> int:
     return utc.year * 12 + utc.month - 1
 
 
-def _month_text(month: object) -> str:
+def month_text(month: object) -> str:
+    """Return a month that `month_of` gave as YYYY-MM."""
     number = int(str(month))
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
