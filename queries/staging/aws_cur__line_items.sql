@@ -173,9 +173,8 @@ classified_lines as (
         coalesce(
             after_discounts(has_discount_lines, line_item_net_unblended_cost, line_item_unblended_cost), 0
         ) as unblended_cost,
-        after_discounts(
-            has_discount_lines, reservation_net_effective_cost, reservation_effective_cost
-        ) as reserved_cost,
+        after_discounts(has_discount_lines, reservation_net_effective_cost, reservation_effective_cost)
+            as reserved_cost,
         after_discounts(
             has_discount_lines, savings_plan_net_savings_plan_effective_cost, savings_plan_savings_plan_effective_cost
         ) as covered_cost,
