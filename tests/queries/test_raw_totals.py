@@ -121,7 +121,8 @@ NUMBERS = st.one_of(
     st.decimals(-(10**15), 10**15, places=12).map(lambda value: format(value, "f")),
     st.decimals(-1000, 1000, places=18).map(lambda value: format(value, "f")),
     st.decimals(-1, 1, places=25).map(lambda value: format(value, "f")),
-    st.floats(-1e9, 1e9).map(repr),
+    # smaller ones have more digits than the exact context of this test adds up
+    st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-150).map(repr),
     st.integers(-(10**12), 10**12).map(str),
     st.sampled_from(
         ["0.0000000000005", "-0.0000000000005", "5e-13", "4.999E-13", "1E-10", ".5", "5.", "+7", ""]
