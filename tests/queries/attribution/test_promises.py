@@ -51,7 +51,7 @@ def sums(built: Warehouse, table: str, promise: Conserves) -> dict[tuple[Any, ..
     return {key: totals for key, totals in found.items() if any(totals)}
 
 
-@settings(CASES, max_examples=8)
+@settings(CASES, max_examples=5)
 @given(world=worlds, policy=policies)
 def test_every_promise_is_kept_to_the_last_digit(
     build: Build, draw: type[Draw], world: dict[str, Any], policy: str
