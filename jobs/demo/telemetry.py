@@ -37,6 +37,11 @@ def blind_day(world: World) -> int:
     return world.calendar.start + len(world.calendar.days) * 4 // 9 * DAY
 
 
+def blind_hours(world: World) -> list[int]:
+    """Return the hours of which nothing is known of the first cluster's pods and nodes."""
+    return [blind_day(world) + hour * HOUR for hour in _BLIND_HOURS]
+
+
 def write_telemetry(folder: Path, world: World) -> None:
     """Write a folder for each cluster, in it one for each day, in it a file for each question."""
     rng = stream(world.seed, "telemetry")
@@ -66,7 +71,7 @@ class _Day:
         self.rng = rng
         self.day = day
         is_down = cluster == CLUSTERS[0] and day == blind_day(world)
-        self.blind = {day + hour * HOUR for hour in _BLIND_HOURS} if is_down else set()
+        self.blind = set(blind_hours(world)) if is_down else set()
         self.dim = {day + hour * HOUR for hour in _DIM_HOURS} if is_down else set()
 
     def answers(self, machines: Sequence[Machine]) -> dict[str, list[object]]:

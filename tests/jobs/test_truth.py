@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queries.read import open_generation
+from tests import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -216,3 +217,44 @@ def test_the_error_of_a_dimension_stays_below_its_limit(
     percent = 100 * moved / billed
     record_property("percent", f"{percent:.4f}")
     assert percent < LIMITS[dimension]
+
+
+@pytest.fixture(scope="module")
+def report(company: Company) -> truth.Report:
+    """What is off, by dimension and by cause."""
+    return truth.compare(company.folder)
+
+
+def test_the_page_of_errors_says_what_a_night_finds(report: truth.Report) -> None:
+    """Else: `python -m tests.truth` on a folder that `nightly --demo` made."""
+    text = truth.PAGE.read_text(encoding="utf-8")
+
+    assert truth.page(report) in text
+    assert f"{report.lost:,.2f} USD was held" in text
+
+
+def test_with_complete_evidence_there_is_no_error(report: truth.Report) -> None:
+    """And each way of spoiling it is there, and shows."""
+    found = {
+        cause: sum(abs(error) > CUT for error in errors)
+        for (cause, currency), errors in report.runs.items()
+        if currency == "USD"
+    }
+
+    assert found.pop(truth.COMPLETE) == 0
+    assert found.keys() == {truth.CLOCK, truth.BESIDE, truth.LOST, truth.OPEN}
+    assert all(found.values())
+    assert len(report.runs[truth.COMPLETE, "USD"]) > 20 * sum(found.values())
+
+
+def test_what_telemetry_lost_is_idle_and_nothing_else_is(report: truth.Report) -> None:
+    machines = "Amazon Elastic Compute Cloud"
+    idle = report.errors["service"]["USD", machines, "idle"]
+    of_others = sum(
+        (report.errors["service"]["USD", machines, kind] for kind in ("direct", "shared")),
+        Decimal(0),
+    )
+
+    assert report.lost > 100
+    assert abs(idle - report.lost) < CUT
+    assert abs(of_others + report.lost) < CUT
