@@ -14,7 +14,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Final
 
-from jobs.demo.gpus import assign_gpus, gpu_series
+from jobs.demo.gpus import assign_gpus, gpu_series, offered_gpus, shared_series
 from jobs.demo.world import DAY, GIB, HOUR, day_of, stream
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class _Day:
         pods = [pod for pod in machine.pods if pod.start < self.day + DAY and pod.end > self.day]
         for pod in pods:
             yield from self._pod(machine, pod)
-        if machine.kind.gpus:
+        if any(pod.units for pod in machine.pods):
+            yield from shared_series(machine, pods, self.day, self.rng)
+        elif machine.kind.gpus:
             yield from gpu_series(machine, pods, self.day, self.dim, self.rng)
 
     def _node(self, machine: Machine) -> Iterator[tuple[str, Mapping[str, str], Values]]:
@@ -98,7 +100,7 @@ class _Day:
         node = {"node": machine.node}
         provider = f"aws:///{machine.zone}/{machine.machine_id}"
         yield "node_up", node | {"provider_id": provider}, up
-        capacity = {"cpu": kind.cores, "memory": kind.memory_gib * GIB, "nvidia_com_gpu": kind.gpus}
+        capacity = {"cpu": kind.cores, "memory": kind.memory_gib * GIB, **offered_gpus(machine)}
         for resource, amount in capacity.items():
             if amount:
                 yield "node_capacity", node | {"resource": resource}, _always(up, str(amount))
@@ -117,7 +119,7 @@ class _Day:
         asked = {
             "cpu": f"{pod.cpu_milli / 1000:g}",
             "memory": str(pod.memory_gib * GIB),
-            "nvidia_com_gpu": str(pod.gpus) if pod.gpus else "",
+            pod.resource: str(pod.units or pod.gpus or ""),
         }
         for resource, amount in asked.items():
             if amount:

@@ -12,10 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from queries.read import open_generation
 from tests import truth
+from tests.queries.bills import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +80,33 @@ def test_every_bill_closes_to_the_truth_to_the_last_digit(company: Company) -> N
     }
     assert ours == truth
     assert company.rows("select count(*) from marts.books where difference <> 0") == [(0,)]
+
+
+CASH = {"aws": "line_item_unblended_cost", "lab": "BilledCost", "eu-lab": "BilledCost"}
+
+
+def test_the_books_are_what_python_adds_up_of_every_raw_file(company: Company) -> None:
+    """Line by line in decimals, by no code of ours: doubles as they print, packed text as it is."""
+    wanted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for source, column in CASH.items():
+        for path in (company.folder / "state" / "raw" / source).rglob("*.*"):
+            if path.suffix == ".parquet":
+                found = pl.read_parquet(path, columns=[column])[column].to_list()
+                costs = [repr(cost) for cost in found]
+            else:
+                costs = [line[column] for line in lines_of(path)]
+            for cost in costs:
+                wanted[source, path.parent.name] += round(Decimal(cost), 12)
+    ours = {
+        (source, period): billed
+        for source, period, billed in company.rows(
+            "select source, strftime(billing_period, '%Y-%m'), sum(billed) from marts.books "
+            "where dimension = 'team' and measure = 'billed_cost' group by all"
+        )
+    }
+
+    assert len(wanted) == 9
+    assert ours == wanted
 
 
 def test_a_run_costs_what_it_cost_unless_its_evidence_was_spoiled(company: Company) -> None:
