@@ -108,7 +108,9 @@ def _free_seconds(machine: Machine, day: int) -> int:
         HOUR
         for hour in range(day, day + DAY, HOUR)
         if machine.up_seconds(hour) == HOUR
-        and not any(pod.gpus and pod.held_seconds(hour) >= 60 for pod in machine.pods)  # noqa: PLR2004
+        and not any(
+            (pod.gpus or pod.units) and pod.held_seconds(hour) >= 60 for pod in machine.pods
+        )  # noqa: PLR2004
     )
 
 
