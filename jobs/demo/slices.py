@@ -1,6 +1,6 @@
 """Two machines whose GPUs many pods share: one cut into MIG slices, one sliced by time.
 
-They are of the western cluster and the last days. A slice is half of its GPU (3g.20gb: four of the
+They are of the western cluster and the last days. A slice is half of its GPU (3g.40gb: four of the
 memory's eighths), a turn a quarter (four replicas), so that the truth is exact. A pod of a stateful
 set moves from the one machine to the other under its own name.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jobs.demo.fleet import EUROPE, G4DN, P4D
+from jobs.demo.fleet import EUROPE, G5, P4DE
 from jobs.demo.world import DAY, HOUR, WEST, Machine, Pod, hex_id, stream
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LASTS: Final = 3
 """Days until the end of what is told."""
 CLUSTER: Final = "forge-euw1"
-SLICE: Final = "nvidia_com_mig_3g_20gb"
+SLICE: Final = "nvidia_com_mig_3g_40gb"
 TURN: Final = "nvidia_com_gpu"
 OFFERED: Final[Mapping[str, int]] = {SLICE: 16, TURN: 16}
 """Resource -> units that the machine offers: two slices of 8 GPUs, four turns at 4 GPUs."""
@@ -53,8 +53,8 @@ def sliced_machines(world: World) -> list[Machine]:
     start = max(world.calendar.start, world.calendar.until - LASTS * DAY)
     end = world.calendar.until
     moves = start + (end - start) // (2 * HOUR) * HOUR
-    mig = _machine(rng, P4D, "sliced-a100", start, end)
-    turns = _machine(rng, G4DN, "turns-t4", start, end)
+    mig = _machine(rng, P4DE, "sliced-a100", start, end)
+    turns = _machine(rng, G5, "turns-a10g", start, end)
     for sharer in SLICED:
         mig.pods.append(_pod(world, rng, mig, sharer, SLICE))
     for sharer in TURNS:

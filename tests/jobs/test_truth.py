@@ -214,6 +214,22 @@ def test_what_nobody_sampled_is_counted_as_unknown(company: Company) -> None:
     ) == [(11, Decimal(24))]
 
 
+def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
+    """Eleven halves of 8 GPUs, nine quarters of 4; two more of each for the pod that moved."""
+    rows = company.rows(
+        "select instance_type, max(gpu_count), sum(gpu_hours_held) from marts.machines_daily "
+        "where instance_id in (select instance_id from marts.machines_daily "
+        "group by instance_id having count(*) = 3 and min(charge_date) = date '2026-10-29') "
+        "and region_id = 'eu-west-1' and charge_date >= date '2026-10-29' group by all order by all"
+    )
+    hours, moved_after = 72, 36
+
+    assert rows == [
+        ("g5.12xlarge", 4, 9 * hours // 4 + 2 * (hours - moved_after) // 4),
+        ("p4de.24xlarge", 8, 11 * hours // 2 + 2 * moved_after // 2),
+    ]
+
+
 LIMITS = {
     # dimension -> percent of all bills that may stand with another member than in truth
     "service": Decimal("0.1"),
