@@ -60,6 +60,7 @@ def _kind(name: str, gpus: str, size: tuple[int, int], east: str, west: str = "0
 
 # Prices are of the right size, not quotations: rates change, and the bill states its own.
 P4D: Final = _kind("p4d.24xlarge", "8/NVIDIA-A100-SXM4-40GB/40", (96, 1152), "21.9576")
+P4DE: Final = _kind("p4de.24xlarge", "8/NVIDIA-A100-SXM4-80GB/80", (96, 1152), "27.4471", "29.6429")
 P3: Final = _kind("p3.16xlarge", "8/Tesla-V100-SXM2-16GB/16", (64, 488), "24.48")
 P3_HALF: Final = _kind("p3.8xlarge", "4/Tesla-V100-SXM2-16GB/16", (32, 244), "12.24", "13.22")
 G5: Final = _kind("g5.12xlarge", "4/NVIDIA-A10G/24", (48, 192), "5.672", "6.3288")

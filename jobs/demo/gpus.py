@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from jobs.demo.slices import OFFERED, SLICE
 from jobs.demo.world import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -48,6 +49,44 @@ def gpu_series(
             yield from _measured(held, machine, hours, pod, dim, rng)
         spare = {hour: minutes for hour, minutes in spare.items() if minutes > 0}
         yield from _measured(labels, machine, spare, None, dim, rng)
+
+
+def offered_gpus(machine: Machine) -> Mapping[str, int]:
+    """Return what the machine's device plugin offers: slices or turns where GPUs are shared."""
+    for pod in machine.pods:
+        if pod.units:
+            return {pod.resource: OFFERED[pod.resource]}
+    return {"nvidia_com_gpu": machine.kind.gpus}
+
+
+def shared_series(
+    machine: Machine, pods: Sequence[Pod], day: int, rng: random.Random
+) -> Iterator[tuple[str, Mapping[str, str], Values]]:
+    """Yield the series of GPUs that pods share: one for each slice, with the pod that holds it.
+
+    Of GPUs that are sliced by time the exporter knows one series each, and no pod.
+    """
+    whole = _hours(max(machine.start, day), min(machine.end, day + DAY))
+    is_sliced = any(pod.resource == SLICE for pod in machine.pods)
+    holders = [pod for pod in pods for _ in range(pod.units)] if is_sliced else []
+    for number in range(machine.kind.gpus * (2 if is_sliced else 1)):
+        gpu, part = divmod(number, 2) if is_sliced else (number, 0)
+        labels = {
+            "UUID": f"GPU-{uuid.uuid5(uuid.NAMESPACE_OID, f'{machine.machine_id}/{gpu}')}",
+            "Hostname": machine.node,
+        }
+        if not is_sliced:
+            yield from _measured(labels, machine, whole, pods[0], (), rng)
+            continue
+        labels["GPU_I_ID"] = str(part + 1)
+        spare = dict(whole)
+        if number < len(holders):
+            pod = holders[number]
+            hours = _hours(max(pod.start, day), min(pod.end, day + DAY))
+            held = labels | {"namespace": pod.namespace, "pod": pod.name}
+            yield from _measured(held, machine, hours, pod, (), rng)
+            spare = {hour: minutes for hour, minutes in whole.items() if hour not in hours}
+        yield from _measured(labels, machine, spare, None, (), rng)
 
 
 def _hours(start: int, end: int) -> dict[int, int]:

@@ -13,6 +13,7 @@ from jobs.demo.fleet import G5, P3_HALF, POOLS, TRAINING, Ask, bare_machines, pl
 from jobs.demo.people import found_projects, hire
 from jobs.demo.plans import WESTERN_POOLS, Planner, pod_labels
 from jobs.demo.quiet import quiet_corner
+from jobs.demo.slices import sliced_machines
 from jobs.demo.world import DAY, EAST, HOUR, Calendar, ManagedJob, Read, World, stream
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def found_company(seed: int, until: date, months: int) -> World:
     inside.nested()
     _rent(world, planner)
     world.machines += quiet_corner(world)
+    world.machines += sliced_machines(world)
     _use_service(world, planner)
     world.runs = sorted(plans.runs, key=lambda run: (run.start, run.run_id))
     _spoil(world)

@@ -14,7 +14,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Final
 
-from jobs.demo.gpus import assign_gpus, gpu_series
+from jobs.demo.gpus import assign_gpus, gpu_series, offered_gpus, shared_series
 from jobs.demo.world import DAY, GIB, HOUR, day_of, stream
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ _DIM_HOURS: Final = range(3, 9)
 def blind_day(world: World) -> int:
     """Return the day on which the exporters of the first cluster were down."""
     return world.calendar.start + len(world.calendar.days) * 4 // 9 * DAY
+
+
+def blind_hours(world: World) -> list[int]:
+    """Return the hours of which nothing is known of the first cluster's pods and nodes."""
+    return [blind_day(world) + hour * HOUR for hour in _BLIND_HOURS]
 
 
 def write_telemetry(folder: Path, world: World) -> None:
@@ -66,7 +71,7 @@ class _Day:
         self.rng = rng
         self.day = day
         is_down = cluster == CLUSTERS[0] and day == blind_day(world)
-        self.blind = {day + hour * HOUR for hour in _BLIND_HOURS} if is_down else set()
+        self.blind = set(blind_hours(world)) if is_down else set()
         self.dim = {day + hour * HOUR for hour in _DIM_HOURS} if is_down else set()
 
     def answers(self, machines: Sequence[Machine]) -> dict[str, list[object]]:
@@ -84,7 +89,9 @@ class _Day:
         pods = [pod for pod in machine.pods if pod.start < self.day + DAY and pod.end > self.day]
         for pod in pods:
             yield from self._pod(machine, pod)
-        if machine.kind.gpus:
+        if any(pod.units for pod in machine.pods):
+            yield from shared_series(machine, pods, self.day, self.rng)
+        elif machine.kind.gpus:
             yield from gpu_series(machine, pods, self.day, self.dim, self.rng)
 
     def _node(self, machine: Machine) -> Iterator[tuple[str, Mapping[str, str], Values]]:
@@ -93,7 +100,7 @@ class _Day:
         node = {"node": machine.node}
         provider = f"aws:///{machine.zone}/{machine.machine_id}"
         yield "node_up", node | {"provider_id": provider}, up
-        capacity = {"cpu": kind.cores, "memory": kind.memory_gib * GIB, "nvidia_com_gpu": kind.gpus}
+        capacity = {"cpu": kind.cores, "memory": kind.memory_gib * GIB, **offered_gpus(machine)}
         for resource, amount in capacity.items():
             if amount:
                 yield "node_capacity", node | {"resource": resource}, _always(up, str(amount))
@@ -112,7 +119,7 @@ class _Day:
         asked = {
             "cpu": f"{pod.cpu_milli / 1000:g}",
             "memory": str(pod.memory_gib * GIB),
-            "nvidia_com_gpu": str(pod.gpus) if pod.gpus else "",
+            pod.resource: str(pod.units or pod.gpus or ""),
         }
         for resource, amount in asked.items():
             if amount:

@@ -104,11 +104,12 @@ def _free_machines(world: World, truth: Truth) -> Iterator[Found]:
 
 
 def _free_seconds(machine: Machine, day: int) -> int:
+    holders = [pod for pod in machine.pods if pod.gpus or pod.units]
     return sum(
         HOUR
         for hour in range(day, day + DAY, HOUR)
         if machine.up_seconds(hour) == HOUR
-        and not any(pod.gpus and pod.held_seconds(hour) >= 60 for pod in machine.pods)  # noqa: PLR2004
+        and not any(pod.held_seconds(hour) >= 60 for pod in holders)  # noqa: PLR2004
     )
 
 

@@ -252,6 +252,12 @@ class Pod:
     signs: str = ""
     """What telemetry shows of its GPUs: empty (no memory in use), hot (power is drawn, though
     nothing is active), dim (few samples); by default what goes with `busy`."""
+    resource: str = "nvidia_com_gpu"
+    """What it asks its GPUs by."""
+    units: int = 0
+    """Slices or turns that it asks for, where GPUs are shared; else it asks for `gpus`."""
+    gpu_milli: int = 0
+    """What its slices or turns are of whole GPUs, in thousandths."""
     gpu_numbers: list[int] = field(default_factory=list)
     """The machine's GPUs it holds, from 0; filled when telemetry is written."""
 
@@ -259,7 +265,7 @@ class Pod:
     def weight(self) -> int:
         """What the pod holds, the larger of asked and used, weighed as its machine is."""
         return weigh(
-            self.gpus * 1000,
+            self.gpus * 1000 + self.gpu_milli,
             max(self.cpu_milli, self.cpu_used_milli),
             max(self.memory_gib, self.memory_used_gib) * 1000,
         )

@@ -12,9 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from queries.read import open_generation
+from tests import truth
+from tests.queries.bills import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +80,33 @@ def test_every_bill_closes_to_the_truth_to_the_last_digit(company: Company) -> N
     }
     assert ours == truth
     assert company.rows("select count(*) from marts.books where difference <> 0") == [(0,)]
+
+
+CASH = {"aws": "line_item_unblended_cost", "lab": "BilledCost", "eu-lab": "BilledCost"}
+
+
+def test_the_books_are_what_python_adds_up_of_every_raw_file(company: Company) -> None:
+    """Line by line in decimals, by no code of ours: doubles as they print, packed text as it is."""
+    wanted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for source, column in CASH.items():
+        for path in (company.folder / "state" / "raw" / source).rglob("*.*"):
+            if path.suffix == ".parquet":
+                found = pl.read_parquet(path, columns=[column])[column].to_list()
+                costs = [repr(cost) for cost in found]
+            else:
+                costs = [line[column] for line in lines_of(path)]
+            for cost in costs:
+                wanted[source, path.parent.name] += round(Decimal(cost), 12)
+    ours = {
+        (source, period): billed
+        for source, period, billed in company.rows(
+            "select source, strftime(billing_period, '%Y-%m'), sum(billed) from marts.books "
+            "where dimension = 'team' and measure = 'billed_cost' group by all"
+        )
+    }
+
+    assert len(wanted) == 9
+    assert ours == wanted
 
 
 def test_a_run_costs_what_it_cost_unless_its_evidence_was_spoiled(company: Company) -> None:
@@ -184,6 +214,22 @@ def test_what_nobody_sampled_is_counted_as_unknown(company: Company) -> None:
     ) == [(11, Decimal(24))]
 
 
+def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
+    """Eleven halves of 8 GPUs, nine quarters of 4; two more of each for the pod that moved."""
+    rows = company.rows(
+        "select instance_type, max(gpu_count), sum(gpu_hours_held) from marts.machines_daily "
+        "where instance_id in (select instance_id from marts.machines_daily "
+        "group by instance_id having count(*) = 3 and min(charge_date) = date '2026-10-29') "
+        "and region_id = 'eu-west-1' and charge_date >= date '2026-10-29' group by all order by all"
+    )
+    hours, moved_after = 72, 36
+
+    assert rows == [
+        ("g5.12xlarge", 4, 9 * hours // 4 + 2 * (hours - moved_after) // 4),
+        ("p4de.24xlarge", 8, 11 * hours // 2 + 2 * moved_after // 2),
+    ]
+
+
 LIMITS = {
     # dimension -> percent of all bills that may stand with another member than in truth
     "service": Decimal("0.1"),
@@ -216,3 +262,44 @@ def test_the_error_of_a_dimension_stays_below_its_limit(
     percent = 100 * moved / billed
     record_property("percent", f"{percent:.4f}")
     assert percent < LIMITS[dimension]
+
+
+@pytest.fixture(scope="module")
+def report(company: Company) -> truth.Report:
+    """What is off, by dimension and by cause."""
+    return truth.compare(company.folder)
+
+
+def test_the_page_of_errors_says_what_a_night_finds(report: truth.Report) -> None:
+    """Else: `python -m tests.truth` on a folder that `nightly --demo` made."""
+    text = truth.PAGE.read_text(encoding="utf-8")
+
+    assert truth.page(report) in text
+    assert f"{report.lost:,.2f} USD was held" in text
+
+
+def test_with_complete_evidence_there_is_no_error(report: truth.Report) -> None:
+    """And each way of spoiling it is there, and shows."""
+    found = {
+        cause: sum(abs(error) > CUT for error in errors)
+        for (cause, currency), errors in report.runs.items()
+        if currency == "USD"
+    }
+
+    assert found.pop(truth.COMPLETE) == 0
+    assert found.keys() == {truth.CLOCK, truth.BESIDE, truth.LOST, truth.OPEN}
+    assert all(found.values())
+    assert len(report.runs[truth.COMPLETE, "USD"]) > 20 * sum(found.values())
+
+
+def test_what_telemetry_lost_is_idle_and_nothing_else_is(report: truth.Report) -> None:
+    machines = "Amazon Elastic Compute Cloud"
+    idle = report.errors["service"]["USD", machines, "idle"]
+    of_others = sum(
+        (report.errors["service"]["USD", machines, kind] for kind in ("direct", "shared")),
+        Decimal(0),
+    )
+
+    assert report.lost > 100
+    assert abs(idle - report.lost) < CUT
+    assert abs(of_others + report.lost) < CUT
