@@ -20,7 +20,7 @@ from connectors.base import SourceError
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
 from jobs.settings.detectors import detector_sections, read_detectors
-from jobs.settings.invoices import Invoice, entered_once
+from jobs.settings.invoices import Invoice, entered_once, of_no_source
 from jobs.settings.mail import Mail
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
@@ -245,6 +245,8 @@ class _Reader:
         sources = self._sources(found) if isinstance(found, dict) else []
         levers = self._levers(table.get("levers", {}))
         for where, what, fix in mistakes_between(table.get("quotas")):
+            self._note(what, where, fix)
+        for where, what, fix in of_no_source(file.invoices, [source.name for source in sources]):
             self._note(what, where, fix)
         detectors, wrong, invalid = read_detectors(table.get("detectors", {}))
         for where, what, fix in wrong:

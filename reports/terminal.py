@@ -224,7 +224,7 @@ def invoice_lines(records: Sequence[Mapping[str, object]]) -> list[str]:
             if record["compared_cost"] is None
             else f"its lines are {exact(_decimal(record['compared_cost']))}, off by {amounts[1]}"
         )
-        name = visible(" ".join(str(part) for part in whose if part))
+        name = _visible(" ".join(str(part) for part in whose if part))
         lines.append(f"invoice {name}: {amounts[0]} {record['billing_currency']} entered, {bill}")
     return list(dict.fromkeys(lines))
 

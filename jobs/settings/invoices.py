@@ -13,8 +13,10 @@ from jobs.settings.quotas import as_decimal
 from reports.figures import PLACES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from typing import Self
+
+    from jobs.toml_lines import KeyPath
 
 _Amount = Annotated[
     Decimal,
@@ -76,3 +78,16 @@ def entered_once(invoices: Iterable[Invoice]) -> Iterable[Invoice]:
             raise ValueError(f"entered once: {about} is there twice")
         seen.add(invoice.what)
     return invoices
+
+
+def of_no_source(
+    invoices: Iterable[Invoice], sources: Collection[str]
+) -> Iterator[tuple[KeyPath, str, str]]:
+    """Yield the figures entered for a source that there is not: place, what is wrong, the fix."""
+    for position, invoice in enumerate(invoices):
+        if invoice.source and invoice.source not in sources:
+            yield (
+                ("invoices", position, "source"),
+                f'an invoice is of "{invoice.source}", and there is no source "{invoice.source}"',
+                f"choose one of {', '.join(sorted(sources))}",
+            )
