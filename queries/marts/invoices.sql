@@ -144,7 +144,7 @@ invoices as (
         invoice_id,
         billing_currency,
         0 as billed_cost,
-        if(is_open, 'estimated', 'final') as state,
+        case when compared_cost is not null then if(is_open, 'estimated', 'final') end as state,
         entry_no
     from judged
     where entry_no not in (select shown.entry_no from shown)
@@ -158,7 +158,7 @@ select
     invoices.invoice_id,  -- null: the lines of the month that name no invoice
     invoices.billing_currency,
     cast(invoices.billed_cost as decimal(38, 12)) as billed_cost,  -- of these lines
-    invoices.state,  -- estimated: no invoice yet, or the month may still change; final
+    invoices.state,  -- estimated: no invoice yet, or the month may still change; final; null: no line
     judged.amount as entered_amount,  -- what the config file says of the invoice or month
     judged.compared_cost,  -- billed by all lines that the figure covers; null: none
     judged.difference,  -- compared less entered
