@@ -8,8 +8,8 @@
 -- the month's end (10 of a provider not listed), by the newest day of any bill: models have no clock.
 --
 -- An entered figure (`[[invoices]]`) is held against all lines that it covers, of any month and
--- source: `compared_cost`, repeated on each of their rows. A row that two figures cover shows the one by id.
--- A figure that no row shows has a row of its own, which bills nothing.
+-- source: `compared_cost`, repeated on each of their rows. A row that two figures cover shows
+-- the one by id, then by account. A figure that no row shows has a row of its own, which bills nothing.
 --
 -- Known drawbacks: an invoice whose provider rounds each of its own lines is off from the sum of the
 -- bill's by cents, and needs a tolerance; AWS bills before 1.2 of FOCUS name no invoice at all.
@@ -116,7 +116,10 @@ judged as (
 shown as (
     select
         covered.row_no,
-        arg_min(entry_no, (if(judged.invoice_id is null, 1, 0), entry_no)) as entry_no
+        arg_min(
+            entry_no,
+            (if(judged.invoice_id is null, 1, 0), if(judged.billing_account_id is null, 1, 0), entry_no)
+        ) as entry_no
     from covered
     inner join judged using (entry_no)
     group by covered.row_no

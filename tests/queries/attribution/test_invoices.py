@@ -124,6 +124,16 @@ def test_a_figure_by_id_comes_before_the_months_which_has_a_row_of_its_own(
     ]
 
 
+def test_a_figure_of_an_account_comes_before_that_of_all(build: Build, draw: type[Draw]) -> None:
+    bill = [*lines(draw, {None: "7"}), *lines(draw, {None: "2"}, billing_account_id="2")]
+    own = entry("7", 2, billing_account_id=ACCOUNT)
+    totals = [total(), total(account="2")]
+    assert [row[1:3] for row in verdicts(build, bill, entry("9"), own, totals=totals)] == [
+        (Decimal(2), Decimal(9)),
+        (Decimal(7), Decimal(7)),
+    ]
+
+
 def test_a_figure_that_no_line_is_of_is_told(build: Build, draw: type[Draw]) -> None:
     bill = lines(draw, {"A": "7"})
     for other in (
