@@ -20,6 +20,7 @@ from connectors.base import SourceError
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
 from jobs.settings.detectors import detector_sections, read_detectors
+from jobs.settings.invoices import Invoice, entered_once, of_no_source
 from jobs.settings.mail import Mail
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
@@ -145,6 +146,7 @@ class _File(_Section):
     shared_costs: Annotated[
         tuple[SharedCost, ...], Field(strict=False), AfterValidator(named_once)
     ] = ()
+    invoices: Annotated[tuple[Invoice, ...], Field(strict=False), AfterValidator(entered_once)] = ()
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
     levers: dict[str, Any] = Field(default_factory=dict)
@@ -177,6 +179,7 @@ class Config:
     operations: Operations
     mail: Mail
     shared_costs: tuple[SharedCost, ...]
+    invoices: tuple[Invoice, ...]
     quotas: tuple[Quota, ...]
     enforcement: Enforcement
     levers: tuple[Lever, ...]
@@ -243,6 +246,8 @@ class _Reader:
         levers = self._levers(table.get("levers", {}))
         for where, what, fix in mistakes_between(table.get("quotas")):
             self._note(what, where, fix)
+        for where, what, fix in of_no_source(file.invoices, [source.name for source in sources]):
+            self._note(what, where, fix)
         detectors, wrong, invalid = read_detectors(table.get("detectors", {}))
         for where, what, fix in wrong:
             self._note(what, where, fix)
@@ -268,6 +273,7 @@ class _Reader:
             operations=file.operations,
             mail=file.mail,
             shared_costs=file.shared_costs,
+            invoices=file.invoices,
             quotas=file.quotas,
             enforcement=file.enforcement,
             levers=tuple(levers),

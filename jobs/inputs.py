@@ -13,6 +13,7 @@ from jobs.privacy import fingerprint_of
 from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
+from queries.invoices import Invoice
 from queries.ledgers import Restated
 from queries.loading import SharedCost
 from queries.publish import newest_manifest
@@ -48,6 +49,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
         shared_costs=shared_costs_of(config),
+        invoices=invoices_of(config),
         claims=Claims(store.journal).in_force(),
         restated=restated_of(store.journal.restatements(), {row.name for row in config.sources}),
         findings=Findings(store.journal).known(),
@@ -134,6 +136,24 @@ def shared_costs_of(config: Config) -> list[SharedCost]:
             shares=rule.shares or None,
         )
         for rule in config.shared_costs
+    ]
+
+
+def invoices_of(config: Config) -> list[Invoice]:
+    """Return what the config file says of invoices, numbered in its order."""
+    return [
+        Invoice(
+            entry_no=number,
+            source=entry.source or None,
+            provider=entry.provider or None,
+            billing_account_id=entry.billing_account_id or None,
+            invoice_id=entry.invoice_id or None,
+            billing_period=entry.billing_period,
+            amount=entry.amount,
+            billing_currency=entry.currency,
+            tolerance=max(entry.tolerance, entry.rounding),
+        )
+        for number, entry in enumerate(config.invoices, 1)
     ]
 
 

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, TextIO
 
 from queries.generation import newest_generation
 from queries.read import open_generation, run_named
-from reports.terminal import boards_of, proof_lines, quota_lines, waste_line, write_boards
+from reports.terminal import (
+    boards_of,
+    invoice_lines,
+    proof_lines,
+    quota_lines,
+    waste_line,
+    write_boards,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +34,7 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
             records = [dict(zip(columns, row, strict=True)) for row in rows]
             write_boards(boards_of(f"{title}, {month}", records, config.report.top), out)
         proof = proof_lines(_records(con, "books_proof"))
+        invoices = _records(con, "invoices")
         quotas = _records(con, "quotas")
         waste = waste_line(_records(con, "waste_by_detector"))
     if quotas:
@@ -36,6 +44,7 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
         out.write(f"\nWaste: {waste}\n")
     out.write("\nThe books:\n")
     out.writelines(f"  {line}\n" for line in proof)
+    out.writelines(f"  {line}\n" for line in invoice_lines(invoices))
     out.write(f"\nDatabase: {generation}\n")
     if site is not None:
         out.write(f"Site:     {site}\n")

@@ -20,6 +20,7 @@ from queries.claims import Claim, create_claims
 from queries.detecting import LAYER, SWITCH, Finding
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
+from queries.invoices import Invoice, create_invoices
 from queries.lake import StoredTable, write
 from queries.ledgers import create_ledgers, create_restatements
 from queries.loading import SharedCost, create_shared_costs
@@ -95,6 +96,8 @@ class BuildInput:
     """What teams are to carry, beside the books."""
     claims: Sequence[Claim] = ()
     """Spend that nobody owned, and who took it."""
+    invoices: Sequence[Invoice] = ()
+    """What the user's invoices say."""
     restated: Sequence[Restated] = ()
     """What newer deliveries changed: history, which no figure depends on."""
     models: Sequence[Model] = field(default_factory=models)
@@ -116,12 +119,13 @@ class BuildInput:
         settings = [self.settings.fingerprint(), *self.settings.detecting()]
         quotas = [repr(quota) for quota in self.quotas]
         claims = [repr(claim) for claim in self.claims]
+        invoices = [repr(invoice) for invoice in self.invoices]
         loads = [repr(rule) for rule in self.shared_costs]
         mutes = [f"{row.finding_id} {row.muted_until}" for row in self.findings if row.muted_until]
         figures = digest(
             code_fingerprint(), sql, declared, settings, quotas, claims, loads, sorted(mutes)
         )
-        return digest(figures, sorted(deliveries), self.privacy)
+        return digest(figures, invoices, sorted(deliveries), self.privacy)
 
 
 @dataclass(slots=True)
@@ -202,6 +206,7 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     create_restatements(con, given.restated)
     create_quotas(con, given.quotas)
     create_claims(con, given.claims)
+    create_invoices(con, given.invoices)
     create_shared_costs(con, given.shared_costs)
     _know_findings(warehouse, given)
     return warehouse

@@ -23,6 +23,7 @@ BOOKS = Read("books", {"dimension": "user"})
 COVERED = ("user", "team", "project", "model", "dataset")
 FRESHNESS = Read("freshness")
 RESTATED = Read("restatements")
+INVOICES = Read("invoices")
 CAUSES = {
     "late_lines": "lines came late",
     "credits": "credits or corrections: more lines, less cost",
@@ -53,6 +54,7 @@ class Books:
             *(coverage_read(name) for name in COVERED),
             FRESHNESS,
             RESTATED,
+            INVOICES,
         ]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:  # noqa: ARG002 - as above
@@ -85,6 +87,8 @@ class Books:
                 ],
                 "restatements": [restated_row(record) for record in frames.records(RESTATED)],
                 "restatements_read": RESTATED,
+                "invoices": [invoice_row(record) for record in frames.records(INVOICES)],
+                "invoices_read": INVOICES,
                 "freshness": freshness_rows(frames.records(FRESHNESS)),
                 "freshness_read": FRESHNESS,
             },
@@ -137,6 +141,29 @@ def restated_row(record: dict[str, Any]) -> dict[str, Any]:
         ],
         "state": "open" if record["was_open"] else "over",
         "cause": CAUSES.get(record["cause"], visible(record["cause"])),
+    }
+
+
+def invoice_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return an invoice, or a month without one, as a table shows it."""
+    currency = record["billing_currency"]
+    period = record["billing_period"]
+    return {
+        "source": visible(record["source"] or record["provider"]),
+        "account": visible(record["billing_account_id"] or ""),
+        "period": f"{period:%b %Y}" if period else "",
+        "period_value": period.isoformat() if period else "",
+        "invoice": visible(record["invoice_id"] or "no id"),
+        "currency": visible(currency),
+        "amounts": [
+            None
+            if record[column] is None
+            else {"cost": money(record[column], currency), "exact": exact(record[column], currency)}
+            for column in ("billed_cost", "entered_amount", "compared_cost", "difference")
+        ],
+        "state": record["state"] or "",
+        "verdict": record["verdict"],
+        "is_off": record["verdict"] in ("differs", "no bill"),
     }
 
 

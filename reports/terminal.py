@@ -210,6 +210,25 @@ def _proof(currency: str, sums: Mapping[str, Decimal]) -> str:
     return f"{currency}: billed {exact(sums['billed'])} = {equation}, difference {difference}"
 
 
+def invoice_lines(records: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a line for each figure entered that its bill differs from, of rows of `invoices`."""
+    lines = []
+    for record in records:
+        if record["verdict"] not in ("differs", "no bill"):
+            continue
+        which = record["invoice_id"] or f"{record['billing_period']:%Y-%m}"
+        whose = (record["source"], record["provider"], record["billing_account_id"], which)
+        amounts = [exact(_decimal(record[column])) for column in ("entered_amount", "difference")]
+        bill = (
+            "no line of a bill is on it"
+            if record["compared_cost"] is None
+            else f"its lines are {exact(_decimal(record['compared_cost']))}, off by {amounts[1]}"
+        )
+        name = _visible(" ".join(str(part) for part in whose if part))
+        lines.append(f"invoice {name}: {amounts[0]} {record['billing_currency']} entered, {bill}")
+    return list(dict.fromkeys(lines))
+
+
 def quota_lines(records: Sequence[Mapping[str, object]], top: int) -> list[str]:
     """Return a line for each of the most used quotas, from rows of the cookbook's `quotas`."""
     cells = [_quota_cells(record) for record in records[:top]]

@@ -18,6 +18,7 @@ MEMBER, MEMBER_NAME = "member", "member_name"
 SEARCHED = frozenset(
     (
         *(
+            "billing_account_id",
             "conflict_key",
             "container",
             "dataset",
@@ -25,6 +26,7 @@ SEARCHED = frozenset(
             "experiment",
             "fix",
             "instance_id",
+            "invoice_id",
             "model",
         ),
         *("model_name", "native_id", "note", "project", "quota", "reason", "resource_id"),
@@ -59,7 +61,7 @@ HARMLESS = frozenset(
             "told_by",
         ),
         *("relation", "rule", "run_key", "system"),
-        *("state", "status", "table_name", "unit", "window_kind", *TEAMS),
+        *("state", "status", "table_name", "unit", "verdict", "window_kind", *TEAMS),
     )
 )
 """Closed lists, digests, and names of teams and products."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOR_ALL = ("marts.freshness",)
 """Marts that tell of nobody: every audience sees them whole."""
-TOTALS = ("marts.books", "marts.coverage")
+TOTALS = ("marts.books", "marts.coverage", "marts.invoices")
 """Marts of the company's totals: for audiences that see the others' totals."""
 FOLDED = ("marts.members",)
 """Marts without sums whose rows are folded all the same, as the members of those that have some."""
@@ -66,7 +66,8 @@ class Masks:
 
     def _check_sum(self, mart: str, published: str, column: str, keys: list[str]) -> None:
         by = ", ".join(keys)
-        where = _among("dimension", self.view.dimensions)
+        is_by_member = "dimension" in self.marts[mart]
+        where = _among("dimension", self.view.dimensions) if is_by_member else "true"
         rows = self.con.execute(
             f"select * from (select {by}, sum({column}) as here from {published} group by all) "
             f"full join (select {by}, sum({column}) as there from {mart} where {where} "

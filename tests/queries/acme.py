@@ -94,6 +94,12 @@ TABLES = {
         "used_amount decimal(38, 12), forecast_amount decimal(38, 12), billing_currency varchar, "
         "threshold double, state varchar, provisional_amount decimal(38, 12)"
     ),
+    "invoices": (
+        "source varchar, provider varchar, billing_account_id varchar, billing_period date, "
+        "invoice_id varchar, billing_currency varchar, billed_cost decimal(38, 12), "
+        "state varchar, entered_amount decimal(38, 12), compared_cost decimal(38, 12), "
+        "difference decimal(38, 12), verdict varchar"
+    ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
     "findings": acme_findings.COLUMNS,
     "list_prices": (
@@ -461,6 +467,23 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     sums = (Decimal(100_000), Decimal("100412.17"), Decimal("412.17"))
     row = (1, night, *october, *sums, 1200, 1260, False, "late_lines")
     acme.rows["restatements"].append(row)
+    _fill_invoices(acme)
+
+
+def _fill_invoices(acme: Acme) -> None:
+    """Bill one invoice a month, of which October's differs from the figure entered."""
+    billed: dict[tuple[object, ...], Decimal] = {}
+    for source, period, _, currency, measure, dimension, amount, *_ in acme.rows["books"]:
+        if (measure, dimension) == ("billed_cost", "user"):
+            key = (source, period, currency)
+            billed[key] = billed.get(key, Decimal(0)) + Decimal(str(amount))
+    for (source, period, currency), cost in billed.items():
+        invoice = None if str(period) == "2026-11-01" else f"INV-{period}"
+        row = (source, "AWS", "111122223333", period, invoice, currency, cost)
+        entered = cost - 1 if (source, str(period)) == ("aws_cur", "2026-10-01") else None
+        told = (entered, cost, Decimal(1), "differs") if entered else (None, None, None)
+        state = "final" if invoice else "estimated"
+        acme.rows["invoices"].append((*row, state, *told, *([] if entered else ["not entered"])))
 
 
 def _fill_quotas(acme: Acme) -> None:

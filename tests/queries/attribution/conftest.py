@@ -13,6 +13,7 @@ from queries.checks import check_model
 from queries.detecting import FOUND, check_detector
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
+from queries.invoices import COLUMNS as INVOICE_COLUMNS
 from queries.loading import COLUMNS as SHARED_COLUMNS
 from queries.quotas import COLUMNS as QUOTA_COLUMNS
 
@@ -35,6 +36,7 @@ LEDGERS = {
     "lines_after bigint, was_open boolean",
     "raw.shared_costs": SHARED_COLUMNS,
     "raw.quotas": ", ".join(f"{column} {kind}" for column, kind in QUOTA_COLUMNS.items()),
+    "raw.invoices": ", ".join(f"{column} {kind}" for column, kind in INVOICE_COLUMNS.items()),
 }
 
 
