@@ -27,7 +27,8 @@ SEARCHED = frozenset(
             "instance_id",
             "model",
         ),
-        *("model_name", "native_id", "note", "project", "quota", "reason", "resource_id"),
+        *("model_name", "model_version", "native_id", "note", "project", "quota", "reason"),
+        "resource_id",
         *("resource_name", "rule_id", "run_name", "step"),
     )
 )
