@@ -455,8 +455,8 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     egress = (date(2026, 10, 5), "us-east-1", "internet", "acme-data")
     acme.rows["egress_coverage"].append((*egress, 10 << 30, 8 << 30, 0.8, "access_log"))
     asked = (Decimal(48_000), Decimal(9_600_000), Decimal(2_400_000), Decimal(61_440))
-    cost = (Decimal(96), Decimal(24), Decimal(48), Decimal(2), Decimal(8))
-    acme.rows["serving_daily"].append((NEWEST_DAY, "atlas-7b", "3", "USD", 2, *asked, *cost))
+    costs = (Decimal(96), Decimal(24), Decimal(48), Decimal(2), Decimal(8))
+    acme.rows["serving_daily"].append((NEWEST_DAY, "atlas-7b", "3", "USD", 2, *asked, *costs))
     night = datetime(2026, 11, 20, 2, 14)  # noqa: DTZ001 - marts hold UTC without a zone
     for source, table, behind, stale, note in (
         ("aws_cur", "line_items", 26, False, ""),
