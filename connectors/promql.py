@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.serving_promql import SERVING, SERVING_COLUMNS
+from connectors.serving_promql import SERVING_COLUMNS, serving_queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ QUERIES: Mapping[str, str] = {
     "gpu_memory_mib": _dcgm("avg", *_MEMORY),
     "gpu_watts": _dcgm("avg", "DCGM_FI_DEV_POWER_USAGE"),
     "gpu_samples": _dcgm("count", *_SM, *_GR, *_UTIL, *_MEMORY),
-    **SERVING,
+    **serving_queries(_HOUR),
 }
 """Name -> PromQL. Samples are counted, seconds are samples times the scrape interval."""
 

@@ -40,14 +40,18 @@ class _Server:
     counters: Mapping[str, Sequence[str]]
     """Measure -> the counters, with their selectors, that add up to it."""
     renamed: Sequence[tuple[str, str, str]] = ()
-    """Column, label and pattern: where the label matches, its first group fills the column."""
+    """Column, label and pattern: what its first group matches fills the column.
+
+    A column that is not there yet needs a pattern that always matches: VictoriaMetrics (1.79) else
+    fills it with what its memory held before.
+    """
     scales: Mapping[str, str] = field(default_factory=dict)
     """Measure -> what its counters are multiplied by."""
 
-    def text(self, measure: str) -> str:
-        """Return the PromQL of a measure."""
+    def text(self, measure: str, hour: str) -> str:
+        """Return the PromQL of a measure, over the range of an hour."""
         inside = " or ".join(
-            f'label_replace(increase({counter}[3599s]), "counter", "{number}", "", "")'
+            f'label_replace(increase({counter}[{hour}]), "counter", "{number}", "", "")'
             for number, counter in enumerate(self.counters[measure])
         )
         for before in (f"{_POD}, instance, job", f"{_POD}, instance", _POD):
@@ -60,7 +64,7 @@ class _Server:
         return f'label_replace({inside}, "serving_system", "{self.name}", "", "")'
 
 
-_MODEL_AND_VERSION = (("model_name", "model", "(.+)"), ("model_version", "version", "(.+)"))
+_MODEL_AND_VERSION = (("model_name", "model", "(.+)"), ("model_version", "version", "(.*)"))
 _SERVERS = (
     _Server(
         "vllm",
@@ -127,17 +131,22 @@ _SERVERS = (
             "requests": (f"bentoml_service_request_total{{{_PROBES}}}",),
             "compute_seconds": (f"bentoml_service_request_duration_seconds_sum{{{_PROBES}}}",),
         },
-        (("model_name", "service_name", "(.+)"), ("model_version", "service_version", "(.+)")),
+        (("model_name", "service_name", "(.+)"), ("model_version", "service_version", "(.*)")),
     ),
 )
 
-SERVING: Mapping[str, str] = {
-    f"served_{measure}": " or ".join(
-        server.text(measure) for server in _SERVERS if measure in server.counters
-    )
-    for measure in ("requests", "input_tokens", "output_tokens", "compute_seconds")
-}
-"""Name -> PromQL. A series of requests that stays at 0 tells of a model that nobody asks."""
-
 SERVING_COLUMNS = ("model_name", "model_version", "serving_system")
 """Labels of the answers, and the columns of the raw table that hold them."""
+
+
+def serving_queries(hour: str) -> Mapping[str, str]:
+    """Return name -> PromQL, over the range of an hour.
+
+    A series of requests that stays at 0 tells of a model that nobody asks.
+    """
+    return {
+        f"served_{measure}": " or ".join(
+            server.text(measure, hour) for server in _SERVERS if measure in server.counters
+        )
+        for measure in ("requests", "input_tokens", "output_tokens", "compute_seconds")
+    }

@@ -20,6 +20,7 @@ from tests.connectors.telemetry import (
     stage,
 )
 from tests.servers.prometheus import prometheus_with
+from tests.servers.victoria_metrics import victoria_metrics_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,15 +102,17 @@ def scraped_twice() -> Iterator[Sample]:
         yield from series("request_predict_seconds_count", labels, 0, growth=10)
 
 
-@pytest.fixture(scope="module")
-def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    """Return what is staged of a day of them all, from one Prometheus."""
+@pytest.fixture(scope="module", params=[prometheus_with, victoria_metrics_with])
+def con(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
+    """Return what is staged of a day of them all, from one Prometheus or VictoriaMetrics."""
     connection = connect(Limits(threads=1))
     samples = chain(
         *(vllm(), triton(), seldon(), others(), restarted(), scraped_twice()),
         node("node-a", "i-0abc", 8),
     )
-    with prometheus_with(samples) as url:
+    with request.param(samples) as url:
         folder = tmp_path_factory.mktemp("served")
         stage(connection, folder, source(url).deliveries_at(Ledger(), SETTLED))
     yield connection
@@ -134,7 +137,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 def test_each_server_tells_what_it_served_in_an_hour(
     con: Connection, pod: str, expected: list[tuple[object, ...]]
 ) -> None:
-    """A minute of sixty is between samples, and `increase` guesses it: hence 2 in a hundred."""
+    """A minute or two of sixty is between samples, which one engine guesses and the other not."""
     for hour in (0, 1) if pod != "restarted" else (0,):
         rows = con.execute(
             f"select {COLUMNS} from staging.served_hours "
@@ -144,7 +147,7 @@ def test_each_server_tells_what_it_served_in_an_hour(
         for row, wanted in zip(rows, expected, strict=True):
             numbers = [None if value is None else float(value) for value in row[2:]]
             for number, value in zip(numbers, wanted[2:], strict=True):
-                assert number == (value if value is None else pytest.approx(value, rel=0.02))
+                assert number == (value if value is None else pytest.approx(value, rel=0.04))
 
 
 def test_saved_answers_are_read_and_what_names_no_pod_is_left_out(tmp_path: Path) -> None:
