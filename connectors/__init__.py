@@ -84,6 +84,7 @@ SUPPORT = frozenset(
         "s3",
         "sagemaker_calls",
         "seen",
+        "serving_promql",
         "slurm_records",
         "store",
     }

@@ -6,8 +6,8 @@ the next nights as long as it may still change. Saved answers lie as
     <root>/<UTC day>/<query>.json      or .json.gz
 
 and hold what `query_range` answered, as it came, for the hours that end at 01:00 to 24:00; the
-queries are those of `promql.py`. An answer without series need not be saved, but for those of
-`pod_running` and `node_up`, without which a day would look idle.
+queries are those of `promql.py` and `serving_promql.py`. An answer without series need not be
+saved, but for those of `pod_running` and `node_up`, without which a day would look idle.
 VictoriaMetrics and Thanos speak the same API.
 
 A day without any sample is not delivered: telemetry that a server has lost does not replace what
@@ -286,7 +286,7 @@ class Prometheus:
         frames: Sequence[pl.DataFrame],
         cursor: str | None = None,
     ) -> Delivery:
-        """Return a day as three files at most, of pods, nodes and GPUs."""
+        """Return a day as four files at most: of pods, nodes, GPUs and served models."""
         from connectors.prometheus_frames import by_kind  # noqa: PLC0415  (loads polars)
 
         rows = by_kind(frames, scrape_seconds=self.scrape_seconds, cluster=self.cluster)

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connectors.serving_promql import SERVING_COLUMNS, serving_queries
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,6 +77,7 @@ QUERIES: Mapping[str, str] = {
     "gpu_memory_mib": _dcgm("avg", *_MEMORY),
     "gpu_watts": _dcgm("avg", "DCGM_FI_DEV_POWER_USAGE"),
     "gpu_samples": _dcgm("count", *_SM, *_GR, *_UTIL, *_MEMORY),
+    **serving_queries(_HOUR),
 }
 """Name -> PromQL. Samples are counted, seconds are samples times the scrape interval."""
 
@@ -93,6 +96,7 @@ COLUMNS: Mapping[str, str] = {
     "Hostname": "hostname",
     "exported_namespace": "exported_namespace",
     "exported_pod": "exported_pod",
+    **{label: label for label in SERVING_COLUMNS},
 }
 """Label of an answer -> column of the raw table; the owners' labels are named in the config."""
 

@@ -10,6 +10,14 @@ least(floor(cast(upto as double) / cast(total as double) * 1e14 + 0.5) / 1e14, 1
 create or replace macro to_share(fraction) as
 least(floor(fraction * 1e14 + 0.5) / 1e14, 1.0);
 
+-- The share that lies at a fraction of the way from one share to another, ends included.
+create or replace macro share_between(share_from, share_to, fraction) as
+case
+    when fraction = 0 then share_from
+    when fraction = 1 then share_to
+    else least(greatest(to_share(share_from + (share_to - share_from) * fraction), share_from), share_to)
+end;
+
 -- A cost below 1,000 as a whole number of 1e-12, exact in a double; null for a larger one. (It must
 -- not fail for those: engines may compute it before they look at the case that it stands in.)
 create or replace macro cost_units(cost) as

@@ -21,6 +21,16 @@ newest as (
     from attribution.bill_sources
 ),
 
+-- pods whose server counts what it is asked
+servers as (
+    select distinct
+        charge_date,
+        cluster,
+        namespace,
+        pod
+    from staging.served_hours
+),
+
 held as (
     select
         pod_hours.charge_date,
@@ -30,9 +40,15 @@ held as (
         pod_hours.pod,
         max(pod_hours.gpu_units) as gpu_units,
         least(sum(pod_hours.held_seconds), 3600) as held_seconds,
-        max(pod_hours.model_raw) is not null as is_serving
+        coalesce(max(pod_hours.model_raw), max(servers.pod)) is not null as is_serving
     from staging.pod_hours
     cross join newest
+    left join servers
+        on
+            pod_hours.charge_date = servers.charge_date
+            and pod_hours.cluster is not distinct from servers.cluster
+            and pod_hours.namespace is not distinct from servers.namespace
+            and pod_hours.pod = servers.pod
     where
         pod_hours.gpu_units > 0
         and pod_hours.held_seconds > 0

@@ -52,10 +52,11 @@ holder_costs as (
         billing_currency,
         run_no,
         pod_no,
+        served_no,
         sum(effective_cost) as held_cost
     from machine_costs
     where cost_kind = 'direct'
-    group by charge_date, cluster, billing_currency, run_no, pod_no
+    group by charge_date, cluster, billing_currency, run_no, pod_no, served_no
     having sum(effective_cost) > 0
 ),
 
@@ -66,7 +67,7 @@ cluster_costs as (
         sum(held_cost) over (partition by charge_date, cluster, billing_currency) as total_cost
     from holder_costs
     window up_to as (
-        partition by charge_date, cluster, billing_currency order by run_no, pod_no
+        partition by charge_date, cluster, billing_currency order by run_no, pod_no, served_no
         rows between unbounded preceding and current row
     )
 ),
@@ -110,6 +111,7 @@ select
     null as cluster,
     run_no,
     pod_no,
+    served_no,
     effective_cost,
     billed_cost,
     list_cost
@@ -122,6 +124,7 @@ select
     pools.cluster,  -- in the place of the machine; null: the line's own machine
     cluster_shares.run_no,
     cluster_shares.pod_no,
+    cluster_shares.served_no,
     cut(pools.effective_cost, share_from, share_to) as effective_cost,
     cut(pools.billed_cost, share_from, share_to) as billed_cost,
     cut(pools.list_cost, share_from, share_to) as list_cost

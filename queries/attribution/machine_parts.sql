@@ -2,10 +2,11 @@
 --
 -- The bill of each hour is cut by the hour's shares, then the hours are added up. The GPU time of
 -- a machine is counted once, on the dearest of its line groups of the hour, because a bill may
--- show one hour of one machine in several lines.
+-- show one hour of one machine in several lines. What a pod holds without a run is cut once more,
+-- among the models that it served in the hour (`served_shares`).
 --
--- grain: one row per line group of the day, kind of cost and holder
--- key:   line_no, cost_kind, run_no, pod_no
+-- grain: one row per line group of the day, kind of cost, holder and model served
+-- key:   line_no, cost_kind, run_no, pod_no, served_no
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -62,18 +63,51 @@ line_hours as (
     from machine_lines
     inner join line_days using (charge_date, kind_no)
     left join repeated_days using (machine_hour_no)
+),
+
+served_parts as (
+    select
+        machine_shares.machine_hour_no,
+        machine_shares.cost_kind,
+        machine_shares.run_no,
+        machine_shares.pod_no,
+        served_shares.served_no,
+        case
+            when served_shares.pod_no is null then machine_shares.gpu_us
+            else
+                whole_upto(machine_shares.gpu_us, served_shares.share_to, 1)
+                - whole_upto(machine_shares.gpu_us, served_shares.share_from, 1)
+        end as gpu_us,
+        share_between(
+            machine_shares.share_from, machine_shares.share_to, coalesce(served_shares.share_from, 0.0)
+        ) as share_from,
+        share_between(
+            machine_shares.share_from, machine_shares.share_to, coalesce(served_shares.share_to, 1.0)
+        ) as share_to
+    from attribution.machine_shares
+    left join attribution.served_shares
+        on
+            machine_shares.run_no is null
+            and machine_shares.machine_hour_no = served_shares.machine_hour_no
+            and machine_shares.pod_no = served_shares.pod_no
 )
 
 select
     line_hours.line_no,  -- of one of the day's hours
-    machine_shares.cost_kind,  -- direct or idle
-    machine_shares.run_no,
-    machine_shares.pod_no,
+    served_parts.cost_kind,  -- direct or idle
+    served_parts.run_no,
+    served_parts.pod_no,
+    served_parts.served_no,  -- what the pod served; null where no counters tell
     -- GPUs x microseconds held
-    cast(sum(case when line_hours.is_dearest then machine_shares.gpu_us end) as bigint) as gpu_us,
+    cast(sum(case when line_hours.is_dearest then served_parts.gpu_us end) as bigint) as gpu_us,
     sum(cut(line_hours.effective_cost, share_from, share_to)) as effective_cost,
     sum(cut(line_hours.billed_cost, share_from, share_to)) as billed_cost,
     sum(cut(line_hours.list_cost, share_from, share_to)) as list_cost
 from line_hours
-inner join attribution.machine_shares using (machine_hour_no)
-group by line_hours.line_no, machine_shares.cost_kind, machine_shares.run_no, machine_shares.pod_no
+inner join served_parts using (machine_hour_no)
+group by
+    line_hours.line_no,
+    served_parts.cost_kind,
+    served_parts.run_no,
+    served_parts.pod_no,
+    served_parts.served_no

@@ -6,7 +6,7 @@
 -- of its own: '(idle)', '(shared)', '(tax)', '(credit)', '(unused commitment)', 'unattributed',
 -- 'not a model''s', 'not a dataset''s'.
 --   model:   what a run costs goes to the models it registered, what a serving pod costs to the
---            model it serves;
+--            models it serves, and to '(idle replicas)' for hours in which nobody asked it;
 --   dataset: storage, requests and transfers go to the dataset, what a run costs to the datasets
 --            it produced;
 --   both: in equal parts where a run has several, cut so that they add up.

@@ -16,7 +16,7 @@
 -- people and teams are resolved there (`user_days`).
 -- Nobody owns idle, shared, tax, credit and unused commitment, unless the idle policy says so.
 --
--- grain:     one row per line group of the day, cost_kind, method, run, pod and dataset
+-- grain:     one row per line group of the day, cost_kind, method, run, pod, model served and dataset
 -- partition: charge_date
 -- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_currency
 -- owner:     ml-platform
@@ -31,6 +31,7 @@ parts as (
         'machine_share' as method,
         run_no,
         pod_no,
+        served_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -49,6 +50,7 @@ parts as (
         'machine_share' as method,
         run_no,
         pod_no,
+        served_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -66,6 +68,7 @@ parts as (
         'managed_job' as method,
         run_no,
         null as pod_no,
+        null as served_no,
         null as dataset,
         null as owner_user,
         null as owner_team,
@@ -83,6 +86,7 @@ parts as (
         method,
         run_no,
         null as pod_no,
+        null as served_no,
         dataset,
         owner_user,
         owner_team,
@@ -170,9 +174,13 @@ matched as (
         pod_days.team_raw as pod_team,
         pod_days.project_raw as pod_project,
         case
-            when lines.cost_kind = 'direct' then coalesce(pod_days.model, lines.billed_model)
-            else pod_days.model
+            when served_models.is_idle then '(idle replicas)'
+            when lines.cost_kind = 'direct'
+                then coalesce(served_models.model, pod_days.model, lines.billed_model)
+            else coalesce(served_models.model, pod_days.model)
         end as model,
+        served_models.model as served_model,
+        served_models.model_version,
         lines.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
         least(
             runs.rule_rank,
@@ -191,6 +199,7 @@ matched as (
     from lines
     left join runs using (run_no)
     left join attribution.pod_days using (pod_no)
+    left join attribution.served_models using (served_no)
     left join attribution.line_rules
         on
             lines.charge_date = line_rules.charge_date
@@ -331,7 +340,11 @@ select
     run_id,
     pod_id,  -- cluster/namespace/pod
     dataset,  -- stored or read
-    model,  -- what a serving pod serves, or the model that a service bills for
+    -- what a serving pod serves, or the model that a service bills for; '(idle replicas)' for hours in
+    -- which nobody asked the pod
+    model,
+    served_model,  -- served or loaded, as the server's counters tell; null: there are none
+    model_version,
     user_raw,  -- as the owner's source names the person
     user_rule,  -- how the user was found; null where nobody is to own the cost
     team,

@@ -1,7 +1,7 @@
 -- Pods that hold GPUs with memory in use and next to no activity: a notebook or a loop that waits.
 --
 -- As dead GPUs, with memory in use. Pods that serve a model are left out: they may wait for
--- requests, which telemetry does not count.
+-- requests. Whether any come is told by their counters, where there are some (idle replicas).
 --
 -- fix:   stop the pod or save its state and free the GPUs; notebooks: shut kernels down when they are idle
 -- param: min_hours = 2          -- hours in a row

@@ -29,7 +29,8 @@ SEARCHED = frozenset(
             "invoice_id",
             "model",
         ),
-        *("model_name", "native_id", "note", "project", "quota", "reason", "resource_id"),
+        *("model_name", "model_version", "native_id", "note", "project", "quota", "reason"),
+        "resource_id",
         *("resource_name", "rule_id", "run_name", "step"),
     )
 )

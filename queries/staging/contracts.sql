@@ -173,6 +173,22 @@ create table gpu_hours (
     sample_share double  -- samples seen of those expected, 0 to 1; missing is unknown, not idle
 );
 
+-- What a pod served in an hour, by the counters of its server. A row of zeros is a model that was
+-- loaded and not asked; where a server has no counters there is no row.
+create table served_hours (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    namespace varchar,
+    pod varchar,
+    model_name varchar,
+    model_version varchar,  -- null where the server tells none
+    requests decimal(18, 6),  -- fractions, because counters are read between samples
+    input_tokens decimal(18, 6),  -- null where the server does not count tokens
+    output_tokens decimal(18, 6),
+    compute_seconds decimal(18, 6)  -- requests side by side are added up
+);
+
 create table people (
     user_id varchar,  -- the one id of a person
     user_name varchar,  -- for readers

@@ -144,7 +144,7 @@ def source(url: str, **settings: Any) -> Prometheus:
 
 
 def stage(con: Connection, folder: Path, deliveries: Iterable[Delivery]) -> None:
-    """Land deliveries, run the three staging models on them, and check what they promise."""
+    """Land deliveries, run the staging models on them, and check what they promise."""
     landed = []
     for delivery in deliveries:
         files = []
@@ -160,7 +160,7 @@ def stage(con: Connection, folder: Path, deliveries: Iterable[Delivery]) -> None
     create_macros(con, {})
     create_raw_view(con, "prometheus", Prometheus.tables[0], landed)
     con.execute("create schema if not exists staging")
-    for name in ("pod_hours", "node_hours", "gpu_hours"):
+    for name in ("pod_hours", "node_hours", "gpu_hours", "served_hours"):
         model = read_model(HOME / "staging" / f"prometheus__{name}.sql")
         con.execute(f"create or replace table {model.name} as {model.sql}")
         con.execute(f"create or replace view staging.{name} as select * from {model.name}")

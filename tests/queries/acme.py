@@ -108,6 +108,13 @@ TABLES = {
         "unit_price decimal(38, 12), billing_currency varchar, effective_at timestamp, "
         "observed_at timestamp"
     ),
+    "serving_daily": (
+        "charge_date date, model varchar, model_version varchar, billing_currency varchar, "
+        "replica_count bigint, requests decimal(38, 6), input_tokens decimal(38, 6), "
+        "output_tokens decimal(38, 6), compute_seconds decimal(38, 6), "
+        "effective_cost decimal(38, 12), idle_cost decimal(38, 12), gpu_hours decimal(38, 6), "
+        "cost_per_1000_requests decimal(38, 12), cost_per_million_tokens decimal(38, 12)"
+    ),
     "egress_coverage": (
         "charge_date date, from_region varchar, to_region varchar, container varchar, "
         "billed_bytes bigint, logged_bytes bigint, logged_share double, told_by varchar"
@@ -453,6 +460,9 @@ def _labels(acme: Acme, people: list[Person]) -> None:
     acme.rows["list_prices"].append(("gcp_prices", "Google Cloud", *words, *price))
     egress = (date(2026, 10, 5), "us-east-1", "internet", "acme-data")
     acme.rows["egress_coverage"].append((*egress, 10 << 30, 8 << 30, 0.8, "access_log"))
+    asked = (Decimal(48_000), Decimal(9_600_000), Decimal(2_400_000), Decimal(61_440))
+    costs = (Decimal(96), Decimal(24), Decimal(48), Decimal(2), Decimal(8))
+    acme.rows["serving_daily"].append((NEWEST_DAY, "atlas-7b", "3", "USD", 2, *asked, *costs))
     night = datetime(2026, 11, 20, 2, 14)  # noqa: DTZ001 - marts hold UTC without a zone
     for source, table, behind, stale, note in (
         ("aws_cur", "line_items", 26, False, ""),

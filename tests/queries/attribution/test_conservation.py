@@ -156,12 +156,23 @@ rules = with_keys(
 inventories = with_keys(
     prefix=st.sampled_from(["", "in/", "out/x", "stray"]), size_bytes=st.integers(0, 10**16)
 )
+served = with_keys(
+    pod=st.sampled_from(["a", "b", "gone"]),
+    hour=hours,
+    model=st.sampled_from([("llm", "1"), ("llm", "2"), ("tts", None)]),
+    requests=st.sampled_from([0, 1, "7.3"]),
+    output_tokens=st.sampled_from([None, 0, "1e9"]),
+    compute_seconds=st.sampled_from([None, 0, "0.000001", 3600]),
+)
 worlds = with_keys(
     machine_lines=st.lists(machine_lines, max_size=6),
     other_lines=st.lists(other_lines, max_size=6),
     nodes=st.lists(nodes, max_size=6),
     pods=st.lists(pods, max_size=6),
     runs=st.lists(runs, max_size=4),
+    served=st.lists(
+        served, max_size=6, unique_by=lambda one: (one["pod"], one["hour"], one["model"])
+    ),
     rules=st.lists(rules, max_size=3),
     inventories=st.lists(inventories, max_size=3),
 )
@@ -186,6 +197,13 @@ def tables_of(world: dict[str, Any], draw: type[Draw]) -> World:
         "datasets": [
             {"dataset": "inputs", "uri": "s3://data/in", "region_id": "us", "owner_team": "vision"},
             {"dataset": "outputs", "uri": "s3://data/out", "owner_user": "bob"},
+        ],
+        "served_hours": [
+            {"charge_date": draw.day, "charge_hour": draw.at(one["hour"])}
+            | {"cluster": "c1", "namespace": "lab", "pod": one["pod"]}
+            | dict(zip(("model_name", "model_version"), one["model"], strict=True))
+            | {key: one[key] for key in ("requests", "output_tokens", "compute_seconds")}
+            for one in world["served"]
         ],
         "people": [{"user_id": "ada", "user_name": "Ada", "email": "ada@x.org"}],
         "memberships": [{"user_id": "ada", "team": "vision"}, {"user_id": "bob", "team": "speech"}],
@@ -300,7 +318,7 @@ def test_neither_threads_nor_the_order_of_rows_change_anything(
                 table: built.digest(table)
                 for table in (
                     *("attribution.postings", "attribution.run_links", "marts.spend_daily"),
-                    *("marts.runs", "marts.run_records"),
+                    *("marts.runs", "marts.run_records", "marts.serving_daily"),
                 )
             }
         )
