@@ -39,6 +39,7 @@ CONNECTORS: Mapping[str, str] = {
     "ray": "connectors.ray:Ray",
     "prefect": "connectors.prefect:Prefect",
     "dagster": "connectors.dagster:Dagster",
+    "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }
@@ -80,6 +81,7 @@ SUPPORT = frozenset(
         "ray_answers",
         "reach",
         "run_changes",
+        "runs_file_rows",
         "s3",
         "sagemaker_calls",
         "seen",
