@@ -79,7 +79,15 @@ def event(state: RunState, minutes: int, run: Run = RUN, size: int | None = None
         read = InputDataset("s3://Lab", "images/a", inputFacets={"inputStatistics": told})
     wrote = OutputDataset("postgres://db.example:5432", "lab.public.scores")
     at = (BEGUN + timedelta(minutes=minutes)).isoformat()
-    return RunEvent(at, run, JOB, "https://lab.example", state, inputs=[read], outputs=[wrote])
+    return RunEvent(
+        eventTime=at,
+        run=run,
+        job=JOB,
+        producer="https://lab.example",
+        eventType=state,
+        inputs=[read],
+        outputs=[wrote],
+    )
 
 
 def emit(path: Path, *events: RunEvent) -> None:
