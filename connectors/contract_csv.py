@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from connectors.base import SourceError
 
@@ -61,16 +61,30 @@ def read_rows(
 
     Raises: SourceError for a file that is not UTF-8 text, is empty, or lacks a required column.
     """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        yield from read_stream(
+            stream, path, required=required, optional=optional, mistakes=mistakes
+        )
+
+
+def read_stream(
+    stream: TextIO,
+    path: Path,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str],
+    mistakes: Mistakes,
+) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield what `read_rows` does, of a file that is open already; errors quote `path`."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            check_header(path, reader.fieldnames or [], required, optional)
-            for row in reader:
-                if None in row or None in row.values():
-                    mistakes.add(reader.line_num, "has another number of fields than the header")
-                    continue
-                check_texts(row, required, reader.line_num, mistakes)
-                yield reader.line_num, row
+        reader = csv.DictReader(stream, strict=True)
+        check_header(path, reader.fieldnames or [], required, optional)
+        for row in reader:
+            if None in row or None in row.values():
+                mistakes.add(reader.line_num, "has another number of fields than the header")
+                continue
+            check_texts(row, required, reader.line_num, mistakes)
+            yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(
             f"{path.name} is not CSV in UTF-8: {error}",

@@ -407,3 +407,22 @@ list_concat(
         }
     )
 );
+
+-- An address of data in the one way that all sources write it: scheme and host in lower case, s3a and
+-- s3n as s3, gcs as gs, without a query that signs it (a secret), and without a slash at the end.
+create or replace macro place_uri(address) as
+case
+    when not regexp_matches(trim(address), '^[A-Za-z][A-Za-z0-9+.-]*://') then nullif(rtrim(trim(address), '/'), '')
+    else
+        regexp_replace(
+            regexp_replace(lower(regexp_extract(trim(address), '^[^:]+://[^/?]*')), '^s3[an]:', 's3:'), '^gcs:', 'gs:'
+        )
+        || rtrim(
+            regexp_replace(
+                regexp_extract(trim(address), '^[^:]+://[^/?]*(.*)$', 1),
+                '[?].*(X-Amz-|X-Goog-|Signature=|AWSAccessKeyId=|sig=).*$',
+                ''
+            ),
+            '/'
+        )
+end;

@@ -59,7 +59,8 @@ class Nights:
             digest = hashlib.sha256(content).hexdigest()
             path = self.folder / f"{digest}.{file.format}"
             path.write_bytes(content)
-            keys |= set(pl.read_parquet(path)["key"])
+            if file.format == "parquet":
+                keys |= set(pl.read_parquet(path).to_dict(as_series=False).get("key", ()))
             files.append(LandedFile(path, file.name, file.format, digest))
         at = delivery.version_at.replace(tzinfo=None)
         self.landed.append(
