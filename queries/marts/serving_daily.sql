@@ -8,7 +8,6 @@
 --
 -- grain: one row per day, model, version and billing currency
 -- key:   charge_date, model, model_version, billing_currency
--- conserves: effective_cost, idle_cost of attribution.serving_costs by charge_date, billing_currency
 -- owner: ml-platform
 
 with
