@@ -9,7 +9,7 @@ Triton. Triton and MLServer tell each model and version. Seldon 2 counts mirrore
 model that answers (`model_internal`, which ends in the version); Seldon 1 and KServe's own servers
 tell what they call. BentoML tells services, and its probes are no requests.
 
-Sources, read in these files:
+Sources: Triton's, KServe's and Seldon 1's were read whole, the others' names come from excerpts.
 https://github.com/vllm-project/vllm (vllm/v1/metrics/loggers.py)
 https://github.com/triton-inference-server/server (docs/user_guide/metrics.md)
 https://github.com/SeldonIO/MLServer (mlserver/handlers/dataplane.py, docs/user-guide/metrics.md)
