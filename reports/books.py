@@ -161,8 +161,8 @@ def invoice_row(record: dict[str, Any]) -> dict[str, Any]:
             else {"cost": money(record[column], currency), "exact": exact(record[column], currency)}
             for column in ("billed_cost", "entered_amount", "compared_cost", "difference")
         ],
-        "state": record["state"] or "",
-        "verdict": record["verdict"],
+        "state": visible(record["state"] or ""),
+        "verdict": visible(record["verdict"]),
         "is_off": record["verdict"] in ("differs", "no bill"),
     }
 
