@@ -24,6 +24,7 @@ CONNECTORS: Mapping[str, str] = {
     "airflow": "connectors.airflow:Airflow",
     "prometheus": "connectors.prometheus:Prometheus",
     "identities": "connectors.identities:Identities",
+    "ldif": "connectors.ldif:Ldif",
     "ownership": "connectors.ownership:Ownership",
     "storage_inventory": "connectors.storage_inventory:StorageInventory",
     "aws_inventory": "connectors.aws_inventory:AwsInventory",
