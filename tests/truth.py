@@ -39,7 +39,7 @@ CLOCK = "its clock ran back: the tracker holds an end before the start"
 BESIDE = "it shared a day's transfers with a run whose clock ran back"
 LOST = "telemetry of its pods was lost for two hours"
 OPEN = "it still ran on a bare machine: its last sign of life came before the end of what is told"
-CLASSES = "storage: its bucket holds objects of two classes, whose prices are added up"
+CLASSES = "a dataset's storage, in a bucket with objects of two classes"
 
 Key = tuple[str, str, str]
 """Currency, member, kind of cost."""
@@ -211,9 +211,8 @@ REMARKS = """
 - What telemetry did not see of a machine that was watched at other hours of the day is idle, not
   unattributed: {lost:,.2f} USD was held in the two lost hours, and '(idle)' has just that too much
   on Amazon's machines.
-- Storage is the one error that the method itself makes (queries/DECISIONS.md, "Storage by bytes"):
-  classes of a bucket are added up, so the dear class pays too little. The line holds their part of
-  the transfers that clocks displaced, too.
+- A bucket's storage classes are paid by the bytes of each; what clocks displaced of transfers was
+  read from other buckets.
 """
 
 

@@ -1,6 +1,7 @@
 -- One row is about a dataset's or its reader's part of a storage or transfer line on a day.
 --
--- Lines of a container are cut by `stored_shares`, transfers between regions by `read_shares`;
+-- Lines of a container are cut by `stored_shares`: storage by the bytes of its class where the inventory
+-- has some, everything else by all bytes. Transfers between regions by `read_shares`;
 -- what storage costs is the dataset owner's, what a transfer costs is the reading
 -- run's, or that of the person whom a log names; what nobody is known to have read goes by the line's tags.
 --
@@ -10,16 +11,30 @@
 
 with
 
+classes as (
+    select distinct
+        charge_date,
+        container,
+        storage_class
+    from attribution.stored_shares
+),
+
 data_lines as (
     select
         line_groups.*,
         line_kinds.container,
+        coalesce(classes.storage_class, '') as storage_class,
         line_kinds.x_from_region,
         line_kinds.x_to_region,
         line_methods.method
     from attribution.line_groups
     inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
+    left join classes
+        on
+            line_groups.charge_date = classes.charge_date
+            and line_kinds.container = classes.container
+            and line_kinds.storage_class = classes.storage_class
     where line_methods.method in ('stored_bytes', 'reads')
 )
 
@@ -35,7 +50,7 @@ select
     cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
     cut(data_lines.list_cost, share_from, share_to) as list_cost
 from data_lines
-inner join attribution.stored_shares using (charge_date, container)
+inner join attribution.stored_shares using (charge_date, container, storage_class)
 where data_lines.method = 'stored_bytes'
 union all
 select

@@ -29,7 +29,7 @@ sums as (
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
             x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id
+            x_memory_gib, invoice_id, storage_meter
         ) as line_hash,
         used_hours,
         effective_cost,

@@ -10,6 +10,9 @@
 -- AWS's bill may say who called (`x_iam_principal`, and tags and attributes of that principal), what
 -- tags the account has, and which model answered (`x_model`): staging puts these among the tags.
 --
+-- A line of object storage is of the class that the provider's usage type tells (seeds), so that dear
+-- and cheap bytes of one bucket are paid by those whose they are.
+--
 -- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
 -- entries of the map of namespaces are looked up like a tag.
 --
@@ -38,7 +41,7 @@ as_billed as (
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
             x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id
+            x_memory_gib, invoice_id, storage_meter
         ) as line_hash,
         any_value(source) as source,
         any_value(billing_period) as billing_period,
@@ -55,9 +58,19 @@ as_billed as (
         any_value(x_gpu_count) as gpu_count,
         any_value(x_cpu_count) as cpu_count,
         any_value(x_memory_gib) as memory_gib,
-        any_value(invoice_id) as invoice_id
+        any_value(invoice_id) as invoice_id,
+        any_value(storage_meter) as storage_meter
     from attribution.line_sums
     group by line_hash
+),
+
+storage_classes as (
+    select
+        meters.storage_meter,
+        arg_min(patterns.storage_class, cast(patterns.position as integer)) as storage_class
+    from (select distinct storage_meter from as_billed) as meters
+    inner join seeds.storage_classes as patterns on lower(meters.storage_meter) like patterns.meter
+    group by meters.storage_meter
 ),
 
 tagged as (
@@ -96,6 +109,7 @@ tagged as (
                     )
         end as tag_marks
     from as_billed
+    left join storage_classes using (storage_meter)
     cross join tag_rules
 ),
 
@@ -111,6 +125,7 @@ kinds as (
         x_line_class,
         x_from_region,
         x_to_region,
+        storage_class,
         tag_user,
         tag_team,
         tag_project,
@@ -143,7 +158,7 @@ select
                 source, billing_period, billing_currency, sub_account_id, service_name, region_id,
                 tag_user, tag_team, tag_project, tag_marks, resource_id, x_line_class,
                 x_from_region, x_to_region, caller_user, caller_team, caller_project,
-                account_user, account_team, account_project, billed_model
+                account_user, account_team, account_project, billed_model, storage_class
         ) as integer
     ) as kind_no,
     *,

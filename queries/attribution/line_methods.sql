@@ -58,6 +58,7 @@ containers as (
         true as is_stored
     from attribution.stored_shares
     inner join attribution.line_kinds using (container)
+    where stored_shares.storage_class = ''
 )
 
 select

@@ -32,7 +32,8 @@ sums as (
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
             x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id
+            x_memory_gib, invoice_id,
+            case when x_line_class = 'object_storage' then sku_meter end
         ) as line_hash,
         min(x_row) as first_row,
         sum(
@@ -75,7 +76,8 @@ texts as (
         lines.x_gpu_count,
         lines.x_cpu_count,
         lines.x_memory_gib,
-        lines.invoice_id
+        lines.invoice_id,
+        case when lines.x_line_class = 'object_storage' then lines.sku_meter end as storage_meter
     from staging.cost_lines as lines
     inner join examples on lines.x_row = examples.x_row
 )
@@ -99,6 +101,7 @@ select
     texts.x_cpu_count,
     texts.x_memory_gib,
     texts.invoice_id,
+    texts.storage_meter,  -- tells the storage class
     sums.used_hours,  -- of lines that cost: a negation repeats the hours it takes back
     sums.effective_cost,
     sums.billed_cost,

@@ -25,6 +25,7 @@ dataset_sizes as (
         dataset,
         size_bytes
     from attribution.stored_shares
+    where storage_class = ''
 ),
 
 reads as (

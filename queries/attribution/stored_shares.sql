@@ -1,4 +1,5 @@
--- One row is about a dataset's share of the bytes in a container, a bucket or volume, on a day.
+-- One row is about a dataset's share of the bytes in a container, a bucket or volume, on a day: of all
+-- its bytes, and of those of each storage class.
 --
 -- share = bytes under the dataset's places / bytes in the container, from the inventory in force.
 -- An inventory holds until the next one of its container, and the first also for the days before
@@ -7,11 +8,11 @@
 --   some: the rest of it is the member '(unregistered)';
 --   none, or no inventory: no row, and the bill goes by the container's own tags.
 --
--- Known drawbacks: storage classes are added up, though their prices differ; old versions and
--- unfinished uploads are paid by the dataset under whose place they lie.
+-- Known drawbacks: the tiers of intelligent tiering are added up, though their prices differ; old
+-- versions and unfinished uploads are paid by the dataset under whose place they lie.
 --
--- grain:  one row per container, dataset and day
--- key:    charge_date, container, dataset
+-- grain:  one row per container, storage class, dataset and day
+-- key:    charge_date, container, storage_class, dataset
 -- hashed: charge_date
 -- param:  inventory_days = 35  -- days for which an inventory stands where there is none
 -- owner:  ml-platform
@@ -23,9 +24,10 @@ inventories as (
         last_part(container) as container,
         charge_date,
         trim(prefix, '/') as key_path,
+        upper(storage_class) as storage_class,
         -- infrequent-access classes bill an object as 128 KiB at least
         case
-            when storage_class in ('STANDARD_IA', 'ONEZONE_IA', 'GLACIER_IR')
+            when upper(storage_class) in ('STANDARD_IA', 'ONEZONE_IA', 'GLACIER_IR')
                 then greatest(size_bytes, coalesce(object_count, 0) * 131072)
             else size_bytes
         end as size_bytes
@@ -38,15 +40,21 @@ prefixes as (
         container,
         charge_date,
         coalesce(key_path, '') as key_path,
+        coalesce(storage_class, '') as storage_class,
         cast(sum(size_bytes) as bigint) as size_bytes
     from inventories
-    group by container, charge_date, coalesce(key_path, '')
+    group by
+        grouping sets (
+            (container, charge_date, key_path), (container, charge_date, key_path, storage_class)
+        )
+    having grouping(storage_class) = 1 or storage_class is not null
 ),
 
 prefix_datasets as (
     select
         prefixes.container,
         prefixes.charge_date,
+        prefixes.storage_class,
         prefixes.size_bytes,
         coalesce(dataset_roots.dataset, '(unregistered)') as dataset,
         dataset_roots.owner_user,
@@ -62,7 +70,8 @@ prefix_datasets as (
             )
     qualify
         row_number() over (
-            partition by prefixes.container, prefixes.charge_date, prefixes.key_path
+            partition by
+                prefixes.container, prefixes.charge_date, prefixes.storage_class, prefixes.key_path
             order by length(dataset_roots.key_path) desc nulls last
         ) = 1
 ),
@@ -71,13 +80,14 @@ dataset_bytes as (
     select
         container,
         charge_date as inventory_date,
+        storage_class,
         dataset,
         min(owner_user) as owner_user,
         min(owner_team) as owner_team,
         min(project) as project,
         cast(sum(size_bytes) as bigint) as size_bytes
     from prefix_datasets
-    group by container, charge_date, dataset
+    group by container, charge_date, storage_class, dataset
 ),
 
 inventory_dates as (
@@ -117,16 +127,19 @@ shares as (
     select
         container,
         inventory_date,
+        storage_class,
         dataset,
         owner_user,
         owner_team,
         project,
         size_bytes,
         cast(sum(size_bytes) over up_to as bigint) as upto_bytes,
-        cast(sum(size_bytes) over (partition by container, inventory_date) as bigint) as total_bytes
+        cast(
+            sum(size_bytes) over (partition by container, inventory_date, storage_class) as bigint
+        ) as total_bytes
     from dataset_bytes
     window up_to as (
-        partition by container, inventory_date order by dataset
+        partition by container, inventory_date, storage_class order by dataset
         rows between unbounded preceding and current row
     )
 )
@@ -134,6 +147,7 @@ shares as (
 select
     inventory_days.charge_date,
     shares.container,  -- as last_part() writes it
+    shares.storage_class,  -- as the inventory names it, in capitals; '' is all of them
     shares.dataset,
     shares.owner_user,  -- of the registry
     shares.owner_team,

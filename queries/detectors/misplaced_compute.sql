@@ -92,7 +92,7 @@ daily_sizes as (
         cast(sum(stored_shares.size_bytes) as bigint) // 1048576 as size_mib
     from attribution.stored_shares
     cross join newest
-    where stored_shares.charge_date <= newest.as_of
+    where stored_shares.storage_class = '' and stored_shares.charge_date <= newest.as_of
     group by stored_shares.dataset, stored_shares.charge_date
 ),
 

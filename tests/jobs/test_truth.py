@@ -232,12 +232,12 @@ def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
 
 LIMITS = {
     # dimension -> percent of all bills that may stand with another member than in truth
-    "service": Decimal("0.1"),
-    "model": Decimal("0.1"),
-    "team": Decimal("0.5"),
-    "project": Decimal("1.0"),
-    "dataset": Decimal("1.0"),
-    "user": Decimal("1.0"),
+    "service": Decimal("0.04"),
+    "model": Decimal("0.04"),
+    "team": Decimal("0.04"),
+    "project": Decimal("0.04"),
+    "dataset": Decimal("0.04"),
+    "user": Decimal("0.04"),
 }
 
 
@@ -303,3 +303,10 @@ def test_what_telemetry_lost_is_idle_and_nothing_else_is(report: truth.Report) -
     assert report.lost > 100
     assert abs(idle - report.lost) < CUT
     assert abs(of_others + report.lost) < CUT
+
+
+def test_each_storage_class_of_a_bucket_is_paid_by_those_whose_bytes_are_in_it(
+    report: truth.Report,
+) -> None:
+    assert len(report.stored) > 30
+    assert not any(abs(error) > CUT for error in report.stored)

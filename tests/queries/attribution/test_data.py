@@ -68,6 +68,44 @@ def test_an_inventory_holds_until_the_next_one(build: Build, draw: type[Draw]) -
     assert max(by_day) == draw.day + timedelta(days=7 + 34)
 
 
+def classed(draw: type[Draw], **sizes: int) -> list[Row]:
+    """Return what lies in the bucket `data`: `images__STANDARD=3`."""
+    found = []
+    for name, size in sizes.items():
+        prefix, _, storage_class = name.partition("__")
+        (row,) = inventory(draw, **{prefix: size})
+        found.append(row | {"storage_class": storage_class})
+    return found
+
+
+def test_dear_and_cheap_bytes_are_paid_by_those_whose_they_are(
+    build: Build, draw: type[Draw]
+) -> None:
+    """Each class by its own bytes; what is of no class, or of one that is not listed, by all."""
+    lines = [draw.line(20, x_line_class="object_requests", resource_id="data")]
+    for cost, meter in ((80, "ByteHrs"), (6, "SIA-ByteHrs"), (10, "GDA-ByteHrs")):
+        line = draw.line(cost, x_line_class="object_storage", resource_id="data")
+        lines.append(line | {"sku_meter": f"USE2-TimedStorage-{meter}"})
+    built = build(
+        {
+            "cost_lines": lines,
+            "datasets": DATASETS,
+            "stored_bytes": classed(
+                draw,
+                images__STANDARD=1,
+                stray__standard=1,
+                images__STANDARD_IA=2,
+                stray__STANDARD_IA=1,
+            ),
+        }
+    )
+
+    assert built.costs("dataset") == {
+        "images": Decimal(80) / 2 + Decimal(6) * 2 / 3 + Decimal(30) * 3 / 5,
+        "(unregistered)": Decimal(80) / 2 + Decimal(6) / 3 + Decimal(30) * 2 / 5,
+    }
+
+
 def test_a_bucket_without_inventory_goes_by_its_tags(build: Build, draw: type[Draw]) -> None:
     line = draw.line(8, x_line_class="object_storage", resource_id="data", tags={"team": "speech"})
     built = build({"cost_lines": [line], "datasets": DATASETS})
