@@ -67,6 +67,8 @@ SUPPORT = frozenset(
         "gcp_assets",
         "headers",
         "http",
+        "identities_checks",
+        "identities_toml",
         "inventory_answers",
         "local",
         "mapped_lines",
@@ -92,6 +94,7 @@ SUPPORT = frozenset(
         "serving_promql",
         "slurm_records",
         "store",
+        "toml_lines",
     }
 )
 """Modules of this package that are not connectors, but what connectors are made of."""

@@ -1,28 +1,32 @@
-"""People, the names that systems give them, and their teams: three CSV files in a folder.
+"""People, accounts, their names and their teams, as a company writes them down.
 
-    people.csv       user_id, user_name, email
+A folder of CSV files, or one TOML file (`identities_toml.py` shows it):
+
+    people.csv       user_id, user_name, email, valid_to
+    accounts.csv     account, account_name, team, valid_from, valid_to
     aliases.csv      alias, user_id, valid_from, valid_to
     memberships.csv  user_id, team, valid_from, valid_to
 
 Dates are days in UTC; `valid_from` is inclusive, `valid_to` exclusive, either may be empty. An
-alias is what some system calls a person (`jdoe`, `arn:aws:iam::1:user/jane`); it is compared
+account is what no person is (a pipeline, a robot): the team answers for it. A person with a
+`valid_to` has left: their past stays theirs, and they are in no team from then on. An alias is
+what some system calls a person or an account (`jdoe`, `arn:aws:iam::1:user/jane`), compared
 without case.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.contract_csv import Mistakes, check_span, read_rows
-from connectors.local import LocalFile, digest_of, written_at
+from connectors.identities_checks import People, Spans
+from connectors.local import FrameFile, LocalFile, digest_of, written_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
 
     from connectors.base import Known
 
@@ -34,11 +38,14 @@ class Identities:
     """Who is who, and in which team."""
 
     root: str
-    """The folder of the three files; aliases.csv and memberships.csv need not be there."""
+    """A folder, of which people.csv must be there, or a file whose name ends in .toml."""
 
     name: ClassVar[str] = "identities"
     tables: ClassVar[Sequence[Table]] = (
-        Table("people", {"user_id": "text", "user_name": "text", "email": "text"}),
+        Table(
+            "people",
+            {"user_id": "text", "user_name": "text", "email": "text", "valid_to": "time"},
+        ),
         Table(
             "aliases",
             {"alias": "text", "user_id": "text", "valid_from": "time", "valid_to": "time"},
@@ -47,6 +54,16 @@ class Identities:
             "memberships",
             {"user_id": "text", "team": "text", "valid_from": "time", "valid_to": "time"},
         ),
+        Table(
+            "accounts",
+            {
+                "account": "text",
+                "account_name": "text",
+                "team": "text",
+                "valid_from": "time",
+                "valid_to": "time",
+            },
+        ),
     )
 
     def deliveries(self, known: Known) -> Iterator[Delivery]:
@@ -54,20 +71,43 @@ class Identities:
 
         Raises: SourceError that lists every mistake of the file.
         """
-        folder = Path(self.root)
-        people = _read_people(folder / "people.csv")
-        readers = {"aliases": _check_aliases, "memberships": _check_memberships}
-        for table in self.tables:
-            path = folder / f"{table.name}.csv"
-            if table.name != "people" and not path.exists():
-                _check_never_there(path, known.cursor(table.name))
+        path = Path(self.root)
+        if path.suffix.lower() == ".toml":
+            yield from self._of_toml(path, known)
+            return
+        people = People()
+        readers = {
+            "people": _read_people,
+            "accounts": _read_accounts,
+            "aliases": _check_aliases,
+            "memberships": _check_memberships,
+        }
+        there: list[Path] = []
+        for table, read in readers.items():
+            file = path / f"{table}.csv"
+            if table == "people":
+                digest_of(file)
+            elif not file.exists():
+                _check_never_there(file, known.cursor(table))
                 continue
-            if table.name in readers:
-                readers[table.name](path, people)
-            version = digest_of(path)
-            if not known.has(table.name, "all", version):
-                files = [LocalFile(path)]
-                yield Delivery(table.name, "all", version, written_at(path), files, path.name)
+            read(file, people)
+            there.append(file)
+        for file in there:
+            version = digest_of(file)
+            if not known.has(file.stem, "all", version):
+                files = [LocalFile(file)]
+                yield Delivery(file.stem, "all", version, written_at(file), files, cursor=file.name)
+
+    def _of_toml(self, path: Path, known: Known) -> Iterator[Delivery]:
+        version = digest_of(path)
+        if all(known.has(table.name, "all", version) for table in self.tables):
+            return
+        from connectors.identities_toml import frames_of  # noqa: PLC0415  (polars is slow to import)
+
+        frames = frames_of(path, {table.name: table.columns for table in self.tables})
+        for table in self.tables:
+            files = [FrameFile(f"{path.name}: {table.name}", frames[table.name])]
+            yield Delivery(table.name, "all", version, written_at(path), files)
 
 
 def _check_never_there(path: Path, delivered: str | None) -> None:
@@ -83,55 +123,62 @@ def _check_never_there(path: Path, delivered: str | None) -> None:
         )
 
 
-def _read_people(path: Path) -> set[str]:
-    digest_of(path)
+def _read_people(path: Path, people: People) -> None:
     mistakes = Mistakes(path)
-    people: set[str] = set()
-    optional = ("user_name", "email")
+    optional = ("user_name", "email", "valid_to")
     for line, row in read_rows(path, required=("user_id",), optional=optional, mistakes=mistakes):
-        if row["user_id"] in people:
-            mistakes.add(line, f"user_id {row['user_id']} is there twice")
-        people.add(row["user_id"])
-    if not people:
+        _, left = check_span(row, line, mistakes)
+        for what in people.add(row["user_id"], row.get("email", ""), left):
+            mistakes.add(line, what)
+    if not people.left:
         mistakes.add(1, "nobody stands below the header")
     mistakes.refuse("give each person one line")
-    return people
 
 
-def _check_aliases(path: Path, people: set[str]) -> None:
-    mistakes = Mistakes(path)
-    spans: dict[str, list[tuple[date, date, str]]] = {}
+def _read_accounts(path: Path, people: People) -> None:
+    mistakes, spans = Mistakes(path), Spans()
+    optional = ("account_name", *_SPAN)
+    for line, row in read_rows(
+        path, required=("account", "team"), optional=optional, mistakes=mistakes
+    ):
+        for what in people.add_account(row["account"]):
+            mistakes.add(line, what)
+        team = spans.add(row["account"], row["team"], check_span(row, line, mistakes))
+        if team is not None:
+            mistakes.add(line, f"{row['account']} is {team}'s at the same time")
+    mistakes.refuse("an account is one team's at a time, and no person's id")
+
+
+def _check_aliases(path: Path, people: People) -> None:
+    mistakes, spans = Mistakes(path), Spans()
     for line, row in read_rows(
         path, required=("alias", "user_id"), optional=_SPAN, mistakes=mistakes
     ):
         _check_person(row["user_id"], people, line, mistakes)
-        start, end = check_span(row, line, mistakes)
-        of_alias = spans.setdefault(row["alias"].lower(), [])
-        for other_start, other_end, other in of_alias:
-            if other != row["user_id"] and start < other_end and other_start < end:
-                mistakes.add(line, f"{row['alias']} is {other}'s at the same time")
-        of_alias.append((start, end, row["user_id"]))
+        for what in people.others_name(row["alias"], row["user_id"]):
+            mistakes.add(line, what)
+        span = check_span(row, line, mistakes)
+        other = spans.add(row["alias"].lower(), row["user_id"], span)
+        if other not in (None, row["user_id"]):
+            mistakes.add(line, f"{row['alias']} is {other}'s at the same time")
     mistakes.refuse("an alias is one person's at a time")
 
 
-def _check_memberships(path: Path, people: set[str]) -> None:
-    mistakes = Mistakes(path)
-    spans: dict[str, list[tuple[date, date, str]]] = {}
+def _check_memberships(path: Path, people: People) -> None:
+    mistakes, spans = Mistakes(path), Spans()
     for line, row in read_rows(
         path, required=("user_id", "team"), optional=_SPAN, mistakes=mistakes
     ):
         _check_person(row["user_id"], people, line, mistakes)
-        start, end = check_span(row, line, mistakes)
-        of_person = spans.setdefault(row["user_id"], [])
-        for other_start, other_end, other in of_person:
-            if start < other_end and other_start < end:
-                mistakes.add(line, f"{row['user_id']} is in {other} at the same time")
-        of_person.append((start, end, row["team"]))
+        span = check_span(row, line, mistakes)
+        for what in people.not_a_member(row["user_id"], span[0]):
+            mistakes.add(line, what)
+        team = spans.add(row["user_id"], row["team"], span)
+        if team is not None:
+            mistakes.add(line, f"{row['user_id']} is in {team} at the same time")
     mistakes.refuse("end one membership before the next begins: a person is in one team at a time")
 
 
-def _check_person(user_id: str, people: set[str], line: int, mistakes: Mistakes) -> None:
-    if user_id and user_id not in people:
-        near = get_close_matches(user_id, people, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        mistakes.add(line, f"{user_id} is not in people.csv{hint}")
+def _check_person(user_id: str, people: People, line: int, mistakes: Mistakes) -> None:
+    for what in people.unknown(user_id, "is not in people.csv"):
+        mistakes.add(line, what)

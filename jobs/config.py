@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from connectors.base import SourceError
+from connectors.toml_lines import line_of, shown
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
 from jobs.settings.detectors import detector_sections, read_detectors
@@ -28,14 +29,13 @@ from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_betwee
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.settings.shared_costs import SharedCost, named_once
 from jobs.state import DEFAULT_STATE, place
-from jobs.toml_lines import line_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from connectors.base import Connector
+    from connectors.toml_lines import KeyPath
     from jobs.enforcement.base import Lever
-    from jobs.toml_lines import KeyPath
 
 _PLACES = ("root", "path")
 _SECRETS = re.compile(r"token|password|secret|credential")

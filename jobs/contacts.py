@@ -1,5 +1,7 @@
 """Whom a digest may go to: people with a mail address, kept apart from what analysts read.
 
+Who has left by the newest day of the bill gets none, nor does a service account.
+
 The file lies in the state folder and only its owner may read it; it is made anew whenever a
 generation is published.
 """
@@ -31,9 +33,12 @@ select
     people.user_name,
     people.email,
     newest_teams.team
-from staging.people
+from attribution.people
 left join newest_teams using (user_id)
-where people.email is not null and people.email <> ''
+where
+    people.email <> ''
+    and not people.is_service
+    and (people.left_on > (select max(charge_date) from attribution.user_days)) is not false
 order by people.user_id
 """
 

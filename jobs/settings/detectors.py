@@ -12,7 +12,7 @@ from jobs.settings.base import Section
 from queries.detecting import SWITCH, detectors
 
 if TYPE_CHECKING:
-    from jobs.toml_lines import KeyPath
+    from connectors.toml_lines import KeyPath
     from queries.named import Value
 
     Read = tuple[

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from typing import Self
 
-    from jobs.toml_lines import KeyPath
+    from connectors.toml_lines import KeyPath
 
 _Amount = Annotated[
     Decimal,

@@ -19,7 +19,7 @@ from jobs.settings.base import Section
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.toml_lines import KeyPath
+    from connectors.toml_lines import KeyPath
 
 Dimension = Literal["team", "user", "project", "model", "dataset"]
 EVERYBODY = "*"

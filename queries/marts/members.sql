@@ -41,6 +41,6 @@ select
         else coalesce(user_teams.team, dataset_owners.team)
     end as team  -- whose page shows the member; null: nobody's
 from spenders
-left join staging.people on spenders.dimension = 'user' and spenders.member = people.user_id
+left join attribution.people on spenders.dimension = 'user' and spenders.member = people.user_id
 left join user_teams on spenders.dimension = 'user' and spenders.member = user_teams.user_id
 left join dataset_owners on spenders.dimension = 'dataset' and spenders.member = dataset_owners.dataset

@@ -93,4 +93,4 @@ left join run_costs using (run_id)
 left join run_owners using (run_id)
 left join run_names using (run_id)
 left join run_model_names using (run_id)
-left join staging.people on coalesce(run_owners.user_id, run_names.user_id) = people.user_id
+left join attribution.people on coalesce(run_owners.user_id, run_names.user_id) = people.user_id

@@ -190,9 +190,11 @@ create table served_hours (
 );
 
 create table people (
-    user_id varchar,  -- the one id of a person
+    user_id varchar,  -- the one id of a person or a service account
     user_name varchar,  -- for readers
-    email varchar
+    email varchar,
+    is_service boolean,  -- a service account: its team answers for it
+    left_on date  -- the first day on which the person is gone; null: still there
 );
 
 create table aliases (

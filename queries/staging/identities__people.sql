@@ -1,6 +1,6 @@
 -- A person.
 --
--- The newest file alone counts: who is deleted from it is gone.
+-- The newest file alone counts: who is deleted from it is gone. Who has left stands in it with the day.
 --
 -- grain: one row per person
 -- key:   user_id
@@ -18,6 +18,8 @@ newest as (
 select
     user_id,
     user_name,
-    email
+    email,
+    false as is_service,
+    cast(valid_to as date) as left_on
 from newest
 qualify row_number() over (partition by user_id order by x_source) = 1

@@ -341,8 +341,8 @@ def test_people_are_read_alike_however_their_file_is_written(
     root = folder_of(tmp_path / "in", people=people)
     land(con, tmp_path, Identities(str(root)), 1)
     assert staged(con, "identities__people") == [
-        ("jane", "Jane Roe", "jane@acme.example"),
-        ("joe", "Joe Doe", None),
+        ("jane", "Jane Roe", "jane@acme.example", False, None),
+        ("joe", "Joe Doe", None, False, None),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -76,6 +77,25 @@ def test_each_identity_file_is_delivered_once_until_it_changes(tmp_path: Path) -
         ),
         ({"memberships": "user_id,taem\njane,nlp\n"}, "taem is not known; did you mean team?"),
         ({"people": PEOPLE + "jane,,\n"}, "line 4: user_id jane is there twice"),
+        (
+            {"people": PEOPLE + "jim,,JANE@acme.example\n"},
+            "line 4: JANE@acme.example is jane's, who is still there",
+        ),
+        ({"aliases": "alias,user_id\nJane,joe\n"}, "line 2: Jane is the id or the address of jane"),
+        ({"accounts": "account,team\njoe,nlp\n"}, "line 2: joe is a person's id"),
+        ({"accounts": "account,team\nci,\n"}, "line 2: team is empty"),
+        ({"accounts": "account,team\nci,nlp\nci,cv\n"}, "line 3: ci is nlp's at the same time"),
+        (
+            {"accounts": "account,team\nci,nlp\n", "memberships": "user_id,team\nci,cv\n"},
+            "line 2: ci is an account, whose team stands beside it",
+        ),
+        (
+            {
+                "people": "user_id,valid_to\njane,2026-10-01\n",
+                "memberships": "user_id,team,valid_from\njane,nlp,2026-10-01\n",
+            },
+            "line 2: jane has left on 2026-10-01, before this begins",
+        ),
         ({"people": ""}, "the column user_id is missing"),
     ],
 )
@@ -99,6 +119,84 @@ def test_a_missing_people_file_and_one_in_another_encoding_are_refused(tmp_path:
     (tmp_path / "people.csv").write_bytes("user_id,user_name\nzoe,Zoë\n".encode("latin-1"))
     with pytest.raises(SourceError, match="UTF-8"):
         list(Identities(str(tmp_path)).deliveries(Ledger()))
+
+
+WHO = """
+[[people]]
+id = "jane"
+name = "Jane Roe"
+email = "jane@acme.example"
+aliases = ["jdoe", { name = "jr", until = 2026-06-01 }]
+teams = [{ team = "nlp", until = 2026-10-01 }, { team = "vision", from = 2026-10-01 }]
+left = 2026-12-01
+
+[[people]]
+id = "joe"
+
+[[accounts]]
+id = "ci"
+aliases = ["runner"]
+teams = ["nlp"]
+"""
+
+
+def test_one_toml_file_tells_what_the_csv_files_do(tmp_path: Path) -> None:
+    path = tmp_path / "who.toml"
+    path.write_text(WHO, encoding="utf-8")
+    ledger = Ledger()
+    told = {row.table: frame_of(row).rows() for row in ledger.take(Identities(str(path)))}
+    june, october = date(2026, 6, 1), date(2026, 10, 1)
+    assert told == {
+        "people": [
+            ("jane", "Jane Roe", "jane@acme.example", date(2026, 12, 1)),
+            ("joe", None, None, None),
+        ],
+        "aliases": [
+            ("jdoe", "jane", None, None),
+            ("jr", "jane", None, june),
+            ("runner", "ci", None, None),
+        ],
+        "memberships": [("jane", "nlp", None, october), ("jane", "vision", october, None)],
+        "accounts": [("ci", None, "nlp", None, None)],
+    }
+    assert ledger.take(Identities(str(path))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('id = "joe"', 'id = "Jane"', "line 10: user_id Jane is there twice"),
+        ("[[people]]", "[[poeple]]", "poeple: is not known; did you mean people?"),
+        ('name = "Jane Roe"', 'nmae = "Jane Roe"', "line 4: people[1].nmae: is not known; did you"),
+        (
+            "until = 2026-10-01",
+            "util = 2026-10-01",
+            "line 7: people[1].teams[1].util: is not known",
+        ),
+        ("until = 2026-10-01", "until = 2026-10-02", "line 2: jane is in nlp at the same time"),
+        (
+            "until = 2026-06-01",
+            'until = "June"',
+            "line 6: people[1].aliases[2].until: Input should",
+        ),
+        ('"runner"', '"JDoe"', "line 13: JDoe is jane's at the same time"),
+        ('"runner"', '"joe"', "line 13: joe is the id or the address of joe"),
+        ('id = "ci"', 'id = "joe"', "line 13: joe is a person's id"),
+        ('teams = ["nlp"]', "teams = []", "line 13: ci has no team that answers for it"),
+        ('teams = ["nlp"]', 'teams = [" nlp"]', "line 16: accounts[1].teams[1].team: is ' nlp'"),
+        ('id = "joe"', "id = joe", "is not TOML"),
+    ],
+)
+def test_a_slip_in_the_toml_file_is_named_by_line(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    path = tmp_path / "who.toml"
+    assert before in WHO
+    path.write_text(WHO.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(SourceError) as caught:
+        list(Identities(str(path)).deliveries(Ledger()))
+    assert said in str(caught.value)
+    assert caught.value.__notes__[0] == f"in:  {path}"
 
 
 OWNERSHIP = """
