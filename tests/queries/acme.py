@@ -100,6 +100,11 @@ TABLES = {
         "state varchar, entered_amount decimal(38, 12), compared_cost decimal(38, 12), "
         "difference decimal(38, 12), verdict varchar"
     ),
+    "unknown_names": (
+        "user_id varchar, source varchar, charge_month date, billing_currency varchar, "
+        "first_date date, last_date date, run_count bigint, "
+        "effective_cost decimal(38, 12), fix varchar"
+    ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
     "findings": acme_findings.COLUMNS,
     "list_prices": (
@@ -453,6 +458,8 @@ def _labels(acme: Acme, people: list[Person]) -> None:
         acme.rows["coverage"].append((dimension, rule, currency, _millionths(cost), share))
     for person in people:
         acme.rows["members"].append(("user", person.user_id, person.name, person.team))
+    november = (NEWEST_DAY.replace(day=1), "USD", NEWEST_DAY, NEWEST_DAY, 0)
+    acme.rows["unknown_names"].append(("jdoe", "aws_cur", *november, Decimal(12), "add it"))
     _fill_quotas(acme)
     words = ("Compute Engine", "A1", "Nvidia Tesla A100 GPU running in Americas", "us-central1")
     listed = datetime(2026, 11, 1)  # noqa: DTZ001 - marts hold UTC without a zone

@@ -1,0 +1,152 @@
+-- One row is about a name in bills and runs that no identity knows, in one source and month.
+--
+-- Such a name stands in leaderboards as it is, beside the person that it may belong to. An alias, a
+-- person or a service account with that name mends all days at once. `fix` names a person where
+-- exactly one is called alike: the same letters without domain, path and signs, the first letter with
+-- the last name, or one letter off; it is a hint, and nothing is attributed by it.
+--
+-- grain: one row per name, source, month and currency
+-- key:   user_id, source, charge_month, billing_currency
+-- owner: ml-platform
+
+with
+
+unknown_days as (
+    select
+        charge_date,
+        user_raw
+    from attribution.user_days
+    where not is_known
+),
+
+sightings as (
+    select
+        member_spend.member as user_raw,
+        member_spend.source,
+        member_spend.charge_date,
+        member_spend.billing_currency,
+        null as run_id,
+        member_spend.effective_cost
+    from attribution.member_spend
+    inner join unknown_days
+        on
+            member_spend.dimension = 'user'
+            and member_spend.member = unknown_days.user_raw
+            and member_spend.charge_date = unknown_days.charge_date
+    union all
+    select
+        run_days.user_raw,
+        run_facts.source,
+        run_days.charge_date,
+        null as billing_currency,
+        run_days.run_id,
+        0 as effective_cost
+    from attribution.run_days
+    inner join unknown_days using (charge_date, user_raw)
+    inner join attribution.run_facts using (run_id)
+),
+
+people_names as (
+    select
+        user_id,
+        user_id as called
+    from attribution.people
+    union all
+    select
+        user_id,
+        email as called
+    from attribution.people
+    union all
+    select
+        user_id,
+        user_name as called
+    from attribution.people
+    union all
+    select
+        user_id,
+        left(user_name, 1) || split_part(user_name, ' ', -1) as called
+    from attribution.people
+    where contains(user_name, ' ')
+    union all
+    select
+        user_id,
+        alias as called
+    from staging.aliases
+),
+
+all_names as (
+    select
+        user_raw as called,
+        user_raw,
+        null as user_id
+    from unknown_days
+    union
+    select
+        called,
+        null as user_raw,
+        user_id
+    from people_names
+    where called is not null
+),
+
+bare_names as (
+    select
+        user_raw,
+        user_id,
+        regexp_replace(
+            split_part(regexp_extract(strip_accents(lower(called)), '([^/:\\|]+)$', 1), '@', 1),
+            '[^\pL\pN]', '', 'g'
+        ) as bare
+    from all_names
+),
+
+likenesses as (
+    select distinct
+        unknown.user_raw,
+        known.user_id,
+        unknown.bare <> known.bare as is_off
+    from bare_names as unknown
+    inner join bare_names as known
+        on
+            unknown.user_raw is not null
+            and known.user_id is not null
+            and length(unknown.bare) > 1
+            and (
+                unknown.bare = known.bare
+                or (
+                    length(unknown.bare) > 4
+                    and abs(length(unknown.bare) - length(known.bare)) < 2
+                    and levenshtein(unknown.bare, known.bare) = 1
+                )
+            )
+),
+
+-- the exact likeness first; none where two people are as near
+hints as (
+    select
+        user_raw,
+        case
+            when count(distinct user_id) filter (where not is_off) = 1 then min(user_id) filter (where not is_off)
+            when count(distinct user_id) filter (where not is_off) = 0 and count(distinct user_id) = 1
+                then min(user_id)
+        end as user_id
+    from likenesses
+    group by user_raw
+)
+
+select
+    sightings.user_raw as user_id,  -- the name, as the source has it
+    sightings.source,  -- the bill, or the tracker of the runs
+    cast(date_trunc('month', sightings.charge_date) as date) as charge_month,
+    sightings.billing_currency,  -- null: named by runs
+    min(sightings.charge_date) as first_date,
+    max(sightings.charge_date) as last_date,
+    count(distinct sightings.run_id) as run_count,  -- runs of the month that name it
+    cast(sum(sightings.effective_cost) as decimal(38, 12)) as effective_cost,  -- what the bill has under it
+    case
+        when any_value(hints.user_id) is null then 'add it to the people, the service accounts or the aliases'
+        else 'make it an alias of ' || any_value(hints.user_id) || ', if it is that one''s'
+    end as fix
+from sightings
+left join hints using (user_raw)
+group by all
