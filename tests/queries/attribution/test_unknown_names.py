@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.queries.attribution.conftest import Build, Draw, Row
 
-PEOPLE = [
+PEOPLE: list[dict[str, Any]] = [
     {"user_id": "ada", "user_name": "Ada Lovelace", "email": "ada.lovelace@acme.example"},
     {"user_id": "u17", "user_name": "Jürgen Schröder", "email": None},
     {"user_id": "u18", "user_name": "Grace Hopper", "email": "hopper@acme.example"},
@@ -66,7 +66,7 @@ LIKELY = {
 
 
 def test_a_hint_is_given_where_one_person_is_called_alike(build: Build, draw: type[Draw]) -> None:
-    aliases = [{"alias": "org/jdoe", "user_id": "u17"}]
+    aliases: list[Row] = [{"alias": "org/jdoe", "user_id": "u17"}]
     lines = [named(draw, name) for name in LIKELY]
     built = build({"cost_lines": lines, "people": PEOPLE, "aliases": aliases})
     assert dict(built.rows("select user_id, fix from marts.unknown_names")) == {
