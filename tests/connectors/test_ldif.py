@@ -102,9 +102,9 @@ def test_people_and_their_other_names_are_read(nights: Nights, tmp_path: Path) -
     assert night(nights, source) == {"people", "aliases", "memberships"}
     people: list[dict[str, Any]] = nights.rows("ldif__people")
     assert [tuple(row.values()) for row in people] == [
-        ("SAM", "SAM", None),
-        ("jane", "Jané Roe", "jane@acme.example"),
-        ("joe", "Joe Doe", None),
+        ("SAM", "SAM", None, False, None),
+        ("jane", "Jané Roe", "jane@acme.example", False, None),
+        ("joe", "Joe Doe", None, False, None),
     ]
     assert {(row["alias"], row["user_id"]) for row in nights.rows("ldif__aliases")} == {
         ("4001", "jane"),
@@ -147,7 +147,10 @@ def test_who_changes_teams_or_leaves_keeps_the_past(nights: Nights, tmp_path: Pa
         ("jane", "nlp", date(2026, 10, 9), None),
         ("joe", "nlp", None, date(2026, 10, 9)),
     }
-    assert {row["user_id"] for row in nights.rows("ldif__people")} == {"jane", "joe"}
+    assert {row["user_id"]: row["left_on"] for row in nights.rows("ldif__people")} == {
+        "jane": None,
+        "joe": date(2026, 10, 9),
+    }
 
 
 @pytest.mark.parametrize(

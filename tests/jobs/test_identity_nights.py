@@ -12,6 +12,7 @@ import pytest
 
 from queries.generation import newest_generation
 from queries.read import open_generation
+from tests.connectors.keycloak_server import SECRET, TOKEN, Sso, serving
 from tests.jobs.nights import HEADER, run
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def say(home: Path, **texts: str) -> None:
         (home / "who" / f"{name}.csv").write_text(text, encoding="utf-8")
 
 
-def night(home: Path) -> int:
+def night(home: Path, **environment: str) -> int:
     """Run a night; return the days that it attributed."""
-    done = run(home, "nightly")
+    done = run(home, "nightly", **environment)
     assert done.returncode == 0, done.stderr
+    assert not any(secret in done.stdout + done.stderr for secret in (SECRET, TOKEN))
     return sum(int(days) for days in re.findall(r"attribute \S+ (\d+) days", done.stderr))
 
 
@@ -143,3 +145,28 @@ def test_leavers_keep_their_past_and_service_accounts_are_their_teams(home: Path
     assert after[day(4), "user", "joe"] == 4
     contacts = json.loads((home / "state" / "contacts.json").read_text(encoding="utf-8"))
     assert [(row["user_id"], row["team"]) for row in contacts] == [("jane", "nlp")]
+
+
+def test_keycloak_moves_people_without_attributing_a_day_anew(home: Path) -> None:
+    """Two listings of one day: the later counts. The files of people go on beside it."""
+    sso = Sso()
+    sso.add("jane", "/teams/vision")
+    sso.add("mallory", "/teams/nlp", attributes={"sudo": ["ci-runner"]})
+    config = CONFIG + (
+        '[connectors.keycloak]\nrealm = "acme labs"\nclient_secret_env = "SSO_SECRET"\n'
+        'alias_attributes = ["sudo"]\n'
+    )
+    with serving(sso):
+        text = f'{config}root = "{sso.address}"\n'
+        (home / "mlspend.toml").write_text(text, encoding="utf-8")
+        say(home, memberships="user_id,team\njoe,nlp\n")
+        assert night(home, SSO_SECRET=SECRET) == 4
+        before = figures(home)
+        assert [before[day(1), "team", team] for team in ("nlp", "vision")] == [4 + 2 + 1, 8]
+        assert before[day(1), "user", "mallory"] == 2 + 1
+        sso.members = {"/teams/nlp": ["jane"], "/teams/vision": ["mallory"]}
+        assert night(home, SSO_SECRET=SECRET) == 0
+        after = figures(home)
+        assert [after[day(1), "team", team] for team in ("nlp", "vision")] == [8 + 4, 2 + 1]
+    left = [path for path in (home / "state").rglob("*") if path.is_file()]
+    assert not any(SECRET.encode() in path.read_bytes() for path in left)

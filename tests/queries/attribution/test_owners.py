@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -203,3 +203,41 @@ def test_coverage_tells_how_much_cost_each_way_of_finding_owners_covers(
         "select rule_id, effective_cost, cost_share from marts.coverage "
         "where dimension = 'team' order by all"
     ) == [("resource_tag", Decimal(3), 0.75), ("unattributed", Decimal(1), 0.25)]
+
+
+def test_a_person_of_several_sources_is_one_and_leaves_names_to_who_has_them_next(
+    build: Build, draw: type[Draw]
+) -> None:
+    """A name is a leaver's until somebody else has it; then it is the other's from that day on."""
+    yesterday, tomorrow = draw.day - timedelta(days=1), draw.day + timedelta(days=1)
+    tables = {
+        "cost_lines": [
+            draw.line(1, charge_date=day, tags={"user": name})
+            for day in (yesterday, draw.day, tomorrow)
+            for name in ("m@x.org", "ada")
+        ],
+        "people": [
+            {"user_id": "ada", "user_name": "Ada", "left_on": tomorrow},
+            {"user_id": "ada", "email": "m@x.org"},
+            {"user_id": "max", "user_name": "Max"},
+        ],
+        "aliases": [{"alias": "M@x.org", "user_id": "max", "valid_from": tomorrow}],
+        "memberships": [
+            {"user_id": "ada", "team": "vision"},
+            {"user_id": "max", "team": "nlp"},
+        ],
+    }
+    built = build(tables)
+    rows = built.rows(
+        "select charge_date, user_id, team, sum(effective_cost) "
+        "from attribution.named_postings group by all order by all"
+    )
+    assert rows == [
+        (yesterday, "ada", "vision", Decimal(2)),
+        (draw.day, "ada", "vision", Decimal(2)),
+        (tomorrow, "ada", None, Decimal(1)),
+        (tomorrow, "max", "nlp", Decimal(1)),
+    ]
+    assert built.rows(
+        "select member, member_name from marts.members where dimension = 'user' order by all"
+    ) == [("ada", "Ada"), ("max", "Max")]
