@@ -210,7 +210,7 @@ def test_a_person_of_several_sources_is_one_and_leaves_names_to_who_has_them_nex
 ) -> None:
     """A name is a leaver's until somebody else has it; then it is the other's from that day on."""
     yesterday, tomorrow = draw.day - timedelta(days=1), draw.day + timedelta(days=1)
-    tables = {
+    tables: dict[str, list[Row]] = {
         "cost_lines": [
             draw.line(1, charge_date=day, tags={"user": name})
             for day in (yesterday, draw.day, tomorrow)
