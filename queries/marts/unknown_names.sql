@@ -100,25 +100,42 @@ bare_names as (
     from all_names
 ),
 
-likenesses as (
+-- two names that are one letter off share what is left of them without one letter, or are left so
+shortened as (
     select distinct
+        user_raw,
+        user_id,
+        bare,
+        left(bare, place) || substr(bare, place + 2) as rest
+    from (
+        select
+            *,
+            unnest(range(length(bare) + 1)) as place
+        from bare_names
+        where length(bare) > 3
+    ) as places
+),
+
+likenesses as (
+    select
         unknown.user_raw,
         known.user_id,
-        unknown.bare <> known.bare as is_off
+        false as is_off
     from bare_names as unknown
-    inner join bare_names as known
-        on
-            unknown.user_raw is not null
-            and known.user_id is not null
-            and length(unknown.bare) > 1
-            and (
-                unknown.bare = known.bare
-                or (
-                    length(unknown.bare) > 4
-                    and abs(length(unknown.bare) - length(known.bare)) < 2
-                    and levenshtein(unknown.bare, known.bare) = 1
-                )
-            )
+    inner join bare_names as known using (bare)
+    where unknown.user_raw is not null and known.user_id is not null and length(bare) > 1
+    union
+    select
+        unknown.user_raw,
+        known.user_id,
+        true as is_off
+    from shortened as unknown
+    inner join shortened as known using (rest)
+    where
+        unknown.user_raw is not null
+        and known.user_id is not null
+        and length(unknown.bare) > 4
+        and levenshtein(unknown.bare, known.bare) = 1
 ),
 
 -- the exact likeness first; none where two people are as near
