@@ -363,6 +363,28 @@ map_from_entries(
     )
 );
 
+-- What people say of a run: the map `named` (as JSON), and those words of a list (as JSON) that name
+-- something, `team:vision` or `mlflow_run_id=8f3c`. Of a key that comes twice the first of `named` counts.
+create or replace macro labels_of(named, words) as
+tag_map(
+    list_concat(
+        list_transform(
+            map_entries(from_json(coalesce(named, '{}'), '"MAP(VARCHAR, VARCHAR)"')),
+            lambda entry: { k: entry.key, v: entry.value }
+        ),
+        list_transform(
+            list_filter(
+                from_json(coalesce(words, '[]'), '["VARCHAR"]'),
+                lambda word: regexp_matches(word, '^[^:=]+[:=].')
+            ),
+            lambda word: {
+                k: trim(regexp_extract(word, '^([^:=]+)[:=](.+)$', 1)),
+                v: trim(regexp_extract(word, '^([^:=]+)[:=](.+)$', 2))
+            }
+        )
+    )
+);
+
 -- The machine that a node's provider id names, as its bill calls it: the last part; of AKS the scale
 -- set's name and the number in it, of ACK without the region (`cn-hangzhou.i-bp1...`).
 create or replace macro machine_of(provider_id) as
