@@ -42,6 +42,7 @@ CONNECTORS: Mapping[str, str] = {
     "prefect": "connectors.prefect:Prefect",
     "dagster": "connectors.dagster:Dagster",
     "wandb": "connectors.wandb:Wandb",
+    "clearml": "connectors.clearml:Clearml",
     "openlineage": "connectors.openlineage:Openlineage",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -28,6 +29,7 @@ _DAY = 24 * 60 * 60 * 1_000_000
 _LAG = 5 * 60 * 1_000_000
 """Clocks differ, and a change may be written late."""
 _FORMAT = 1
+_WITHOUT_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+")
 
 Row = tuple[object, ...]
 
@@ -54,6 +56,16 @@ def micros(text: object, where: str) -> int | None:
             fix="check the service's version; its log says what it answers",
         ) from error
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def utc_micros(text: object, where: str) -> int | None:
+    """Read a time of a service that means UTC, whether it says so or not.
+
+    Raises: SourceError
+    """
+    if isinstance(text, str) and _WITHOUT_OFFSET.fullmatch(text):
+        text += "Z"
+    return micros(text, where)
 
 
 @dataclass(frozen=True, slots=True)

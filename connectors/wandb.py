@@ -19,13 +19,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import SourceError
-from connectors.run_changes import Days, Record, changes, micros, table_of
+from connectors.run_changes import Days, Record, changes, table_of, utc_micros
 from connectors.run_labels import NAMED, allowed
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _OVER = frozenset({"finished", "crashed", "failed", "killed", "preempted"})
-_WITHOUT_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 _USED = (
     "{ pageInfo { endCursor hasNextPage } edges { node { versionIndex digest artifactType { name } "
     "artifactSequence { name project { name entity { name } } } } } }"
@@ -236,7 +234,7 @@ class _Runs:
 
     def _record(self, project: str, one: Json) -> Record:
         where, path = self.service.where, f"{self.config.entity}/{project}/{one['name']}"
-        made, beat = (_micros(one.get(name), where) for name in ("createdAt", "heartbeatAt"))
+        made, beat = (utc_micros(one.get(name), where) for name in ("createdAt", "heartbeatAt"))
         row = (
             self.config.entity,
             project,
@@ -295,10 +293,3 @@ def _values(text: object) -> Json:
         for key, held in given.items()
         if key not in {"_wandb", "wandb_version"}
     }
-
-
-def _micros(text: object, where: str) -> int | None:
-    """Read a time; servers of older versions leave the Z out."""
-    if isinstance(text, str) and _WITHOUT_OFFSET.fullmatch(text):
-        text += "Z"
-    return micros(text, where)
