@@ -189,7 +189,7 @@ def test_settings_that_cannot_be_are_told(tmp_path: Path, settings: Json, said: 
 def test_a_task_is_told_with_whose_it_is_and_without_its_secrets(
     server: Server, tracker: Tracker, tmp_path: Path
 ) -> None:
-    made = {"system_tags": ["dataset"], "type": "data_processing", "hyperparams": {}}
+    made: Json = {"system_tags": ["dataset"], "type": "data_processing", "hyperparams": {}}
     server.tasks.append(
         task(DATASET, 1, project={"id": "p2", "name": "vision/.datasets/img"}, **made)
     )
