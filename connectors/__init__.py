@@ -43,6 +43,7 @@ CONNECTORS: Mapping[str, str] = {
     "dagster": "connectors.dagster:Dagster",
     "wandb": "connectors.wandb:Wandb",
     "clearml": "connectors.clearml:Clearml",
+    "guild": "connectors.guild:Guild",
     "openlineage": "connectors.openlineage:Openlineage",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",

@@ -9,7 +9,7 @@ Its samples of GPUs are not read: where a driver tells no utilisation, ClearML w
 
 Not run against a server: requests and answers are those of its client's models, API 2.23, and the
 paging by scroll and what `get_all_ex` puts in the place of ids are those of its server's source.
-Source: https://clear.ml/docs/latest/docs/references/api/tasks
+Source: https://clear.ml/docs/latest/docs/references/enterprise/tasks
 """
 
 from __future__ import annotations
