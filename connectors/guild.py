@@ -203,7 +203,9 @@ class _Attributes:
 
         path = self.folder / ".guild" / "attrs" / name
         try:
-            return yaml.safe_load(path.read_bytes()) if path.exists() else None
+            # the loader in C, where there is one, is ten times as fast
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            return yaml.load(path.read_bytes(), loader) if path.exists() else None  # noqa: S506 - it is safe
         except (yaml.YAMLError, UnicodeDecodeError):
             self._note(path, "is not YAML")
             return None

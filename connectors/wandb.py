@@ -7,7 +7,8 @@ values of its config that `config_keys` allows, what it is called elsewhere. The
 summaries, notes, command lines and metrics are not copied.
 
 W&B tells how many GPUs a run's machine has, not how many the run held: that is not read. A run may
-say it (`finops.gpu_count` in its config).
+say it (`finops.gpu_count` in its config). What W&B saves in a file of each run, SLURM's job among it,
+is not fetched: log `slurm_job_id` in the config.
 
 Not run against W&B's own service: requests and answers are those of its client, wandb 0.31, and
 `host`, which that does not ask for, as its web application asks for it.
@@ -42,7 +43,7 @@ _USED = (
 _TOLD = (
     " fragment told on Run { name displayName state group jobType sweepName commit createdAt "
     "heartbeatAt host tags config user { username } "
-    f"inputArtifacts(first: 50) {_USED} outputArtifacts(first: 50) {_USED} }}"
+    f"inputArtifacts(first: 20) {_USED} outputArtifacts(first: 20) {_USED} }}"
 )
 _PROJECTS = (
     "query($entity: String, $cursor: String, $perPage: Int) "

@@ -78,7 +78,7 @@ class Service:
         return 200, {"data": {"project": {"runs": found}}}
 
     def _told(self, one: Json) -> Json:
-        return {**one, "inputArtifacts": page(self.inputs, None, 50)}
+        return {**one, "inputArtifacts": page(self.inputs, None, 20)}
 
     def _fits(self, one: Json, wanted: Json) -> bool:
         """Tell whether a run is asked for; times are compared as W&B does, as they are written."""
