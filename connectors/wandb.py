@@ -7,8 +7,8 @@ values of its config that `config_keys` allows, what it is called elsewhere. The
 summaries, notes, command lines and metrics are not copied.
 
 W&B tells how many GPUs a run's machine has, not how many the run held: that is not read. A run may
-say it (`finops.gpu_count` in its config). What W&B saves in a file of each run, SLURM's job among it,
-is not fetched: log `slurm_job_id` in the config.
+say it (`finops.gpu_count` in its config). What W&B saves in a file of each run, among it
+SLURM's job, is not fetched: log `slurm_job_id` in the config.
 
 Not run against W&B's own service: requests and answers are those of its client, wandb 0.31, and
 `host`, which that does not ask for, as its web application asks for it.
