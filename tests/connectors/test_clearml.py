@@ -1,6 +1,6 @@
 """The ClearML connector on a server that answers as ClearML's source says, and on a bad one.
 
-The server gives only the fields that it is asked for: who asks for too much gets a secret.
+The server gives only the fields that it is asked for; some of the others hold a secret.
 """
 
 from __future__ import annotations
@@ -214,6 +214,10 @@ def test_a_task_is_told_with_whose_it_is_and_without_its_secrets(
         (one["model_name"], one["model_version"]) for one in nights.rows("clearml__run_models")
     }
     assert models == {("ranker", "m1")}
+    asked = {name for _, sent in tracker.asked for name in sent.get("only_fields", ())}
+    whole = {"hyperparams", "hyperparams.Args", "script", "script.diff", "runtime", "configuration"}
+    assert asked
+    assert not asked & whole
     for secret in (CANARY, SECRET, TOKEN):
         assert secret not in nights.raw_text() + str(nights.cursors)
 
