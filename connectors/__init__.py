@@ -43,6 +43,7 @@ CONNECTORS: Mapping[str, str] = {
     "dagster": "connectors.dagster:Dagster",
     "openlineage": "connectors.openlineage:Openlineage",
     "kubeflow": "connectors.kubeflow:Kubeflow",
+    "vertex": "connectors.vertex:Vertex",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
@@ -99,6 +100,7 @@ SUPPORT = frozenset(
         "slurm_records",
         "store",
         "toml_lines",
+        "vertex_answers",
     }
 )
 """Modules of this package that are not connectors, but what connectors are made of."""

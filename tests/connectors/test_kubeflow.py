@@ -141,7 +141,11 @@ def test_pages_are_all_read_and_an_experiment_is_asked_once(tmp_path: Path) -> N
 
 
 def test_a_run_is_read_again_until_it_is_over_and_then_no_more(tmp_path: Path) -> None:
-    old: dict[str, Any] = {"created_at": "2026-08-01T00:00:00Z", "state_history": [], "run_details": {}}
+    old: dict[str, Any] = {
+        "created_at": "2026-08-01T00:00:00Z",
+        "state_history": [],
+        "run_details": {},
+    }
     goes_on = run_of(state="RUNNING", finished_at=NEVER, **old)
     with nights_of(tmp_path, goes_on) as (server, there, nights):
         source = Kubeflow(server.address)
