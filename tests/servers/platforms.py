@@ -59,6 +59,10 @@ def serving(platform: Platform) -> Iterator[Platform]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path.startswith("/token?"):  # a managed identity's
+                told = {"access_token": CANARY, "expires_on": "4102444800", "resource": "r"}
+                self._send(200, {**told, "token_type": "Bearer"})
+                return
             self._send(*platform.answer(self.path, self.headers))
 
         def do_POST(self) -> None:
