@@ -45,6 +45,7 @@ CONNECTORS: Mapping[str, str] = {
     "kubeflow": "connectors.kubeflow:Kubeflow",
     "vertex": "connectors.vertex:Vertex",
     "azureml": "connectors.azureml:Azureml",
+    "polyaxon": "connectors.polyaxon:Polyaxon",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
