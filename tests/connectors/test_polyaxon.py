@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.servers.polyaxon_server import PolyaxonServer
+
+pytest_plugins = ["tests.servers.polyaxon_server"]
+
 AT = datetime(2026, 10, 3, 2, tzinfo=UTC)
 OF = "/api/v1/acme/"
 NOWHERE = 404, {"detail": "No Run matches the given query."}
@@ -155,3 +159,34 @@ def test_an_address_that_will_not_do_is_told(tmp_path: Path, root: str) -> None:
     with pytest.raises(SourceError, match="not an address") as raised:
         Nights("polyaxon", tmp_path).night(Polyaxon(root), AT)
     assert "hunter2" not in "".join(raised.value.__notes__)
+
+
+@pytest.mark.servers
+def test_nights_on_a_real_polyaxon(polyaxon_server: PolyaxonServer, tmp_path: Path) -> None:
+    polyaxon_server.ask("POST", "projects/create", {"name": "vision"})
+    done, goes_on, deleted = (
+        polyaxon_server.start_run("vision", name, "team:vision", "mlflow_run_id:8f3c")
+        for name in ("done", "goes-on", "deleted")
+    )
+    for run in (done, goes_on, deleted):
+        polyaxon_server.set_status("vision", run, "running")
+    polyaxon_server.set_status("vision", done, "succeeded")
+    nights, source = Nights("polyaxon", tmp_path), Polyaxon(polyaxon_server.root, page_size=2)
+    at = datetime.now(UTC)
+    keys = {f"vision/{run}" for run in (done, goes_on, deleted)}
+    assert nights.night(source, at) == {"runs": keys}
+    told = {row["native_id"]: row for row in nights.rows("polyaxon__runs")}
+    assert [told[run]["status"] for run in (done, goes_on)] == ["succeeded", "running"]
+    assert (told[done]["team_raw"], told[done]["project_raw"]) == ("vision", "vision")
+    assert told[done]["started_at"] <= told[done]["ended_at"]
+    assert nights.night(source, at + timedelta(seconds=1)) == {}
+
+    polyaxon_server.set_status("vision", goes_on, "failed")
+    polyaxon_server.ask("DELETE", f"vision/runs/{deleted}")
+    changed = {f"vision/{run}" for run in (goes_on, deleted)}
+    assert nights.night(source, at + timedelta(seconds=2)) == {"runs": changed}
+    told = {row["native_id"]: row for row in nights.rows("polyaxon__runs")}
+    assert [told[run]["status"] for run in (goes_on, deleted)] == ["failed", "lost"]
+    assert nights.night(source, at + timedelta(days=30)) == {}
+    assert len(nights.rows("polyaxon__run_mentions")) == 3
+    assert CANARY not in nights.raw_text()
