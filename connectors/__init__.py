@@ -46,6 +46,7 @@ CONNECTORS: Mapping[str, str] = {
     "vertex": "connectors.vertex:Vertex",
     "azureml": "connectors.azureml:Azureml",
     "polyaxon": "connectors.polyaxon:Polyaxon",
+    "optscale": "connectors.optscale:Optscale",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
