@@ -4,7 +4,8 @@
 -- as these are known; what only starts others holds none.
 --
 -- Flaw: the bill's lines are taken to name the compute (`.../workspaces/ml/computes/gpu`); lines that
--- name the workspace alone, or a compute that no job ran on, go to owners by rules.
+-- name the workspace alone, or a compute that no job ran on, go to owners by rules. Jobs of a compute
+-- share it by time, however many of its machines each held.
 --
 -- grain: one row per job, and per run that it started
 -- key:   run_key
