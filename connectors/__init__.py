@@ -45,6 +45,11 @@ CONNECTORS: Mapping[str, str] = {
     "clearml": "connectors.clearml:Clearml",
     "guild": "connectors.guild:Guild",
     "openlineage": "connectors.openlineage:Openlineage",
+    "kubeflow": "connectors.kubeflow:Kubeflow",
+    "vertex": "connectors.vertex:Vertex",
+    "azureml": "connectors.azureml:Azureml",
+    "polyaxon": "connectors.polyaxon:Polyaxon",
+    "optscale": "connectors.optscale:Optscale",
     "runs_file": "connectors.runs_file:RunsFile",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
@@ -64,6 +69,7 @@ SUPPORT = frozenset(
         "azure_calls",
         "azure_exports",
         "azure_query",
+        "azureml_answers",
         "base",
         "bigquery_export",
         "billing_files",
@@ -85,6 +91,7 @@ SUPPORT = frozenset(
         "opencost_answers",
         "openlineage_events",
         "ownership_file",
+        "platforms",
         "prometheus_answers",
         "prometheus_frames",
         "promql",
@@ -101,6 +108,7 @@ SUPPORT = frozenset(
         "slurm_records",
         "store",
         "toml_lines",
+        "vertex_answers",
     }
 )
 """Modules of this package that are not connectors, but what connectors are made of."""
