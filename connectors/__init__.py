@@ -46,6 +46,7 @@ CONNECTORS: Mapping[str, str] = {
     "guild": "connectors.guild:Guild",
     "openlineage": "connectors.openlineage:Openlineage",
     "runs_file": "connectors.runs_file:RunsFile",
+    "dvc": "connectors.dvc:Dvc",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }
@@ -68,6 +69,9 @@ SUPPORT = frozenset(
         "bigquery_export",
         "billing_files",
         "contract_csv",
+        "dvc_files",
+        "dvc_places",
+        "dvc_stages",
         "gcp_assets",
         "headers",
         "http",

@@ -1,8 +1,8 @@
 -- One row is about a place where a registered dataset lies: a container and a key under it.
 --
 -- All bytes under the key are the dataset's, unless a longer key under it is another's. Versions
--- that share a place are one row. A place that two datasets claim belongs to the first by name:
--- wrong for one of them, but never paid twice.
+-- that share a place are one row. A place that two datasets claim belongs to the one of the ownership
+-- file, else to the first by name: wrong for one of them, but never paid twice.
 --
 -- grain: one row per container and key
 -- key:   container, key_path
@@ -18,6 +18,7 @@ places as (
         owner_user,
         owner_team,
         project,
+        coalesce(is_declared, true) as is_declared,
         rtrim(split_part(uri, '://', -1), '/') as path
     from staging.datasets
     where uri is not null and dataset is not null
@@ -36,5 +37,5 @@ qualify
     row_number() over (
         partition by container, key_path
         order by
-            dataset asc, version desc, region_id asc, owner_team asc, owner_user asc, project asc
+            is_declared desc, dataset asc, version desc, region_id asc, owner_team asc, owner_user asc, project asc
     ) = 1

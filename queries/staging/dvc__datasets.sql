@@ -1,0 +1,48 @@
+-- A version of data that DVC tracks, and where its remote keeps it.
+--
+-- A dataset is called after its repository and its path in it. All versions that any night has seen
+-- count; whose they are says the newest. What is in git, or in no remote, is no dataset, and neither
+-- is a model. Data with the same bytes lie in one place, which is the first's by name.
+-- Flaw: of a folder the place is that of its list of files; its files lie under their own hashes,
+-- so that stored bytes are the remote's as a whole: register its address in the ownership file.
+--
+-- grain: one row per dataset, version and place
+-- key:   dataset, version, uri
+-- feeds: datasets
+-- owner: ml-platform
+
+with
+
+outs as (
+    select
+        case when contains(path, '://') then path else repository || '/' || path end as dataset,
+        digest,
+        place_uri(place) as uri,
+        meta,
+        x_version_at,
+        x_source
+    from raw.dvc__files
+    where role = 'out' and place is not null and digest is not null and artifact_type is distinct from 'model'
+),
+
+owners as (
+    select
+        dataset,
+        coalesce(nullif(meta['owner'], ''), nullif(meta['user'], '')) as owner_user,
+        nullif(meta['team'], '') as owner_team,
+        nullif(meta['project'], '') as project
+    from outs
+    qualify row_number() over (partition by dataset order by x_version_at desc, x_source asc, digest asc) = 1
+)
+
+select distinct
+    outs.dataset,
+    outs.digest as version,
+    outs.uri,
+    cast(null as varchar) as region_id,
+    owners.owner_user,
+    owners.owner_team,
+    owners.project,
+    false as is_declared
+from outs
+inner join owners using (dataset)
