@@ -47,6 +47,7 @@ CONNECTORS: Mapping[str, str] = {
     "openlineage": "connectors.openlineage:Openlineage",
     "runs_file": "connectors.runs_file:RunsFile",
     "dvc": "connectors.dvc:Dvc",
+    "lakefs": "connectors.lakefs:Lakefs",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }

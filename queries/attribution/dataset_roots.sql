@@ -19,13 +19,14 @@ places as (
         owner_team,
         project,
         coalesce(is_declared, true) as is_declared,
+        container_of(uri) as container,
         rtrim(split_part(uri, '://', -1), '/') as path
     from staging.datasets
     where uri is not null and dataset is not null
 )
 
 select
-    last_part(split_part(path, '/', 1)) as container,  -- bucket or volume, as last_part() writes it
+    container,  -- bucket or volume, as last_part() writes it
     substr(path, length(split_part(path, '/', 1)) + 2) as key_path,  -- '' for the whole container
     dataset,
     region_id,
