@@ -48,6 +48,7 @@ CONNECTORS: Mapping[str, str] = {
     "runs_file": "connectors.runs_file:RunsFile",
     "dvc": "connectors.dvc:Dvc",
     "lakefs": "connectors.lakefs:Lakefs",
+    "feast": "connectors.feast:Feast",
     "s3_inventory": "connectors.s3_inventory:S3Inventory",
     "s3_access_logs": "connectors.s3_access_logs:S3AccessLogs",
 }
@@ -73,6 +74,7 @@ SUPPORT = frozenset(
         "dvc_files",
         "dvc_places",
         "dvc_stages",
+        "feast_registry",
         "gcp_assets",
         "headers",
         "http",
