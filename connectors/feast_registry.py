@@ -30,7 +30,7 @@ def _of_view(tags: int, owner: int, batch: int) -> Mapping[int, _Field]:
     return {
         1: _Field("name"),
         2: _Field("project"),
-        tags: _Field("tags", "tag", is_repeated=True),
+        tags: _Field("tags", "tag"),
         owner: _Field("owner"),
         batch: _Field("batchSource", "source"),
     }
@@ -56,7 +56,7 @@ _SHAPES: Mapping[str, Mapping[int, _Field]] = {
         19: _Field("snowflakeOptions", "table_in_schema"),
         20: _Field("name"),
         21: _Field("project"),
-        24: _Field("tags", "tag", is_repeated=True),
+        24: _Field("tags", "tag"),
         25: _Field("owner"),
         26: _Field("batchSource", "source"),
         27: _Field("sparkOptions", "spark"),
@@ -92,10 +92,12 @@ def _message(content: bytes, shape: str) -> Json:
         if not isinstance(value, bytes):
             message = f"field {number} of {shape} is a number"
             raise ValueError(message)  # noqa: TRY004 - it is the content that is wrong
-        told = _message(value, field.shape) if field.shape else value.decode()
         if field.shape == "tag":
-            found.setdefault("tags", {})[told.get("key", "")] = told.get("value", "")
-        elif field.is_repeated:
+            pair = _message(value, "tag")
+            found.setdefault(field.name, {})[pair.get("key", "")] = pair.get("value", "")
+            continue
+        told = _message(value, field.shape) if field.shape else value.decode()
+        if field.is_repeated:
             found.setdefault(field.name, []).append(told)
         else:
             found[field.name] = told

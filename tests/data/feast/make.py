@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from feast import (  # type: ignore[import-not-found]
     BigQuerySource,
@@ -56,7 +57,7 @@ SOURCES = {
         batch_source=FileSource(name="pushed", path="s3://feast-data/push", timestamp_field=AT),
     ),
 }
-SAYS = {
+SAYS: dict[str, dict[str, Any]] = {
     "v_clicks": {"owner": "bob", "tags": {"team": "nlp", "project": "chat"}},
     "v_spark": {"owner": "cy"},
 }
