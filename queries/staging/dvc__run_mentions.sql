@@ -7,18 +7,11 @@
 
 with
 
-known as (
-    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
-    from seeds.run_tags
-),
-
-tagged as (
+mentions as (
     select
-        runs.run_key,
-        unnest(mentions_in(runs.tags, known.mentions)) as mention
-    from staging.dvc__stage_runs as runs
-    cross join known
-    where cardinality(runs.tags) > 0
+        run_key,
+        unnest(mentions) as mention
+    from staging.dvc__stage_runs
 )
 
 select
@@ -27,5 +20,5 @@ select
     struct_extract(mention, 'native_id') as native_id,
     struct_extract(mention, 'relation') as relation,
     min(struct_extract(mention, 'evidence')) as evidence
-from tagged
+from mentions
 group by all

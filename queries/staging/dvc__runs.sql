@@ -1,7 +1,7 @@
--- A run of a stage, as DVC has locked its result.
+-- A run of a stage, as DVC has locked its result; of stages that name a run of another system.
 --
 -- DVC writes down what came of a run, not when it was: it holds no time, and no cost of its own. It
--- says what a run of another system read and wrote that it names (`dvc__run_mentions.sql`).
+-- says what the run that it names read and wrote (`dvc__run_mentions.sql`).
 --
 -- grain: one row per stage and state
 -- key:   run_key
@@ -25,7 +25,7 @@ select
     'locked' as status_raw,
     cast(null as timestamp) as started_at,
     cast(null as timestamp) as ended_at,
-    seen_at as last_seen_at,
+    cast(null as timestamp) as last_seen_at,
     cast(null as varchar) as code_sha,
     cast(null as boolean) as code_is_dirty,
     cast(null as decimal(18, 6)) as gpu_count,

@@ -1,4 +1,7 @@
--- A stage of a pipeline in each state that DVC has locked: what it read, with what it was run, what it wrote.
+-- A stage of a pipeline in a state that DVC has locked, where it names a run of another system.
+--
+-- What a stage read, with what it was run and what it wrote is a state of its own. Stages that name no
+-- run are none: DVC writes no time of them, and nothing else could tell when they were.
 --
 -- grain: one row per stage and state
 -- key:   run_key
@@ -6,11 +9,30 @@
 
 with
 
+known as (
+    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    from seeds.run_tags
+),
+
+states as (
+    select
+        x_source,
+        repository,
+        stage,
+        digest,
+        repository || '/' || stage || '@' || digest as native_id,
+        arg_max(tags, row(x_version_at, x_unit)) as tags  -- metrics may be told of later than their stage
+    from raw.dvc__stages
+    where cardinality(tags) > 0
+    group by all
+),
+
 told as (
     select
-        *,
-        repository || '/' || stage || '@' || digest as native_id
-    from raw.dvc__stages
+        states.*,
+        mentions_in(states.tags, known.mentions) as mentions
+    from states
+    cross join known
 )
 
 select
@@ -20,7 +42,7 @@ select
     repository,
     stage,
     digest,
-    arg_max(tags, row(x_version_at, x_unit)) as tags,  -- a metrics file can be told of later than its stage
-    min(x_version_at) as seen_at  -- the first extraction that had it
+    tags,
+    mentions  -- of runs: system, native_id, relation, evidence
 from told
-group by x_source, native_id, repository, stage, digest
+where len(mentions) > 0

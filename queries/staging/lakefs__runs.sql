@@ -24,7 +24,7 @@ select distinct
     'committed' as status_raw,
     cast(null as timestamp) as started_at,
     cast(null as timestamp) as ended_at,
-    make_timestamp(creation_date) as last_seen_at,
+    cast(null as timestamp) as last_seen_at,  -- of the commit, not of the run
     cast(null as varchar) as code_sha,
     cast(null as boolean) as code_is_dirty,
     cast(null as decimal(18, 6)) as gpu_count,

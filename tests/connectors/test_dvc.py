@@ -55,13 +55,14 @@ def test_what_dvc_writes_is_read_whole(dvc_repository: DvcRepository, nights: Ni
     assert set(datasets) == {
         "lab/data/images",
         "lab/labels.csv",
+        "lab/one",
         "lab/ready",
         "lab/scores/a.txt",
         "lab/scores/b.txt",
     }
     assert datasets["lab/scores/a.txt"] == "s3://lab-tree/here/scores/a.txt"
     hashed = [uri for uri in datasets.values() if uri.startswith("s3://lab-data/")]
-    assert len(hashed) == 3
+    assert len(hashed) == 4
     for uri in hashed:
         assert (dvc_repository.store / uri.removeprefix("s3://lab-data/store/")).is_file()
     assert "secret-7c1d" not in nights.raw_text()
@@ -75,9 +76,20 @@ def test_a_stage_says_what_a_run_of_another_system_read_and_made(
     runs = {row["run_name"]: row for row in nights.rows("dvc__runs")}
     assert set(runs) == {"prepare", "train", "score@a", "score@b"}
     train = runs["train"]
-    assert (train["user_raw"], train["team_raw"], train["started_at"]) == ("ann", "vision", None)
-    of_train = {row["system"]: row["native_id"] for row in nights.rows("dvc__run_mentions")}
-    assert of_train == {"mlflow": "8f3c", "slurm": "77"}
+    assert (train["user_raw"], train["team_raw"]) == ("ann", "vision")
+    assert {train[time] for time in ("started_at", "ended_at", "last_seen_at")} == {None}
+    names = {row["run_key"]: name for name, row in runs.items()}
+    named = {
+        (names[row["run_key"]], row["system"], row["native_id"])
+        for row in nights.rows("dvc__run_mentions")
+    }
+    assert named == {
+        ("prepare", "mlflow", "7a2b"),
+        ("train", "mlflow", "8f3c"),
+        ("train", "slurm", "77"),
+        ("score@a", "ray", "r1"),
+        ("score@b", "ray", "r1"),
+    }
     read = {(row["run_key"], row["dataset_name"]): row for row in nights.rows("dvc__run_inputs")}
     prepared = {name for key, name in read if key == runs["prepare"]["run_key"]}
     assert prepared == {"lab/data/images", "lab/labels.csv"}  # prepare.py is git's
@@ -144,6 +156,7 @@ def test_an_address_that_a_stage_reads_is_an_input(lab: Path, nights: Nights) ->
     (lab / "dvc.lock").write_text(
         "schema: '2.0'\nstages:\n  s:\n    cmd: run\n    deps:\n"
         "    - {path: s3://Other/in/, etag: e1, size: 9}\n    - {path: remote://main/b, etag: e2}\n"
+        "    params: {params.yaml: {mlflow_run_id: 8f3c}}\n"
     )
     nights.night(Dvc(str(lab)), AT)
     read = [(row["dataset_uri"], row["bytes_read"]) for row in nights.rows("dvc__run_inputs")]

@@ -14,6 +14,7 @@ from tests.servers.cache import venv_from_lock
 PIPELINE = """
 stages:
   prepare:
+    meta: {mlflow_run_id: 7a2b}
     cmd: mkdir -p ready && cat data/images/* > ready/all && echo made >> ready/all
     deps: [data/images, labels.csv, prepare.py]
     outs: [ready]
@@ -28,10 +29,14 @@ stages:
   score:
     foreach: [a, b]
     do:
+      meta: {ray_job_id: r1}
       wdir: scores
       cmd: echo ${item} > ${item}.txt
       deps: [../eyes.bin]
       outs: ["${item}.txt": {remote: tree}]
+  nameless:
+    cmd: echo 1 > one
+    outs: [one]
 artifacts:
   eyes: {path: eyes.bin, type: model}
 """
