@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -47,11 +47,17 @@ def lab(tmp_path: Path) -> Path:
     return tmp_path / "lab"
 
 
+def versions(nights: Nights) -> list[dict[str, Any]]:
+    """Return the versions of data, without what remotes keep by hash."""
+    return [row for row in nights.rows("dvc__datasets") if row["version"]]
+
+
 @pytest.mark.servers
 def test_what_dvc_writes_is_read_whole(dvc_repository: DvcRepository, nights: Nights) -> None:
     repository = Dvc(str(dvc_repository.folder))
     assert set(nights.night(repository, AT)) == {"files", "stages"}
     datasets = {row["dataset"]: row["uri"] for row in nights.rows("dvc__datasets")}
+    assert datasets.pop("lab") == "s3://lab-data/store/files/md5"  # all of them together
     assert set(datasets) == {
         "lab/data/images",
         "lab/labels.csv",
@@ -110,12 +116,23 @@ def test_all_versions_stay_known_and_nothing_comes_twice(lab: Path, nights: Nigh
     assert not nights.night(Dvc(str(lab)), AT + timedelta(days=1))
     (lab / "a.csv.dvc").write_text(tracked.format("22bb", "nlp"))
     assert nights.night(Dvc(str(lab)), AT + timedelta(days=2))
-    assert [
-        (row["version"], row["uri"], row["owner_team"]) for row in nights.rows("dvc__datasets")
-    ] == [("11aa", f"{STORE}11/aa", "nlp"), ("22bb", f"{STORE}22/bb", "nlp")]
+    rows = versions(nights)
+    assert [(row["version"], row["uri"], row["owner_team"]) for row in rows] == [
+        ("11aa", f"{STORE}11/aa", "nlp"),
+        ("22bb", f"{STORE}22/bb", "nlp"),
+    ]
     (lab / "a.csv.dvc").write_text(tracked.format("11aa", "vision"))
     assert nights.night(Dvc(str(lab)), AT + timedelta(days=3))
-    assert {row["owner_team"] for row in nights.rows("dvc__datasets")} == {"vision"}
+    assert {row["owner_team"] for row in versions(nights)} == {"vision"}
+
+
+def test_what_a_remote_keeps_by_hash_is_the_only_repository_s(lab: Path, nights: Nights) -> None:
+    (lab / "a.dvc").write_text("outs: [{path: a, md5: 11aa, hash: md5}]\n")
+    nights.night(Dvc(str(lab), repository="eyes"), AT)
+    (store,) = (row for row in nights.rows("dvc__datasets") if row["version"] is None)
+    assert (store["dataset"], store["uri"]) == ("eyes", STORE.rstrip("/"))
+    nights.night(Dvc(str(lab), repository="ears"), AT + timedelta(days=1))
+    assert len(versions(nights)) == len(nights.rows("dvc__datasets")) == 2
 
 
 @pytest.mark.parametrize(
@@ -138,7 +155,7 @@ def test_a_place_is_where_dvc_pushes_to(
     flags = out.strip("{}") if not out.startswith("{files") else out[1:-1]
     (lab / "sub" / "a.dvc").write_text(f"outs:\n- {{path: a, {flags}}}\n")
     nights.night(Dvc(str(lab), repository="eyes"), AT)
-    found = nights.rows("dvc__datasets")
+    found = versions(nights)
     assert [row["uri"] for row in found] == ([uri] if uri else [])
     assert {row["dataset"] for row in found} <= {"eyes/sub/a"}
 
@@ -172,7 +189,7 @@ def test_tracked_folders_and_other_repositories_are_not_looked_into(
         (lab / name).write_text("]")
     (lab / "data.dvc").write_text("outs: [{path: data, md5: 11aa.dir, hash: md5}]\n")
     nights.night(Dvc(str(lab)), AT)
-    assert [row["dataset"] for row in nights.rows("dvc__datasets")] == ["lab/data"]
+    assert [row["dataset"] for row in versions(nights)] == ["lab/data"]
 
 
 def test_a_metrics_file_of_a_later_run_is_not_believed(lab: Path, nights: Nights) -> None:
