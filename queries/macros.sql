@@ -53,6 +53,14 @@ cast(round(cast(units as double) * 1e6) as bigint) * cast(seconds as bigint);
 create or replace macro last_part(id) as
 lower(split_part(split_part(id, '/', -1), ':', -1));
 
+-- The bucket or volume that an address begins with, as last_part() writes it. A repository of lakeFS is
+-- none: it keeps its scheme, so that a bucket of the same name is another place.
+create or replace macro container_of(address) as
+case
+    when starts_with(address, 'lakefs://') then 'lakefs://' || lower(split_part(address, '/', 3))
+    else last_part(split_part(rtrim(split_part(address, '://', -1), '/'), '/', 1))
+end;
+
 -- The folder that an object's key lies in, to a depth; '' for an object at the top.
 create or replace macro key_folder(object_key, depth) as
 array_to_string(

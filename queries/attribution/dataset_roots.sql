@@ -1,8 +1,8 @@
 -- One row is about a place where a registered dataset lies: a container and a key under it.
 --
 -- All bytes under the key are the dataset's, unless a longer key under it is another's. Versions
--- that share a place are one row. A place that two datasets claim belongs to the first by name:
--- wrong for one of them, but never paid twice.
+-- that share a place are one row. A place that two datasets claim belongs to the one of the ownership
+-- file, else to the first by name: wrong for one of them, but never paid twice.
 --
 -- grain: one row per container and key
 -- key:   container, key_path
@@ -18,13 +18,15 @@ places as (
         owner_user,
         owner_team,
         project,
+        coalesce(is_declared, true) as is_declared,
+        container_of(uri) as container,
         rtrim(split_part(uri, '://', -1), '/') as path
     from staging.datasets
     where uri is not null and dataset is not null
 )
 
 select
-    last_part(split_part(path, '/', 1)) as container,  -- bucket or volume, as last_part() writes it
+    container,  -- bucket or volume, as last_part() writes it
     substr(path, length(split_part(path, '/', 1)) + 2) as key_path,  -- '' for the whole container
     dataset,
     region_id,
@@ -36,5 +38,5 @@ qualify
     row_number() over (
         partition by container, key_path
         order by
-            dataset asc, version desc, region_id asc, owner_team asc, owner_user asc, project asc
+            is_declared desc, dataset asc, version desc, region_id asc, owner_team asc, owner_user asc, project asc
     ) = 1

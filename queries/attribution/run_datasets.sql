@@ -2,6 +2,7 @@
 --
 -- What several records of a run say of one location counts once: the most bytes that any counted.
 -- A location counts before a name: the dataset with the longest key that the location lies under.
+-- What lakeFS names lies where the repository's bytes do.
 -- Data of no registered dataset keeps its container, whose region the bill may know.
 --
 -- grain: one row per run, direction and location or name
@@ -57,7 +58,7 @@ paths as (
         *,
         row_number() over (order by run_id, direction, dataset_uri, dataset_name, bytes_read) as location_id,
         rtrim(split_part(dataset_uri, '://', -1), '/') as path,
-        last_part(split_part(path, '/', 1)) as container,
+        container_of(dataset_uri) as container,
         substr(path, length(split_part(path, '/', 1)) + 2) as key_path
     from locations
 ),
@@ -87,6 +88,7 @@ named_datasets as (
         container,
         region_id
     from attribution.dataset_roots
+    where not starts_with(container, 'lakefs://')
     qualify row_number() over (partition by dataset order by container, key_path) = 1
 )
 
@@ -95,13 +97,18 @@ select
     paths.direction,  -- read or written
     coalesce(found_by_location.dataset, named_datasets.dataset) as dataset,  -- null: unregistered
     case
-        when found_by_location.dataset is null and named_datasets.dataset is not null
+        when
+            named_datasets.dataset is not null
+            and (found_by_location.dataset is null or starts_with(paths.container, 'lakefs://'))
             then named_datasets.container
         else paths.container
     end as container,
-    coalesce(found_by_location.region_id, named_datasets.region_id) as region_id,  -- as registered
+    case
+        when found_by_location.dataset is null or starts_with(paths.container, 'lakefs://')
+            then coalesce(found_by_location.region_id, named_datasets.region_id)
+        else found_by_location.region_id
+    end as region_id,  -- as registered
     paths.bytes_read  -- null where the source does not say
 from paths
 left join found_by_location using (location_id)
-left join named_datasets
-    on paths.dataset_name = named_datasets.dataset and found_by_location.dataset is null
+left join named_datasets on coalesce(found_by_location.dataset, paths.dataset_name) = named_datasets.dataset

@@ -239,7 +239,8 @@ create table datasets (
     region_id varchar,
     owner_user varchar,
     owner_team varchar,
-    project varchar
+    project varchar,
+    is_declared boolean  -- written in the ownership file: it counts before what a tool tells of a place
 );
 
 create table stored_bytes (

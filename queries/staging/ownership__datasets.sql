@@ -22,6 +22,7 @@ select
     region_id,
     owner_user,
     owner_team,
-    project
+    project,
+    true as is_declared
 from raw.ownership__datasets
 qualify row(x_version_at, x_version) = max(row(x_version_at, x_version)) over (partition by x_source)

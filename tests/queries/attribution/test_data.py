@@ -129,6 +129,66 @@ def readers(draw: type[Draw]) -> dict[str, list[Row]]:
     }
 
 
+def test_a_place_that_two_claim_is_that_of_the_ownership_file(
+    build: Build, draw: type[Draw]
+) -> None:
+    told = {"dataset": "a/of-a-tool", "uri": "s3://data/images", "is_declared": False}
+    built = build(
+        {
+            "cost_lines": [draw.line(8, x_line_class="object_storage", resource_id="data")],
+            "datasets": [told, *DATASETS],
+            "stored_bytes": inventory(draw, images=1),
+        }
+    )
+
+    assert built.costs("dataset") == {"images": Decimal(8)}
+
+
+def test_what_lakefs_names_lies_in_its_bucket_and_not_in_one_of_that_name(
+    build: Build, draw: type[Draw]
+) -> None:
+    """The bucket `pets` is another's than the repository `pets`, whose bytes lie in `data`."""
+    repository = [
+        {"dataset": "pets", "uri": uri, "is_declared": False}
+        for uri in ("lakefs://pets", "s3://data/lake/pets")
+    ]
+    built = build(
+        {
+            "datasets": repository,
+            "runs": [draw.run("r")],
+            "run_inputs": [{"run_key": "r", "dataset_uri": "lakefs://pets/main/cats"}],
+            "run_outputs": [
+                {"run_key": "r", "dataset_uri": "lakefs://pets/c1"},
+                {"run_key": "r", "dataset_uri": "s3://pets/main"},
+            ],
+        }
+    )
+
+    assert built.rows(
+        "select direction, dataset, container from attribution.run_datasets order by all"
+    ) == [("read", "pets", "data"), ("written", "pets", "data"), ("written", None, "pets")]
+
+
+def test_a_record_without_a_time_tells_what_a_run_wrote(build: Build, draw: type[Draw]) -> None:
+    stage = {"run_key": "s", "source": "dvc", "system": "dvc", "native_id": "s", "attempt": 1}
+    built = build(
+        {
+            "cost_lines": [draw.machine(8, 0)],
+            "runs": [draw.run("r", system="mlflow"), stage | {"status": "succeeded"}],
+            "run_places": [{"run_key": "r", "instance_id": "i-1"}],
+            "run_mentions": [{"run_key": "s", "native_id": "r", "relation": "same"}],
+            "run_outputs": [{"run_key": "s", "dataset_uri": "s3://data/images/made"}],
+            "datasets": DATASETS,
+        }
+    )
+
+    assert built.costs("run_id") == {"r": Decimal(8)}
+    assert built.rows(
+        "select member, effective_cost from marts.spend_daily where dimension = 'dataset'"
+    ) == [("images", Decimal(8))]
+    assert built.rows("select record_count, duration_hours from marts.runs") == [(2, 1.0)]
+
+
 def test_a_transfer_is_paid_by_the_runs_that_read_across_its_regions(
     build: Build, draw: type[Draw]
 ) -> None:

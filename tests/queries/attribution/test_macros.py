@@ -126,6 +126,23 @@ def test_the_last_part_of_an_id_names_the_thing(con: Connection, written: str, l
     assert ask(con, "last_part(?)", written) == last
 
 
+@pytest.mark.parametrize(
+    ("address", "container"),
+    [
+        ("s3://Data/images/a", "data"),
+        ("data", "data"),
+        ("s3://data/", "data"),
+        ("lakefs://Pets/main/cats", "lakefs://pets"),
+        ("lakefs://pets", "lakefs://pets"),
+        (None, None),
+    ],
+)
+def test_an_address_begins_with_its_container(
+    con: Connection, address: str | None, container: str | None
+) -> None:
+    assert ask(con, "container_of(?)", address) == container
+
+
 def test_nobody_s_cost_has_a_member_of_its_kind(con: Connection) -> None:
     kinds = ["idle", "shared", "tax", "credit", "commitment_unused", "unattributed", "direct"]
     members = [ask(con, "member_or_kind(null, ?, 'other')", kind) for kind in kinds]

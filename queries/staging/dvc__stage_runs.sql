@@ -1,0 +1,48 @@
+-- A stage of a pipeline in a state that DVC has locked, where it names a run of another system.
+--
+-- What a stage read, with what it was run and what it wrote is a state of its own. Stages that name no
+-- run are none: DVC writes no time of them, and nothing else could tell when they were.
+--
+-- grain: one row per stage and state
+-- key:   run_key
+-- owner: ml-platform
+
+with
+
+known as (
+    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    from seeds.run_tags
+),
+
+states as (
+    select
+        x_source,
+        repository,
+        stage,
+        digest,
+        repository || '/' || stage || '@' || digest as native_id,
+        arg_max(tags, row(x_version_at, x_unit)) as tags  -- metrics may be told of later than their stage
+    from raw.dvc__stages
+    where cardinality(tags) > 0
+    group by all
+),
+
+told as (
+    select
+        states.*,
+        mentions_in(states.tags, known.mentions) as mentions
+    from states
+    cross join known
+)
+
+select
+    sha256(concat_ws('|', x_source, native_id, '1')) as run_key,
+    x_source as source,
+    native_id,
+    repository,
+    stage,
+    digest,
+    tags,
+    mentions  -- of runs: system, native_id, relation, evidence
+from told
+where len(mentions) > 0

@@ -1,0 +1,30 @@
+-- A run of another system that a commit's metadata name.
+--
+-- grain: one row per commit, mentioned run and relation
+-- owner: ml-platform
+
+with
+
+known as (
+    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    from seeds.run_tags
+),
+
+commits as (
+    select *
+    from raw.lakefs__commits
+    where cardinality(metadata) > 0
+    qualify row_number() over (partition by x_source, repository, commit_id order by x_version_at desc, x_unit desc) = 1
+)
+
+select
+    sha256(concat_ws('|', commits.x_source, commits.repository || '/' || commits.commit_id, '1')) as run_key,
+    commits.x_source as source,
+    commits.repository,
+    commits.commit_id,
+    commits.committer,
+    commits.creation_date,
+    commits.metadata,
+    unnest(mentions_in(commits.metadata, known.mentions)) as mention
+from commits
+cross join known

@@ -1,0 +1,15 @@
+-- A run of another system that a commit's metadata name.
+--
+-- grain: one row per run, mentioned run and relation
+-- key:   run_key, system, native_id, relation
+-- feeds: run_mentions
+-- owner: ml-platform
+
+select
+    run_key,
+    struct_extract(mention, 'system') as system,
+    struct_extract(mention, 'native_id') as native_id,
+    struct_extract(mention, 'relation') as relation,
+    min(struct_extract(mention, 'evidence')) as evidence
+from staging.lakefs__named_runs
+group by all
