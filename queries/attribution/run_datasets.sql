@@ -100,6 +100,9 @@ select
         else paths.container
     end as container,
     coalesce(found_by_location.region_id, named_datasets.region_id) as region_id,  -- as registered
+    case
+        when coalesce(found_by_location.dataset, named_datasets.dataset) is null then paths.dataset_uri
+    end as unregistered_uri,
     paths.bytes_read  -- null where the source does not say
 from paths
 left join found_by_location using (location_id)
