@@ -6,7 +6,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from queries import ModelError
+from queries.explanation import Question, explain
+from queries.figures import FULL_COSTS, figures_of
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from queries.engines.duckdb import Connection
+    from queries.explanation import Node
     from tests.queries.attribution.conftest import Build, Draw, Row, Warehouse
 
     World = dict[str, list[Row]]
@@ -166,3 +176,52 @@ def test_serving_and_idle_replicas_are_the_models_at_all_times(
         ("training", 0, None, None, 2, 20),
     ]
     assert total(built, "model", "m") == 46 + 16
+
+
+@pytest.fixture
+def books(build: Build, draw: type[Draw]) -> Iterator[Connection]:
+    """Return what explains the pipeline's costs, with the marts as they were published."""
+    con = build(pipeline(draw)).con
+    con.execute("attach ':memory:' as published")
+    con.execute("create schema published.marts")
+    for mart in FULL_COSTS:
+        con.execute(f"create table published.marts.{mart} as from marts.{mart}")
+    yield con
+    con.execute("detach published")
+
+
+def tree_of(books: Connection, asked: str, member: str) -> Node:
+    (figure,) = figures_of(books, asked, member, (None, None))
+    days = figure.from_date, figure.to_date
+    return explain(books, Question(asked, member, *days, figure.billing_currency))
+
+
+def test_a_full_cost_is_walked_along_its_lineage_to_bill_lines(books: Connection) -> None:
+    tree = tree_of(books, "model_full_cost", "m")
+    assert tree.closes()
+    assert tree.cost == 46
+    assert [(part.label, part.cost) for part in tree.children] == [
+        ("training", 20),
+        ("production, 1 back: features", 10),
+        ("production, 2 back: features <- raw", 10),
+        ("storage, 1 back: features", 3),
+        ("storage, 2 back: features <- raw", 3),
+    ]
+    (run,) = tree.children[2].children
+    (machine,) = run.children
+    assert [run.label, machine.label] == ["run ingest", "i-ingest, Amazon EC2, instance"]
+    assert machine.children[0].label.startswith("no description (1 line")
+    assert tree_of(books, "dataset_full_cost", "features").closes()
+
+
+def test_a_full_cost_that_its_postings_do_not_give_is_shown(books: Connection) -> None:
+    books.execute(
+        "update published.marts.model_full_cost set non_additive_cost = 9 where depth = 0"
+    )
+    tree = tree_of(books, "model_full_cost", "m")
+    assert tree.difference == -11
+
+
+def test_a_full_cost_of_nothing_known_names_the_nearest(books: Connection) -> None:
+    with pytest.raises(ModelError, match='the dataset "feature" has no full cost; did you mean'):
+        figures_of(books, "dataset_full_cost", "feature", (None, None))
