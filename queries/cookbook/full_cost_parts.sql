@@ -5,7 +5,8 @@
 -- grain: one row per billing currency, member, part, depth and input_data
 -- key:   billing_currency, member, part, depth, input_data
 -- param: dimension = 'model'  -- model or dataset
--- param: member = null        -- which one; null: all
+-- param: member = null        -- which one; null: the dearest
+-- param: top = 50             -- how many members of each currency
 
 with
 
@@ -21,6 +22,19 @@ parts as (
         dataset as member,
         * exclude (dataset)
     from marts.dataset_full_cost
+),
+
+dearest as (
+    select
+        billing_currency,
+        member
+    from parts
+    where dimension = $dimension and member = coalesce($member, member)
+    group by billing_currency, member
+    qualify
+        row_number() over (
+            partition by billing_currency order by sum(non_additive_cost) desc, member asc
+        ) <= $top
 )
 
 select
@@ -35,5 +49,6 @@ select
     non_additive_cost,
     non_additive_billed_cost
 from parts
-where dimension = $dimension and member = coalesce($member, member)
+inner join dearest using (billing_currency, member)
+where dimension = $dimension
 order by billing_currency asc, member asc, depth asc, non_additive_cost desc, part asc, input_data asc
