@@ -49,27 +49,64 @@ steps as (
     where sources.first_at <= targets.until_at
     group by targets.dimension, targets.member, targets.until_at
     union all
-    select
-        before.dimension,
-        before.member,
-        before.until_at,
-        before.depth + 1 as depth,
-        list(distinct sources.data) as met,
-        before.known
-    from (
+    (
+        with
+
+        nearer as (
+            select
+                dimension,
+                member,
+                until_at,
+                depth,
+                unnest(met) as thing
+            from steps
+        ),
+
+        seen as (
+            select
+                dimension,
+                member,
+                unnest(list_concat(known, met)) as data
+            from steps
+        ),
+
+        fresh as (
+            select distinct
+                nearer.dimension,
+                nearer.member,
+                sources.data
+            from nearer
+            inner join sources
+                on
+                    nearer.thing = sources.thing
+                    and nearer.until_at >= sources.first_at
+                    and sources.dimension = 'dataset'
+            anti join seen
+                on
+                    nearer.dimension = seen.dimension
+                    and nearer.member = seen.member
+                    and sources.data = seen.data
+        ),
+
+        further as (
+            select
+                dimension,
+                member,
+                list(data) as met
+            from fresh
+            group by dimension, member
+        )
+
         select
-            dimension,
-            member,
-            until_at,
-            depth,
-            list_concat(known, met) as known,
-            unnest(met) as thing
+            steps.dimension,
+            steps.member,
+            steps.until_at,
+            steps.depth + 1 as depth,
+            further.met,
+            list_concat(steps.known, steps.met) as known
         from steps
-    ) as before
-    inner join sources
-        on before.thing = sources.thing and before.until_at >= sources.first_at and sources.dimension = 'dataset'
-    where not list_contains(before.known, sources.data)
-    group by before.dimension, before.member, before.until_at, before.depth, before.known
+        inner join further using (dimension, member)
+    )
 ),
 
 met as (
@@ -130,7 +167,7 @@ paths as (
 select
     dimension,  -- of the member: model or dataset
     member,
-    data,  -- a registered dataset, or a location that somebody wrote
+    data,  -- a registered dataset, or a location
     depth,  -- 1: what made the member read it
     paths.path,  -- `features <- raw`: the member was made from features, and those from these data
     met.until_at  -- nothing that began later counts

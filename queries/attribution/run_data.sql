@@ -1,9 +1,12 @@
 -- One row is about data that a run read or wrote, called so that readers and writers meet.
 --
--- A registered dataset is called by its name, at whatever location or name in it. Other data are called
--- by the location that somebody wrote: who reads that location, a part of it, or a folder around it,
--- read what was written. A file on a machine's own disk (no scheme, or file://) is data of that machine
--- alone, and what nobody wrote leads nowhere: neither has a row.
+-- A registered dataset is called by its name, at whatever location or name in it. Other data are called by
+-- where they lie, and who reads a location, a part of it or a folder around it read what was written there:
+-- both call it by the outer of the two places, `s3://bucket/folder` where that was written and a part of it
+-- read, `s3://bucket/folder/*` where parts of it were written and it was read. So a run has no more rows than
+-- there are folders around what it read or wrote, however many files lie in them.
+-- A file on a machine's own disk (no scheme, or file://) is data of that machine alone, and what nobody
+-- wrote leads nowhere: neither has a row.
 --
 -- grain: one row per run, direction and data
 -- key:   run_id, direction, data
@@ -15,8 +18,7 @@ unregistered as (
     select distinct
         run_id,
         direction,
-        unregistered_uri as uri,
-        string_split(unregistered_uri, '/') as parts
+        unregistered_uri as uri
     from attribution.run_datasets
     where contains(unregistered_uri, '://') and not starts_with(unregistered_uri, 'file:')
 ),
@@ -25,39 +27,65 @@ locations as (
     select distinct
         direction,
         uri,
-        -- itself and every folder around it, up to the bucket
-        list_transform(
-            range(3, len(parts) + 1), lambda place: array_to_string(list_slice(parts, 1, place), '/')
-        ) as folders
+        string_split(uri, '/') as parts
     from unregistered
 ),
 
+-- itself and every folder around it, up to the bucket
 around as (
     select
         direction,
         uri,
-        unnest(folders) as folder
+        unnest(
+            list_transform(
+                range(3, len(parts) + 1), lambda place: array_to_string(list_slice(parts, 1, place), '/')
+            )
+        ) as folder
     from locations
 ),
 
 meetings as (
     select
-        reads.uri as read_uri,
-        writes.uri as written_uri
-    from around as reads
-    inner join locations as writes on reads.folder = writes.uri
-    where reads.direction = 'read' and writes.direction = 'written'
+        around.direction,
+        around.uri,
+        around.folder as data
+    from around
+    inner join locations on around.folder = locations.uri
+    where around.direction = 'read' and locations.direction = 'written'
+    union all
+    select
+        around.direction,
+        around.uri,
+        around.folder || '/*' as data
+    from around
+    inner join locations on around.folder = locations.uri
+    where around.direction = 'written' and locations.direction = 'read' and around.uri <> around.folder
+),
+
+calls as (
+    select
+        direction,
+        uri,
+        data
+    from meetings
+    union all
+    select
+        direction,
+        uri,
+        uri as data
+    from locations
+    where direction = 'written'
     union
     select
-        reads.uri as read_uri,
-        writes.uri as written_uri
-    from around as writes
-    inner join locations as reads on writes.folder = reads.uri
-    where reads.direction = 'read' and writes.direction = 'written'
+        'read' as direction,
+        left(data, length(data) - 2) as uri,
+        data
+    from meetings
+    where direction = 'written'
 ),
 
 all_data as (
-    select distinct
+    select
         run_id,
         direction,
         dataset as data,
@@ -66,27 +94,18 @@ all_data as (
     where dataset is not null
     union all
     select
-        run_id,
-        direction,
-        uri as data,
-        false as is_registered
-    from unregistered
-    where direction = 'written'
-    union all
-    select
         unregistered.run_id,
         unregistered.direction,
-        meetings.written_uri as data,
+        calls.data,
         false as is_registered
     from unregistered
-    inner join meetings on unregistered.uri = meetings.read_uri
-    where unregistered.direction = 'read'
+    inner join calls using (direction, uri)
 )
 
 select
     run_id,
     direction,  -- read or written
-    data,  -- a registered dataset, or a location that somebody wrote
+    data,  -- a registered dataset, or a location
     bool_or(is_registered) as is_registered
 from all_data
 group by run_id, direction, data
