@@ -1,8 +1,8 @@
 -- One row is about data that a model or dataset was made from, however far back.
 --
 -- What made it read data, which other runs made, which read data before; until nobody made what was read.
--- Nothing that began after the last run that made the model or dataset itself had ended counts: today's
--- data are not in yesterday's model. Data that come from themselves are met once, at the least depth.
+-- No run counts that began after the day on which the last run ended that made the model or dataset itself:
+-- today's data are not in yesterday's model. Data that come from themselves are met once, at the least depth.
 --
 -- grain: one row per model or dataset, and data
 -- key:   dimension, member, data
@@ -12,164 +12,163 @@ with recursive
 
 targets as (
     select
+        row_number() over (order by dimension, thing) as target_no,
         dimension,
         thing as member,
-        max(ended_at) as until_at
+        cast(max(ended_at) as date) as until_date
     from attribution.makers
     where is_member
     group by dimension, thing
+),
+
+numbers as (
+    select
+        data,
+        row_number() over (order by data) as data_no
+    from attribution.run_data
+    group by data
 ),
 
 sources as (
     select
         makers.dimension,
         makers.thing,
-        run_data.data,
-        min(makers.started_at) as first_at
+        things.data_no as thing_no,
+        numbers.data_no,
+        cast(min(makers.started_at) as date) as first_date
     from attribution.makers
     inner join attribution.run_data using (run_id)
-    where
-        run_data.direction = 'read'
-        and not (makers.dimension = 'dataset' and makers.thing = run_data.data)
-    group by makers.dimension, makers.thing, run_data.data
+    inner join numbers using (data)
+    left join numbers as things on makers.thing = things.data and makers.dimension = 'dataset'
+    where run_data.direction = 'read' and numbers.data_no is distinct from things.data_no
+    group by makers.dimension, makers.thing, things.data_no, numbers.data_no
 ),
 
 -- one row per target and depth: what is met for the first time, and all that was met before
 steps as (
     select
-        targets.dimension,
-        targets.member,
-        targets.until_at,
+        targets.target_no,
+        targets.until_date,
         1 as depth,
-        list(sources.data) as met,
+        list(sources.data_no) as met,
         -- a dataset is not made from itself
-        case when targets.dimension = 'dataset' then [targets.member] else cast([] as varchar[]) end as known
+        list_distinct(list(sources.thing_no)) as known
     from targets
     inner join sources on targets.dimension = sources.dimension and targets.member = sources.thing
-    where sources.first_at <= targets.until_at
-    group by targets.dimension, targets.member, targets.until_at
+    where sources.first_date <= targets.until_date
+    group by targets.target_no, targets.until_date
     union all
     (
         with
 
         nearer as (
             select
-                dimension,
-                member,
-                until_at,
-                depth,
-                unnest(met) as thing
+                target_no,
+                until_date,
+                unnest(met) as thing_no
             from steps
         ),
 
         seen as (
             select
-                dimension,
-                member,
-                unnest(list_concat(known, met)) as data
+                target_no,
+                unnest(list_concat(known, met)) as data_no
             from steps
         ),
 
         fresh as (
             select distinct
-                nearer.dimension,
-                nearer.member,
-                sources.data
+                nearer.target_no,
+                sources.data_no
             from nearer
             inner join sources
-                on
-                    nearer.thing = sources.thing
-                    and nearer.until_at >= sources.first_at
-                    and sources.dimension = 'dataset'
+                on nearer.thing_no = sources.thing_no and nearer.until_date >= sources.first_date
             anti join seen
-                on
-                    nearer.dimension = seen.dimension
-                    and nearer.member = seen.member
-                    and sources.data = seen.data
+                on nearer.target_no = seen.target_no and sources.data_no = seen.data_no
         ),
 
         further as (
             select
-                dimension,
-                member,
-                list(data) as met
+                target_no,
+                list(data_no) as met
             from fresh
-            group by dimension, member
+            group by target_no
         )
 
         select
-            steps.dimension,
-            steps.member,
-            steps.until_at,
+            steps.target_no,
+            steps.until_date,
             steps.depth + 1 as depth,
             further.met,
             list_concat(steps.known, steps.met) as known
         from steps
-        inner join further using (dimension, member)
+        inner join further using (target_no)
     )
 ),
 
 met as (
     select
-        dimension,
-        member,
-        until_at,
+        target_no,
+        until_date,
         depth,
-        unnest(met) as data
+        unnest(met) as data_no
     from steps
 ),
 
 -- the data of the depth before that were made from it; of several the first by name
 needs as (
     select
-        met.dimension,
-        met.member,
-        met.data,
+        met.target_no,
+        met.data_no,
         met.depth,
-        min(nearer.data) as needed_for
+        min(nearer.data_no) as needed_no
     from met
-    inner join sources on met.data = sources.data and met.until_at >= sources.first_at
+    inner join sources on met.data_no = sources.data_no and met.until_date >= sources.first_date
     inner join met as nearer
         on
-            sources.thing = nearer.data
-            and met.dimension = nearer.dimension
-            and met.member = nearer.member
+            sources.thing_no = nearer.data_no
+            and met.target_no = nearer.target_no
             and met.depth = nearer.depth + 1
-    where sources.dimension = 'dataset'
-    group by met.dimension, met.member, met.data, met.depth
+    group by met.target_no, met.data_no, met.depth
 ),
 
-paths as (
+-- the way to data: its first steps, and those behind them
+ways as (
     select
-        dimension,
-        member,
-        data,
-        depth,
-        data as path
+        met.target_no,
+        met.data_no,
+        met.depth,
+        numbers.data as path
     from met
-    where depth = 1
+    inner join numbers using (data_no)
+    where met.depth = 1
     union all
     select
-        needs.dimension,
-        needs.member,
-        needs.data,
+        needs.target_no,
+        needs.data_no,
         needs.depth,
-        paths.path || ' <- ' || needs.data as path
-    from paths
+        case
+            when needs.depth <= 6 then ways.path || ' <- ' || numbers.data
+            when needs.depth = 7 then ways.path || ' <- ...'
+            else ways.path
+        end as path
+    from ways
     inner join needs
         on
-            paths.dimension = needs.dimension
-            and paths.member = needs.member
-            and paths.data = needs.needed_for
-            and paths.depth + 1 = needs.depth
+            ways.target_no = needs.target_no
+            and ways.data_no = needs.needed_no
+            and ways.depth + 1 = needs.depth
+    inner join numbers on needs.data_no = numbers.data_no
 )
 
 select
-    dimension,  -- of the member: model or dataset
-    member,
-    data,  -- a registered dataset, or a location
-    depth,  -- 1: what made the member read it
-    paths.path,  -- `features <- raw`: the member was made from features, and those from these data
-    met.until_at  -- nothing that began later counts
-from met
-inner join paths using (dimension, member, data, depth)
+    targets.dimension,  -- of the member: model or dataset
+    targets.member,
+    numbers.data,  -- a registered dataset, or a location
+    ways.depth,  -- 1: what made the member read it
+    -- `features <- raw`: the member was made from features, and those from these data; `...`: many more between
+    case when ways.depth > 6 then ways.path || ' <- ' || numbers.data else ways.path end as path,
+    targets.until_date  -- nothing that began on a later day counts
+from ways
+inner join targets using (target_no)
+inner join numbers using (data_no)

@@ -3,7 +3,7 @@
 -- Whole, never a share: of two models that one run made, either would have cost as much alone. So these
 -- costs must not be added up over models or datasets.
 --   what its own dimension gives it: serving; storage and transfers of the dataset, whoever reads;
---   the runs without which it would not be (`full_cost_runs`), with what they caused to be transferred;
+--   the runs without which it would not be (`full_cost_groups`), with what they caused to be transferred;
 --   storage of the data that it was made from, up to the day on which it was last made.
 --
 -- grain:  one row per model or dataset, and group of postings
@@ -12,46 +12,50 @@
 
 with
 
+units as (
+    select
+        *,
+        case when model = '(idle replicas)' then served_model else model end as own_model
+    from attribution.full_cost_units
+),
+
 own as (
     select
         'model' as dimension,
-        case when model = '(idle replicas)' then served_model else model end as member,
+        own_model as member,
         case when model = '(idle replicas)' then 'idle_replicas' else 'serving' end as part,
-        full_cost_units.*
-    from attribution.full_cost_units
+        units.*
+    from units
     where model is not null
     union all
     select
         'dataset' as dimension,
         dataset as member,
-        case when method = 'reads' then 'transfer' else 'storage' end as part,
-        full_cost_units.*
-    from attribution.full_cost_units
+        case when kind = 'reads' then 'transfer' else 'storage' end as part,
+        units.*
+    from units
     where dataset not in ('(unregistered)', '(unattributed egress)')
 ),
 
 of_runs as (
     select
-        runs.dimension,
-        runs.member,
+        groups.dimension,
+        groups.member,
         case
-            when units.method = 'reads' then 'transfer'
-            when runs.dimension = 'model' and runs.depth = 0 then 'training'
+            when units.kind = 'reads' then 'transfer'
+            when groups.dimension = 'model' and groups.depth = 0 then 'training'
             else 'production'
         end as part,
-        runs.depth,
-        runs.data,
-        runs.path,
+        groups.depth,
+        groups.data,
+        groups.path,
         units.*
-    from attribution.full_cost_runs as runs
-    inner join attribution.full_cost_units as units using (run_id)
+    from attribution.full_cost_groups as groups
+    inner join units
+        on groups.group_no = units.group_no and groups.until_date >= units.started_date
     where
         not coalesce(
-            case
-                when runs.dimension = 'dataset' then units.dataset = runs.member
-                when units.model = '(idle replicas)' then units.served_model = runs.member
-                else units.model = runs.member
-            end,
+            case when groups.dimension = 'dataset' then units.dataset else units.own_model end = groups.member,
             false
         )
 ),
@@ -66,15 +70,14 @@ of_data as (
         made_from.path,
         units.*
     from attribution.full_cost_data as made_from
-    inner join attribution.full_cost_units as units
+    inner join units
         on
             made_from.data = units.dataset
-            and units.method = 'stored_bytes'
-            and units.run_id is null  -- what a run has is the run's
-            and units.stored_date <= cast(made_from.until_at as date)
+            and made_from.until_date >= units.stored_date
+            and units.kind = 'stored_bytes'
     where
         -- a line of storage may itself say whose model it is
-        not coalesce(made_from.dimension = 'model' and units.model = made_from.member, false)
+        not coalesce(made_from.dimension = 'model' and units.own_model = made_from.member, false)
 ),
 
 all_lines as (
@@ -101,12 +104,14 @@ select
     data,  -- that was made, stored or moved; null: the member
     path,  -- from the member back to the data: `features <- raw`; null: the member
     billing_currency,
-    run_id,
-    method,
+    kind,
+    group_no,
+    started_date,
     dataset,
     model,
     served_model,
     stored_date,
+    run_count,
     gpu_hours,
     effective_cost,
     billed_cost

@@ -12,7 +12,7 @@ select
     depth,
     data,
     any_value(path) as path,
-    count(distinct run_id) as run_count,
+    sum(run_count) as run_count,
     sum(gpu_hours) as gpu_hours,
     sum(effective_cost) as effective_cost,
     sum(billed_cost) as billed_cost

@@ -6,7 +6,7 @@
 -- read, `s3://bucket/folder/*` where parts of it were written and it was read. So a run has no more rows than
 -- there are folders around what it read or wrote, however many files lie in them.
 -- A file on a machine's own disk (no scheme, or file://) is data of that machine alone, and what nobody
--- wrote leads nowhere: neither has a row.
+-- wrote, or nobody read, leads nowhere: neither has a row.
 --
 -- grain: one row per run, direction and data
 -- key:   run_id, direction, data
@@ -70,11 +70,11 @@ calls as (
     from meetings
     union all
     select
-        direction,
-        uri,
-        uri as data
-    from locations
-    where direction = 'written'
+        'written' as direction,
+        data as uri,
+        data
+    from meetings
+    where direction = 'read'
     union
     select
         'read' as direction,

@@ -33,16 +33,18 @@ select
     postings.billed_cost as whole_billed_cost,
     postings.effective_cost,
     postings.billed_cost
-from attribution.full_cost_lines as units
-inner join attribution.postings
+from attribution.postings
+left join attribution.maker_groups using (run_id)
+inner join attribution.full_cost_lines as units
     on
-        units.billing_currency = postings.billing_currency
-        and units.method = postings.method
-        and units.run_id is not distinct from postings.run_id
-        and units.dataset is not distinct from postings.dataset
-        and units.model is not distinct from postings.model
-        and units.served_model is not distinct from postings.served_model
-        and coalesce(units.stored_date, postings.charge_date) = postings.charge_date
+        postings.billing_currency = units.billing_currency
+        and full_cost_kind(postings.method, postings.run_id) = units.kind
+        and maker_groups.group_no is not distinct from units.group_no
+        and maker_groups.started_date is not distinct from units.started_date
+        and postings.dataset is not distinct from units.dataset
+        and postings.model is not distinct from units.model
+        and postings.served_model is not distinct from units.served_model
+        and (units.stored_date is null or postings.charge_date = units.stored_date)
 where
     units.dimension = $dimension
     and units.member = $member
