@@ -217,7 +217,7 @@ def test_stored_data_have_no_run_in_lineage(con: Connection) -> None:
     rows = con.execute(
         "select method, run_id is null, full_cost_kind(method, run_id) "
         "from (values ('reads'), ('stored_bytes'), ('managed_job')) as cuts (method), "
-        "(values (null), ('r')) as some (run_id) order by all"
+        "(values (null), ('r')) as held (run_id) order by all"
     ).fetchall()
     assert rows == [
         ("managed_job", False, "work"),
