@@ -14,7 +14,7 @@ from jobs.progress import NoProgress
 from jobs.raw_store import RawStore
 from queries.answers import TableAnswer
 from queries.explanation import Question, as_text, explain, open_books
-from queries.figures import RUN, figures_of
+from queries.figures import FULL_COSTS, RUN, figures_of
 from queries.generation import newest_generation
 from queries.privacy.people import unveiled
 from queries.run_records import places_of, records_of, run_named
@@ -49,15 +49,18 @@ def print_explanation(
     dimension, sign, member = what.partition("=")
     if not sign:
         raise click.UsageError(f'"{what}" is not DIMENSION=MEMBER, such as team=vision')
-    if dimension == RUN and any(days):
-        raise click.UsageError("a run is explained as a whole: leave out --from and --to")
+    is_lineage = dimension in FULL_COSTS
+    if any(days) and (dimension == RUN or is_lineage):
+        thing = "a full cost" if is_lineage else "a run"
+        raise click.UsageError(f"{thing} is explained as a whole: leave out --from and --to")
     generation = newest_generation(config.state_dir)
     with Journal(config.state_dir / "journal.sqlite") as journal:
         store = RawStore(config.state_dir, journal, raw_totals, NoProgress())
         names = {source.name for source in config.sources}
         counted = store.counted(names, superseding_tables())
         view = views_of(config)[0]
-        con = open_books(build_input(config, store, counted), generation, is_open=view.is_open)
+        given = build_input(config, store, counted)
+        con = open_books(given, generation, is_open=view.is_open, has_lineage=is_lineage)
         try:
             if dimension == "user":
                 member = unveiled(con, view, member)

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from queries import ModelError
 from queries.answers import visible
 from queries.build import opened
-from queries.catalog import HOME
 from queries.engines.duckdb import literal
+from queries.figures import FULL_COSTS, ask
 from queries.lake import StoredTable
-from queries.named import parse_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +38,8 @@ KEY = (
     *("tag_user", "tag_team", "tag_project"),
 )
 """What a posting and the bill lines it was cut from have in common."""
+LINEAGE = ("attribution.full_cost_units", "attribution.full_cost_lines")
+"""What full costs are read from, beside postings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Question:
     measure: Measure = "effective_cost"
     top: int = 5
     """Children shown of each node; the rest is summed in one."""
+
+    @property
+    def is_full_cost(self) -> bool:
+        """Tell whether what the member was made from belongs to the figure."""
+        return self.dimension in FULL_COSTS
 
 
 @dataclass(slots=True)
@@ -94,12 +100,14 @@ class Node:
         return row
 
 
-def open_books(given: BuildInput, generation: Path, *, is_open: bool = True) -> Connection:
+def open_books(
+    given: BuildInput, generation: Path, *, is_open: bool = True, has_lineage: bool = False
+) -> Connection:
     """Return a database that shows the generation beside the lake it was made from.
 
     `given` is what the night that built it was given; names of people and shares of models are
-    computed from it again. So are the figures, where the generation is not open: it does not name
-    everybody then, and this does.
+    computed from it again, and lineage, where full costs are to be explained. So are the figures,
+    where the generation is not open: it does not name everybody then, and this does.
 
     Raises: ModelError where nothing has been built yet.
     """
@@ -122,12 +130,14 @@ def open_books(given: BuildInput, generation: Path, *, is_open: bool = True) -> 
         )
     con.execute(f"create view attribution.postings as {scan}")
     for model in warehouse.late_models:
-        if model.name == "attribution.user_days":
+        if model.name == "attribution.user_days" or (has_lineage and model.name in LINEAGE):
             warehouse.build_whole(model)
     if is_open:
         con.execute(f"attach {literal(str(generation))} as published (read_only)")
     else:
         _compute_figures(con, warehouse, generation)
+        if has_lineage:
+            _compute_full_costs(con, warehouse)
     return con
 
 
@@ -143,6 +153,14 @@ def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) ->
     con.execute("create table published.marts.runs as from masked.marts.runs")
 
 
+def _compute_full_costs(con: Connection, warehouse: Warehouse) -> None:
+    for model in warehouse.late_models:
+        if model.name == "attribution.full_costs":
+            warehouse.build_whole(model)
+        elif model.name.removeprefix("marts.") in FULL_COSTS:
+            con.execute(f"create table published.{model.name} as {warehouse.sql_of(model)}")
+
+
 def explain(con: Connection, question: Question) -> Node:
     """Return the tree of a figure.
 
@@ -151,14 +169,7 @@ def explain(con: Connection, question: Question) -> Node:
 
     Raises: ModelError where the member has no cost in those days.
     """
-    params = {
-        "dimension": question.dimension,
-        "member": question.member,
-        "from_date": question.from_date.isoformat(),
-        "to_date": question.to_date.isoformat(),
-        "billing_currency": question.billing_currency,
-    }
-    (figure,) = _ask(con, "figure", {**params, "measure": question.measure})
+    figure, parts = _figure_and_parts(con, question)
     if not figure["row_count"]:
         raise ModelError(
             f'{question.dimension} "{question.member}" has no cost in {question.billing_currency} '
@@ -167,15 +178,31 @@ def explain(con: Connection, question: Question) -> Node:
             fix=f"`mlspend sql --named leaderboard --param dimension={question.dimension}` "
             "names those who have",
         )
-    parts = _ask(con, "parts", params)
     label = (
         f"{question.dimension} {visible(question.member)}, {question.from_date} to "
         f"{question.to_date}, {question.measure}, {question.billing_currency}"
     )
+    if question.is_full_cost:
+        label += " (not to be added to other members')"
     tree = _Tree(con, question)
     root = tree.grow(Node(label, figure["cost"]), parts)
     tree.add_lines()
     return root
+
+
+def _figure_and_parts(con: Connection, question: Question) -> tuple[dict[str, Any], Rows]:
+    params: dict[str, Value] = {
+        "dimension": FULL_COSTS.get(question.dimension, question.dimension),
+        "member": question.member,
+        "billing_currency": question.billing_currency,
+    }
+    if question.is_full_cost:
+        (figure,) = ask(con, "full_cost_figure", {**params, "measure": question.measure})
+        return figure, ask(con, "full_cost_parts", params)
+    params["from_date"] = question.from_date.isoformat()
+    params["to_date"] = question.to_date.isoformat()
+    (figure,) = ask(con, "figure", {**params, "measure": question.measure})
+    return figure, ask(con, "parts", params) if figure["row_count"] else []
 
 
 class _Tree:
@@ -187,8 +214,8 @@ class _Tree:
 
     def grow(self, root: Node, parts: Rows) -> Node:
         """Hang rules, runs and resources under the figure."""
-        root.kind = "rule"
-        for rule, of_rule in self.split(root, parts, _rule, self._cost):
+        root.kind, label = ("part", _part) if self.question.is_full_cost else ("rule", _rule)
+        for rule, of_rule in self.split(root, parts, label, self._cost):
             rule.kind = "run"
             for run, of_run in self.split(rule, of_rule, _run, self._cost):
                 whole = self._whole(of_run)
@@ -235,9 +262,9 @@ class _Tree:
         ]
         self.con.executemany(f"insert into behind values ({marks})", keys)
         measure: dict[str, Value] = {"measure": self.question.measure}
-        wholes = {row["node_no"]: row["cost"] for row in _ask(self.con, "whole", measure)}
+        wholes = {row["node_no"]: row["cost"] for row in ask(self.con, "whole", measure)}
         lines: dict[int, Rows] = {}
-        for row in _ask(self.con, "lines", measure):
+        for row in ask(self.con, "lines", measure):
             lines.setdefault(row["node_no"], []).append(row)
         for number, (node, _) in enumerate(self.resources):
             if number in lines:
@@ -260,6 +287,12 @@ class _Tree:
 
 def _rule(row: Mapping[str, Any]) -> str:
     return f"{row['cost_kind']}: owner by {visible(str(row['rule']))}, cut by {row['method']}"
+
+
+def _part(row: Mapping[str, Any]) -> str:
+    if not row["depth"]:
+        return str(row["part"])
+    return f"{row['part']}, {row['depth']} back: {visible(row['path'])}"
 
 
 def _run(row: Mapping[str, Any]) -> str:
@@ -286,14 +319,6 @@ def _line(row: Mapping[str, Any]) -> str:
         days = f"{days} to {row['last_day']}"
     count = row["line_count"]
     return f"{visible(said)} ({count} {'line' if count == 1 else 'lines'}, {days})"
-
-
-def _ask(con: Connection, query: str, params: Mapping[str, Value]) -> Rows:
-    path = HOME / "explained" / f"{query}.sql"
-    parsed = parse_query(query, path.read_text(encoding="utf-8"))
-    cursor = con.execute(parsed.sql, parsed.bind(params))
-    columns = [column[0] for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 def as_text(root: Node) -> str:

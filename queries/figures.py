@@ -1,12 +1,14 @@
-"""The published figures that can be explained: of a member of a dimension, or of one run."""
+"""The published figures that can be explained: a member's, a run's, or a full cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
+from queries.catalog import HOME
+from queries.named import parse_query
 from queries.run_records import run_named
 
 if TYPE_CHECKING:
@@ -14,9 +16,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from queries.engines.duckdb import Connection
+    from queries.named import Value
 
 RUN = "run"
 """Not a dimension of the marts: a run's cost is its own figure."""
+FULL_COSTS = {"model_full_cost": "model", "dataset_full_cost": "dataset"}
+"""A figure that holds what a member was made from, too -> the dimension of the member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,14 @@ def figures_of(
 ) -> list[Figures]:
     """Return a member's figures, a currency each; `days` are inclusive, none is without a bound.
 
-    A run is asked for by its run_id or by any system's id, and for all its days.
+    A run is asked for by its run_id or by any system's id, and for all its days, as is a full cost.
 
     Raises: ModelError for a dimension or a member that there is not, with the nearest name.
     """
     if dimension == RUN:
         return _figures_of_run(con, member)
+    if dimension in FULL_COSTS:
+        return _full_costs_of(con, dimension, member)
     rows = con.execute(
         "select billing_currency, min(charge_date), max(charge_date), "
         "list(distinct {'source': source, 'period': strftime(billing_period, '%Y-%m')}) "
@@ -77,6 +84,44 @@ def _figures_of_run(con: Connection, given: str) -> list[Figures]:
     return [Figures(run_id, row[0], row[1], row[2], _bills(row[3])) for row in rows]
 
 
+def _full_costs_of(con: Connection, asked: str, member: str) -> list[Figures]:
+    about = FULL_COSTS[asked]
+    currencies = con.execute(
+        f"select distinct billing_currency from published.marts.{asked} where {about} = $member "
+        "order by billing_currency",
+        {"member": member},
+    ).fetchall()
+    if not currencies:
+        names = con.execute(f"select distinct {about} from published.marts.{asked}").fetchall()
+        near = get_close_matches(member, [str(row[0]) for row in names], 1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise ModelError(
+            f'the {about} "{member}" has no full cost{hint}',
+            where=f"marts.{asked}",
+            fix=f"`mlspend sql --named {asked}` names those that do",
+        )
+    figures = []
+    for (currency,) in currencies:
+        rows = ask(
+            con,
+            "full_cost_parts",
+            {"dimension": about, "member": member, "billing_currency": currency},
+        )
+        days = [row["charge_date"] for row in rows]
+        bills = {(row["source"], f"{row['billing_period']:%Y-%m}") for row in rows}
+        figures.append(Figures(member, currency, min(days), max(days), sorted(bills)))
+    return figures
+
+
+def ask(con: Connection, query: str, params: Mapping[str, Value]) -> list[dict[str, Any]]:
+    """Return the rows of a query in `queries/explained/`, as column -> value."""
+    path = HOME / "explained" / f"{query}.sql"
+    parsed = parse_query(query, path.read_text(encoding="utf-8"))
+    cursor = con.execute(parsed.sql, parsed.bind(params))
+    columns = [column[0] for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
 def _bills(found: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
     return sorted((bill["source"], bill["period"]) for bill in found)
 
@@ -90,7 +135,7 @@ def _unknown(con: Connection, dimension: str, member: str) -> ModelError:
         return ModelError(
             f'"{dimension}" is no dimension of cost',
             where="marts.spend_daily",
-            fix=f"ask for one of {', '.join([*dimensions, RUN])}",
+            fix=f"ask for one of {', '.join([*dimensions, RUN, *FULL_COSTS])}",
         )
     near = get_close_matches(member, [str(row[1]) for row in pairs if row[0] == dimension], 1)
     hint = f'; did you mean "{near[0]}"?' if near else ""

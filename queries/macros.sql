@@ -81,6 +81,13 @@ case
     else otherwise
 end;
 
+-- What lineage asks of how a cost was cut: whether it is read or stored data; what a run has is its work.
+create or replace macro full_cost_kind(method, run_id) as
+case
+    when method = 'reads' or (method = 'stored_bytes' and run_id is null) then method
+    else 'work'
+end;
+
 -- The tags of a thing as AWS lists them, [{"Key": ..., "Value": ...}], as a map.
 create or replace macro aws_tags(item) as
 map_from_entries(

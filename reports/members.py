@@ -23,6 +23,7 @@ from reports.figures import (
     percent,
     visible,
 )
+from reports.full_cost import PARTS, FullCosts
 from reports.views import choice_of, choice_reads
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class OneMember:
     name: str
     daily: Sequence[dict[str, Any]]
     runs: Sequence[dict[str, Any]]
+    full_costs: Mapping[str, Sequence[dict[str, Any]]]
+    """Currency -> what the member is made of, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,12 @@ class Members:
         params: dict[str, str | int] = {"dimension": self.dimension, "top": PAGES_OF_A_DIMENSION}
         return Read("member_daily", {**params, **span.recent(TREND_DAYS).params})
 
+    @property
+    def full_costs(self) -> FullCosts | None:
+        """What members cost with all they were made from, in the dimensions that have that."""
+        is_made = self.dimension in PARTS
+        return FullCosts(self.dimension, PAGES_OF_A_DIMENSION) if is_made else None
+
     def runs(self, span: Span) -> Read:
         """Return the read of the members' dearest runs."""
         params: dict[str, str | int] = {"dimension": self.dimension, "top": RUNS_OF_A_MEMBER}
@@ -94,12 +103,14 @@ class Members:
         """Return every query the dimension's pages need."""
         boards_read = [self.leaderboard(days) for days in span.ranges()]
         runs = [self.runs(span)] if self.has_runs else []
+        full = self.full_costs
         return [
             *boards_read,
             self.books,
             self.trend(span),
             self.daily(span),
             *runs,
+            *([full.board, full.parts] if full else []),
             *choice_reads(span),
         ]
 
@@ -123,9 +134,11 @@ class Members:
         names = {record["member"]: record["member_name"] for record in dearest}
         daily = _by_member(frames.records(self.daily(span)))
         runs = _by_member(frames.records(self.runs(span))) if self.has_runs else {}
+        made = self.full_costs.by_member(frames) if self.full_costs else {}
         for member, path in paths.items():
             rows, its_runs = daily.get(member, []), runs.get(member, [])
-            one = OneMember(path, member, names[member], rows, its_runs)
+            its_parts = {currency: made[one, currency] for one, currency in made if one == member}
+            one = OneMember(path, member, names[member], rows, its_runs, its_parts)
             yield self._one_member(one, span.recent(TREND_DAYS))
 
     def _all_members(self, frames: Frames, span: Span, paths: Mapping[str, str]) -> Page:
@@ -147,6 +160,8 @@ class Members:
                 "report": self,
                 "choice": choice,
                 "views": views,
+                "full_costs": self.full_costs,
+                "full_tables": self.full_costs and self.full_costs.tables(frames, choice, paths),
                 "trends": trends(frames, self, choice, span),
                 "trend_read": self.trend(span),
                 "trend_days": span.recent(TREND_DAYS),
@@ -173,6 +188,8 @@ class Members:
                 ],
                 "read_daily": read_daily,
                 "read_runs": read_runs if self.has_runs else None,
+                "full_costs": one.full_costs,
+                "read_full": self.full_costs and self.full_costs.parts_of(one.member),
             },
         )
 

@@ -75,6 +75,7 @@ def explain(  # noqa: PLR0913  (click gives each option an argument)
     DIMENSION is user, team, project, model, dataset, service or run: team=vision,
     user='(idle)', run=<run_id, or any system's id>. `run ID` is the same
     as `run=ID`; a run is shown with the records that systems have of it.
+    model_full_cost and dataset_full_cost hold what a member was made from, too.
     """
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.explaining import print_explanation  # noqa: PLC0415

@@ -108,6 +108,9 @@ select
             then coalesce(found_by_location.region_id, named_datasets.region_id)
         else found_by_location.region_id
     end as region_id,  -- as registered
+    case
+        when coalesce(found_by_location.dataset, named_datasets.dataset) is null then paths.dataset_uri
+    end as unregistered_uri,
     paths.bytes_read  -- null where the source does not say
 from paths
 left join found_by_location using (location_id)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import duckdb  # noqa: TID251 - this writes what queries/ reads
 
-from tests.queries import acme_findings
+from tests.queries import acme_findings, acme_lineage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +106,7 @@ TABLES = {
         "effective_cost decimal(38, 12), fix varchar"
     ),
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
+    **acme_lineage.TABLES,
     "findings": acme_findings.COLUMNS,
     "list_prices": (
         "source varchar, provider varchar, service_name varchar, sku_id varchar, "
@@ -232,6 +233,8 @@ def write_generation(path: Path) -> Path:
     _storage_and_the_rest(acme, drawn)
     _sum_up(acme, people)
     acme.rows["findings"] += acme_findings.finding_rows(NEWEST_DAY)
+    for table, rows in acme_lineage.full_cost_rows(acme.spend).items():
+        acme.rows[table] += rows
     _write(acme, path)
     return path
 

@@ -227,3 +227,20 @@ def test_times_of_alibaba_are_of_shanghai(
     con: Connection, written: str | None, local: str | None
 ) -> None:
     assert ask(con, "cast(shanghai_time($1::varchar) as varchar)", written) == local
+
+
+def test_stored_data_have_no_run_in_lineage(con: Connection) -> None:
+    """What a run has is its work, however it was cut; reads stay reads."""
+    rows = con.execute(
+        "select method, run_id is null, full_cost_kind(method, run_id) "
+        "from (values ('reads'), ('stored_bytes'), ('managed_job')) as cuts (method), "
+        "(values (null), ('r')) as held (run_id) order by all"
+    ).fetchall()
+    assert rows == [
+        ("managed_job", False, "work"),
+        ("managed_job", True, "work"),
+        ("reads", False, "reads"),
+        ("reads", True, "reads"),
+        ("stored_bytes", False, "work"),
+        ("stored_bytes", True, "stored_bytes"),
+    ]
