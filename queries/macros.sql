@@ -426,3 +426,12 @@ case
             '/'
         )
 end;
+
+-- A cost times a fraction of two whole numbers, rounded to 1e-12, halves away from 0. It runs upwards with
+-- the cost, so what running sums come to cuts a converted total into parts that add up to it.
+create or replace macro converted(cost, times, over) as
+units_cost(
+    sign(whole_units(cost)) * (
+        abs(whole_units(cost)) // over * times + (abs(whole_units(cost)) % over * times + over // 2) // over
+    )
+);

@@ -46,7 +46,15 @@ TABLES = {
     "spend_daily": (
         "charge_date date, source varchar, billing_period date, billing_currency varchar, "
         "dimension varchar, member varchar, cost_kind varchar, service_name varchar, "
-        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), gpu_hours decimal(38, 6)"
+        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), gpu_hours decimal(38, 6), "
+        "reporting_cost decimal(38, 12), reporting_billed_cost decimal(38, 12), "
+        "reporting_currency varchar"
+    ),
+    "conversions": (
+        "charge_date date, source varchar, billing_currency varchar, "
+        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), reporting_currency varchar, "
+        "rates varchar, reporting_cost decimal(38, 12), reporting_billed_cost decimal(38, 12), "
+        "is_missing boolean, difference decimal(38, 12)"
     ),
     "books": (
         "source varchar, billing_period date, charge_month date, billing_currency varchar, "
@@ -60,7 +68,7 @@ TABLES = {
         "started_at timestamp, ended_at timestamp, duration_hours double, "
         "gpu_hours decimal(38, 6), "
         "effective_cost decimal(38, 12), billed_cost decimal(38, 12), billing_currency varchar, "
-        "is_provisional boolean"
+        "is_provisional boolean, reporting_cost decimal(38, 12), reporting_currency varchar"
     ),
     "training_jobs": (
         "experiment varchar, project varchar, team varchar, billing_currency varchar, "
@@ -125,6 +133,7 @@ TABLES = {
         "billed_bytes bigint, logged_bytes bigint, logged_share double, told_by varchar"
     ),
 }
+NOT_REPORTED = (None, None, None)
 LEADERBOARD = """
 create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
 select
@@ -306,6 +315,7 @@ def _runs(acme: Acme, drawn: random.Random, people: list[Person]) -> dict[tuple[
                     _millionths(cost - cost // 40),
                     currency,
                     start.date() >= NEWEST_DAY.replace(day=1),
+                    *NOT_REPORTED[1:],
                 )
             )
     _training_jobs(acme, jobs)
@@ -317,7 +327,7 @@ def _unbilled(acme: Acme) -> None:
     """Add a run that a tracker knows and no bill shows: it costs 0 and has no currency."""
     start = datetime(2026, 11, 18, 9)  # noqa: DTZ001 - marts hold UTC without a zone
     names = ("run-unbilled", "on-a-laptop", "laptop", "mlflow", "u001", None, None, None, None)
-    ends = (start, None, 200.0, Decimal(0), Decimal(0), Decimal(0), None, True)
+    ends = (start, None, 200.0, Decimal(0), Decimal(0), Decimal(0), None, True, *NOT_REPORTED[1:])
     acme.rows["runs"].append((*names, "running", *ends))
     job = ("laptop", None, None, None, 3, 1, 1 / 3, Decimal(0), Decimal(0), 200.0, 90.0)
     acme.rows["training_jobs"].append((*job, "run-unbilled", Decimal(0)))
@@ -425,7 +435,13 @@ def _sum_up(acme: Acme, people: list[Person]) -> None:
     books: dict[tuple[object, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for key, (effective, billed, gpu_hours) in acme.spend.items():
         acme.rows["spend_daily"].append(
-            (*key, _millionths(effective), _millionths(billed), _thousandths(gpu_hours))
+            (
+                *key,
+                _millionths(effective),
+                _millionths(billed),
+                _thousandths(gpu_hours),
+                *NOT_REPORTED,
+            )
         )
         day, source, period, currency, dimension, member, kind, _ = key
         assert isinstance(day, date)
