@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from queries.beside import keep_beside
 from queries.catalog import Model, code_fingerprint, models
 from queries.changes import changed, digests_of_days
-from queries.checks import check_books, check_conversions, check_model
+from queries.checks import check_books, check_model
 from queries.claims import Claim, create_claims
 from queries.currencies import create_reporting
 from queries.detecting import LAYER, SWITCH, Finding
@@ -165,7 +165,6 @@ def build(given: BuildInput) -> Built | None:
     for model in warehouse.late_models:
         warehouse.build_whole(model)
     check_books(con)
-    check_conversions(con)
     manifest.raw = [file.sha256 for row in given.landed for file in row.files]
     return Built(con, manifest, len(days))
 

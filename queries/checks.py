@@ -86,25 +86,6 @@ def check_books(con: Connection) -> None:
         )
 
 
-def check_conversions(con: Connection) -> None:
-    """Prove that the parts in the reporting currency add up to each day's converted total.
-
-    Raises: ModelError that names the source, day and difference.
-    """
-    row = con.execute(
-        "select source, charge_date, billing_currency, reporting_currency, difference "
-        "from marts.conversions where difference is distinct from 0 order by all limit 1"
-    ).fetchone()
-    if row is not None:
-        source, day, currency, reporting, difference = row
-        raise ModelError(
-            f"what {source} billed in {currency} is off by {_plain(difference)} {reporting} where "
-            f"it is converted",
-            where=f"marts.conversions, source {source}, {day}",
-            fix="nothing is published: report this as a fault",
-        )
-
-
 def _plain(amount: Decimal | None) -> str:
     """Write an amount with all its digits, never as a power of ten."""
     return "nothing" if amount is None else format(amount, "f")

@@ -70,10 +70,9 @@ class Members:
         """Return the read of the dimension's leaderboard."""
         return Read("leaderboard", {"dimension": self.dimension, **days.params})
 
-    @property
-    def books(self) -> Read:
-        """The read of the dimension's proof."""
-        return Read("books_proof", {"dimension": self.dimension})
+    def books(self, span: Span) -> Read:
+        """Return the read of the dimension's proof."""
+        return Read("books_proof", {"dimension": self.dimension, **span.params})
 
     def daily(self, span: Span) -> Read:
         """Return the read of what the dearest members cost by day and service."""
@@ -96,7 +95,7 @@ class Members:
         runs = [self.runs(span)] if self.has_runs else []
         return [
             *boards_read,
-            self.books,
+            self.books(span),
             self.trend(span),
             self.daily(span),
             *runs,
@@ -131,7 +130,7 @@ class Members:
     def _all_members(self, frames: Frames, span: Span, paths: Mapping[str, str]) -> Page:
         ranges = span.ranges()
         choice = choice_of(frames, span)
-        books = frames.records(self.books)
+        books = frames.records(self.books(span))
         views = []
         for days in ranges:
             read = self.leaderboard(days)

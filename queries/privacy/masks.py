@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOR_ALL = ("marts.freshness",)
 """Marts that tell of nobody: every audience sees them whole."""
-TOTALS = ("marts.books", "marts.coverage", "marts.invoices")
+TOTALS = ("marts.books", "marts.conversions", "marts.coverage", "marts.invoices")
 """Marts of the company's totals: for audiences that see the others' totals."""
 FOLDED = ("marts.members",)
 """Marts without sums whose rows are folded all the same, as the members of those that have some."""

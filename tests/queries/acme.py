@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import duckdb  # noqa: TID251 - this writes what queries/ reads
 
-from tests.queries import acme_findings
+from queries.catalog import macro_files
+from tests.queries import acme_findings, acme_reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,15 +47,7 @@ TABLES = {
     "spend_daily": (
         "charge_date date, source varchar, billing_period date, billing_currency varchar, "
         "dimension varchar, member varchar, cost_kind varchar, service_name varchar, "
-        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), gpu_hours decimal(38, 6), "
-        "reporting_cost decimal(38, 12), reporting_billed_cost decimal(38, 12), "
-        "reporting_currency varchar"
-    ),
-    "conversions": (
-        "charge_date date, source varchar, billing_currency varchar, "
-        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), reporting_currency varchar, "
-        "rates varchar, reporting_cost decimal(38, 12), reporting_billed_cost decimal(38, 12), "
-        "is_missing boolean, difference decimal(38, 12)"
+        "effective_cost decimal(38, 12), billed_cost decimal(38, 12), gpu_hours decimal(38, 6)"
     ),
     "books": (
         "source varchar, billing_period date, charge_month date, billing_currency varchar, "
@@ -68,7 +61,7 @@ TABLES = {
         "started_at timestamp, ended_at timestamp, duration_hours double, "
         "gpu_hours decimal(38, 6), "
         "effective_cost decimal(38, 12), billed_cost decimal(38, 12), billing_currency varchar, "
-        "is_provisional boolean, reporting_cost decimal(38, 12), reporting_currency varchar"
+        "is_provisional boolean"
     ),
     "training_jobs": (
         "experiment varchar, project varchar, team varchar, billing_currency varchar, "
@@ -133,27 +126,6 @@ TABLES = {
         "billed_bytes bigint, logged_bytes bigint, logged_share double, told_by varchar"
     ),
 }
-NOT_REPORTED = (None, None, None)
-LEADERBOARD = """
-create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
-select
-    member,
-    billing_currency,
-    sum(effective_cost) as effective_cost,
-    sum(billed_cost) as billed_cost,
-    sum(gpu_hours) as gpu_hours,
-    cast(sum(effective_cost) as double)
-    / nullif(cast(sum(sum(effective_cost)) over (partition by billing_currency) as double), 0)
-        as cost_share
-from marts.spend_daily
-where
-    dimension = wanted_dimension
-    and charge_date >= cast(from_date as date)
-    and charge_date < cast(to_date as date)
-group by member, billing_currency
-order by billing_currency, sum(effective_cost) desc, member
-"""
-
 LOADED = """
 create table marts.loaded_spend as
 select
@@ -232,8 +204,11 @@ class Person:
     team: str
 
 
-def write_generation(path: Path) -> Path:
-    """Write the company's generation to `path`, the same one every time; return `path`."""
+def write_generation(path: Path, dollar: Decimal | None = None) -> Path:
+    """Write the company's generation to `path`, the same one every time; return `path`.
+
+    It reports in EUR; `dollar` is what one USD is, none: no rate is known.
+    """
     acme = Acme()
     drawn = random.Random(20261119)  # noqa: S311 - made-up figures
     people = _people(drawn)
@@ -241,7 +216,7 @@ def write_generation(path: Path) -> Path:
     _storage_and_the_rest(acme, drawn)
     _sum_up(acme, people)
     acme.rows["findings"] += acme_findings.finding_rows(NEWEST_DAY)
-    _write(acme, path)
+    _write(acme, path, dollar)
     return path
 
 
@@ -315,7 +290,6 @@ def _runs(acme: Acme, drawn: random.Random, people: list[Person]) -> dict[tuple[
                     _millionths(cost - cost // 40),
                     currency,
                     start.date() >= NEWEST_DAY.replace(day=1),
-                    *NOT_REPORTED[1:],
                 )
             )
     _training_jobs(acme, jobs)
@@ -327,7 +301,7 @@ def _unbilled(acme: Acme) -> None:
     """Add a run that a tracker knows and no bill shows: it costs 0 and has no currency."""
     start = datetime(2026, 11, 18, 9)  # noqa: DTZ001 - marts hold UTC without a zone
     names = ("run-unbilled", "on-a-laptop", "laptop", "mlflow", "u001", None, None, None, None)
-    ends = (start, None, 200.0, Decimal(0), Decimal(0), Decimal(0), None, True, *NOT_REPORTED[1:])
+    ends = (start, None, 200.0, Decimal(0), Decimal(0), Decimal(0), None, True)
     acme.rows["runs"].append((*names, "running", *ends))
     job = ("laptop", None, None, None, 3, 1, 1 / 3, Decimal(0), Decimal(0), 200.0, 90.0)
     acme.rows["training_jobs"].append((*job, "run-unbilled", Decimal(0)))
@@ -435,13 +409,7 @@ def _sum_up(acme: Acme, people: list[Person]) -> None:
     books: dict[tuple[object, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for key, (effective, billed, gpu_hours) in acme.spend.items():
         acme.rows["spend_daily"].append(
-            (
-                *key,
-                _millionths(effective),
-                _millionths(billed),
-                _thousandths(gpu_hours),
-                *NOT_REPORTED,
-            )
+            (*key, _millionths(effective), _millionths(billed), _thousandths(gpu_hours))
         )
         day, source, period, currency, dimension, member, kind, _ = key
         assert isinstance(day, date)
@@ -536,7 +504,7 @@ def _fill_quotas(acme: Acme) -> None:
         acme.rows["quotas"].append(row)
 
 
-def _write(acme: Acme, path: Path) -> None:
+def _write(acme: Acme, path: Path, dollar: Decimal | None) -> None:
     con = duckdb.connect(str(path), config={"storage_compatibility_version": "v1.4.0"})
     con.execute("create schema marts")
     for table, columns in TABLES.items():
@@ -549,7 +517,9 @@ def _write(acme: Acme, path: Path) -> None:
             [str(rows)],
         )
         rows.unlink()
-    con.execute(LEADERBOARD)
+    acme_reported.report(con, dollar)
+    for macros in macro_files():
+        con.execute(macros.read_text(encoding="utf-8"))
     con.execute(LOADED)
     con.close()
     path.chmod(0o444)

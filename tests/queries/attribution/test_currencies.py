@@ -258,3 +258,34 @@ def arithmetic() -> object:
     con = connect(Limits(threads=1))
     create_macros(con, TAG_KEYS)
     return con
+
+
+def quota(name: str, currency: str | None, measure: str = "effective_cost") -> Row:
+    return {
+        "quota": name,
+        "dimension": "team",
+        "member": "a",
+        "measure": measure,
+        "window_kind": "month",
+        "limit_amount": 200,
+        "billing_currency": currency,
+        "threshold": 1,
+    }
+
+
+def test_a_quota_in_the_reporting_currency_counts_every_bill(
+    build: Build, draw: type[Draw]
+) -> None:
+    lines = [
+        draw.line(100, tags={"team": "a"}),
+        draw.line(50, tags={"team": "a"}, source="eu", billing_currency="EUR"),
+    ]
+    tables = {
+        "cost_lines": lines,
+        "raw.quotas": [quota("euros", "EUR"), quota("dollars", "USD")],
+        "raw.reporting": [{"currency": "EUR"}],
+    }
+    query = "select quota, used_amount, billing_currency from marts.quotas order by all"
+    rated = build({**tables, "exchange_rates": [rate("USD", "1.25")]})
+    assert rated.rows(query) == [("dollars", 100, "USD"), ("euros", 130, "EUR")]
+    assert build(tables).rows(query) == [("dollars", 100, "USD"), ("euros", 50, "EUR")]
