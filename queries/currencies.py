@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
 
+RATES = "exchange rates"
+"""What `marts.freshness` calls the source of rates that are missing."""
 COLUMNS = "currency varchar"
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from tests.queries.attribution.conftest import Build, Draw, Row, Warehouse
 
+CONVERTING = (
+    *("currency_legs", "reporting_rates", "reporting_days"),
+    *("spend_daily", "conversions", "freshness"),
+)
 UNIT = Decimal("1e-12")
 SAID = f"no rate for 1 day of cost, from {DAY} to {DAY}: what was billed then has no cost in EUR"
 
@@ -37,8 +41,29 @@ def rate(currency: str, value: str, day: date = DAY, source: str = "ecb", **more
 
 
 def built(build: Build, lines: Sequence[Row], rates: Sequence[Row], to: str = "EUR") -> Warehouse:
+    """Return the warehouse with these bill lines, all of its models run."""
+    return build(
+        {"cost_lines": lines, "exchange_rates": rates, "raw.reporting": [{"currency": to}]}
+    )
+
+
+def billed(
+    build: Build,
+    costs: Sequence[tuple[str, str, str]],
+    rates: Sequence[Row],
+    to: str = "EUR",
+) -> Warehouse:
+    """Return a warehouse of teams' (source, currency, cost); only what converts is run."""
+    warehouse = build.kept.get(1) or build({})
     reporting = [{"currency": to}] if to else []
-    return build({"cost_lines": lines, "exchange_rates": rates, "raw.reporting": reporting})
+    warehouse.fill({"exchange_rates": rates, "raw.reporting": reporting})
+    members = [
+        (DAY, dimension, "a", source, currency, Decimal(cost))
+        for source, currency, cost in costs
+        for dimension in ("team", "service")
+    ]
+    _convert(warehouse, members)
+    return warehouse
 
 
 def reported(warehouse: Warehouse, columns: str = "member") -> dict[object, Decimal | None]:
@@ -85,18 +110,18 @@ def test_a_bill_stands_in_its_own_currency_and_in_the_one_reported(
 
 
 @pytest.mark.parametrize("days", [0, 1, 7])
-def test_the_last_rate_within_a_week_stands_in(build: Build, draw: type[Draw], days: int) -> None:
+def test_the_last_rate_within_a_week_stands_in(build: Build, days: int) -> None:
     rates = [
         rate("USD", "2", DAY - timedelta(days)),
         rate("USD", "4", DAY - timedelta(days + 1)),
         rate("USD", "8", DAY + timedelta(1)),
     ]
-    assert reported(built(build, [draw.line(8)], rates)) == {"unattributed": 4}
+    assert reported(billed(build, [("aws", "USD", "8")], rates)) == {"a": 4}
 
 
-def test_an_older_rate_is_none_and_it_is_said(build: Build, draw: type[Draw]) -> None:
-    lines = [draw.line(8), draw.line(3, source="eu", billing_currency="EUR")]
-    found = built(build, lines, [rate("USD", "2", DAY - timedelta(8))])
+def test_an_older_rate_is_none_and_it_is_said(build: Build) -> None:
+    costs = [("aws", "USD", "8"), ("eu", "EUR", "3")]
+    found = billed(build, costs, [rate("USD", "2", DAY - timedelta(8))])
 
     assert conversions(found) == [
         ("EUR", 3, None, 3, False, 0),
@@ -116,31 +141,29 @@ def test_an_older_rate_is_none_and_it_is_said(build: Build, draw: type[Draw]) ->
     ]
 
 
-def test_between_two_other_currencies_it_goes_through_the_euro(
-    build: Build, draw: type[Draw]
-) -> None:
+def test_between_two_other_currencies_it_goes_through_the_euro(build: Build) -> None:
     rates = [rate("USD", "1.0842"), rate("GBP", "0.83115")]
-    found = built(build, [draw.line("123.456789")], rates, to="GBP")
+    found = billed(build, [("aws", "USD", "123.456789")], rates, to="GBP")
 
     factor = Fraction("0.83115") / Fraction("1.0842")
-    assert reported(found) == {"unattributed": converted(Decimal("123.456789"), factor)}
+    assert reported(found) == {"a": converted(Decimal("123.456789"), factor)}
     ((*_, rates_text, _, _, _),) = conversions(found)
     assert rates_text == f"1 EUR = 1.0842 USD ({DAY}, ecb); 1 EUR = 0.83115 GBP ({DAY}, ecb)"
 
 
-def test_a_rate_may_be_quoted_the_other_way_round(build: Build, draw: type[Draw]) -> None:
+def test_a_rate_may_be_quoted_the_other_way_round(build: Build) -> None:
     quoted = rate("USD", "0.92", from_currency="USD", to_currency="EUR")
-    assert reported(built(build, [draw.line(100)], [quoted])) == {"unattributed": 92}
+    assert reported(billed(build, [("aws", "USD", "100")], [quoted])) == {"a": 92}
 
 
-def test_of_two_sources_the_first_by_name_counts(build: Build, draw: type[Draw]) -> None:
+def test_of_two_sources_the_first_by_name_counts(build: Build) -> None:
     rates = [rate("USD", "4", source="treasury"), rate("USD", "2", source="bank")]
-    assert reported(built(build, [draw.line(8)], rates)) == {"unattributed": 4}
+    assert reported(billed(build, [("aws", "USD", "8")], rates)) == {"a": 4}
 
 
-def test_without_a_reporting_currency_nothing_is_added(build: Build, draw: type[Draw]) -> None:
-    found = built(build, [draw.line(8)], [rate("USD", "2")], to="")
-    assert reported(found) == {"unattributed": None}
+def test_without_a_reporting_currency_nothing_is_added(build: Build) -> None:
+    found = billed(build, [("aws", "USD", "8")], [rate("USD", "2")], to="")
+    assert reported(found) == {"a": None}
     assert conversions(found) == []
 
 
@@ -187,8 +210,8 @@ def test_parts_add_up_to_the_converted_total(
 ) -> None:
     """In every dimension, for each source, and no part is further off than one unit."""
     warehouse = build.kept.get(1) or build({})
-    members = [(DAY, "team", member, source, cost) for member, source, cost in parts]
-    members += [(DAY, "service", "s", source, cost) for _, source, cost in parts]
+    members = [(DAY, "team", member, source, "USD", cost) for member, source, cost in parts]
+    members += [(DAY, "service", "s", source, "USD", cost) for _, source, cost in parts]
     warehouse.fill(
         {
             "exchange_rates": [rate("USD", f"{dollar}"), rate("GBP", f"{pound}")],
@@ -215,17 +238,17 @@ def _convert(warehouse: Warehouse, members: Sequence[tuple[object, ...]]) -> Non
     con = warehouse.con
     con.execute("delete from attribution.member_spend")
     con.execute("delete from attribution.user_days")
-    for day, dimension, member, source, cost in members:
+    for day, dimension, member, source, currency, cost in members:
         con.execute(
             "insert into attribution.member_spend (charge_date, source, billing_period, "
             "billing_currency, dimension, member, cost_kind, service_name, gpu_hours, "
-            "effective_cost, billed_cost) values (?, ?, ?, 'USD', ?, ?, 'direct', 's', 0, ?, ?)",
-            [day, source, day, dimension, member, cost, cost],
+            "effective_cost, billed_cost) values (?, ?, ?, ?, ?, ?, 'direct', 's', 0, ?, ?)",
+            [day, source, day, currency, dimension, member, cost, cost],
         )
-    wanted = ("currency_legs", "reporting_rates", "reporting_days", "spend_daily", "conversions")
     for model in models():
-        if model.name.partition(".")[2] in wanted:
-            con.execute(f"create or replace table {model.name} as {model.sql}")
+        if model.name.partition(".")[2] in CONVERTING:
+            sql = model.sql.replace("$stale_hours", "36")
+            con.execute(f"create or replace table {model.name} as {sql}")
             check_model(con, model)
 
 
