@@ -33,7 +33,7 @@ run_day_costs as (
         rates.reporting_currency,
         rates.rate_times,
         rates.rate_over,
-        sum(postings.effective_cost) as effective_cost
+        whole_units(sum(postings.effective_cost)) as units
     from attribution.postings
     inner join attribution.reporting_rates as rates using (charge_date, billing_currency)
     where postings.run_id is not null
@@ -43,11 +43,13 @@ run_day_costs as (
 running as (
     select
         *,
-        sum(effective_cost) over (
-            partition by charge_date, source, billing_currency
-            order by run_id
-            rows between unbounded preceding and current row
-        ) as effective_upto
+        cast(
+            sum(units) over (
+                partition by charge_date, source, billing_currency
+                order by run_id
+                rows between unbounded preceding and current row
+            ) as hugeint
+        ) as upto
     from run_day_costs
 ),
 
@@ -59,8 +61,10 @@ run_reports as (
             when count(*) = count(rate_times)
                 then
                     sum(
-                        converted(effective_upto, rate_times, rate_over)
-                        - converted(effective_upto - effective_cost, rate_times, rate_over)
+                        units_cost(
+                            converted_units(upto, rate_times, rate_over)
+                            - converted_units(upto - units, rate_times, rate_over)
+                        )
                     )
         end as reporting_cost,
         max(reporting_currency) as reporting_currency

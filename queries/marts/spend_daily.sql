@@ -56,13 +56,21 @@ rated_spend as (
             and rates.rate_times is not null
 ),
 
+unit_spend as (
+    select
+        *,
+        whole_units(effective_cost) as effective_units,
+        whole_units(billed_cost) as billed_units
+    from rated_spend
+    where rate_times is not null
+),
+
 running as (
     select
         *,
-        sum(effective_cost) over whole_day as effective_upto,
-        sum(billed_cost) over whole_day as billed_upto
-    from rated_spend
-    where rate_times is not null
+        cast(sum(effective_units) over whole_day as hugeint) as effective_upto,
+        cast(sum(billed_units) over whole_day as hugeint) as billed_upto
+    from unit_spend
     window
         whole_day as (
             partition by charge_date, source, billing_currency, dimension
@@ -83,14 +91,13 @@ select
     effective_cost,  -- amortised
     billed_cost,  -- cash
     gpu_hours,  -- GPUs held x hours
-    cast(
-        converted(effective_upto, rate_times, rate_over)
-        - converted(effective_upto - effective_cost, rate_times, rate_over)
-        as decimal(38, 12)
+    units_cost(
+        converted_units(effective_upto, rate_times, rate_over)
+        - converted_units(effective_upto - effective_units, rate_times, rate_over)
     ) as reporting_cost,  -- effective_cost in the reporting currency; null: none is set, or its rate is not known
-    cast(
-        converted(billed_upto, rate_times, rate_over) - converted(billed_upto - billed_cost, rate_times, rate_over)
-        as decimal(38, 12)
+    units_cost(
+        converted_units(billed_upto, rate_times, rate_over)
+        - converted_units(billed_upto - billed_units, rate_times, rate_over)
     ) as reporting_billed_cost,  -- billed_cost in the reporting currency
     reporting_currency  -- null where reporting_cost is
 from running
