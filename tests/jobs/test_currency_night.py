@@ -12,7 +12,11 @@ from tests.jobs.nights import FOCUS, run, write_month
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIG = f'{FOCUS}[connectors.exchange_rates]\npath = "rates.csv"\n[currency]\nreport = "EUR"\n'
+CONFIG = (
+    f'{FOCUS}[connectors.exchange_rates]\npath = "rates.csv"\n[currency]\nreport = "EUR"\n'
+    '[privacy]\npeople = "teams"\n'
+)
+"""People are folded into their teams, so that what is published of converted cost is added up."""
 
 
 def write_rates(home: Path, *rates: str) -> None:
