@@ -20,6 +20,7 @@ from connectors.base import SourceError
 from connectors.toml_lines import line_of, shown
 from jobs.enforcement import LEVERS
 from jobs.settings.base import Section as _Section
+from jobs.settings.currency import Currency
 from jobs.settings.detectors import detector_sections, read_detectors
 from jobs.settings.invoices import Invoice, entered_once, of_no_source
 from jobs.settings.mail import Mail
@@ -139,6 +140,7 @@ class _File(_Section):
     attribution: Attribution = Attribution()
     engine: Engine = Engine()
     report: Report = Report()
+    currency: Currency = Currency()
     keep: Keep = Keep()
     privacy: Privacy = Privacy()
     operations: Operations = Operations()
@@ -174,6 +176,7 @@ class Config:
     attribution: Attribution
     engine: Engine
     report: Report
+    currency: Currency
     keep: Keep
     privacy: Privacy
     operations: Operations
@@ -268,6 +271,7 @@ class _Reader:
             attribution=file.attribution,
             engine=file.engine,
             report=file.report,
+            currency=file.currency,
             keep=file.keep,
             privacy=file.privacy,
             operations=file.operations,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -17,7 +17,7 @@ from jobs.privacy import database_of, visible_to
 from jobs.settings.mail import is_address
 from jobs.site import span_of
 from queries.read import open_generation, run_named
-from reports.base import Frame, Frames, Range
+from reports.base import Frame, Frames
 from reports.books import BOOKS
 from reports.digest import About, Reader, digest_reads, people_read, write_digest
 
@@ -87,7 +87,7 @@ def write_digests(config: Config, generation: Path, journal: Journal, today: dat
     days = span.recent(mail.days)
     about = About(
         title=config.report.title,
-        days=Range("digest", f"Last {mail.days} days", days.from_date, days.to_date),
+        days=replace(days, key="digest"),
         site_url=mail.site_url,
         restatements=restatements_since(journal, days.from_date),
         is_demo=config.report.is_demo,

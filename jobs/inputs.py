@@ -48,6 +48,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         ),
         lake=config.state_dir / "lake",
         quotas=quotas_of(config),
+        reporting=config.currency.report,
         shared_costs=shared_costs_of(config),
         invoices=invoices_of(config),
         claims=Claims(store.journal).in_force(),

@@ -69,4 +69,5 @@ def span_of(con: Connection) -> Span | None:
     if not days or days[0]["first_day"] is None:
         return None
     first, newest = days[0]["first_day"], days[0]["newest_day"]
-    return Span(date.fromisoformat(str(first)), date.fromisoformat(str(newest)))
+    currency = str(days[0]["reporting_currency"] or "")
+    return Span(date.fromisoformat(str(first)), date.fromisoformat(str(newest)), currency)

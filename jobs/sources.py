@@ -13,8 +13,11 @@ from jobs.inputs import landed_of
 from jobs.journal import Journal
 from queries import ModelError
 from queries.answers import visible
+from queries.currencies import RATES
 from queries.engines.duckdb import Limits, connect
+from queries.generation import newest_generation
 from queries.raw import undeclared_columns
+from queries.read import open_generation, run_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,6 +115,25 @@ def print_sources(config: Config, out: TextIO) -> None:
         out.write("  ".join(cells).rstrip() + "\n")
     out.writelines(f"left out: {reason}\n" for line in lines for reason in line.reasons())
     out.writelines(_unread(lines, config.state_dir / "raw"))
+    out.writelines(_missing_rates(config))
+
+
+def _missing_rates(config: Config) -> list[str]:
+    """Say which exchange rates the newest generation lacks."""
+    if not config.currency.report:
+        return []
+    try:
+        generation = newest_generation(config.state_dir)
+    except ModelError:  # no night has published anything yet
+        return []
+    with open_generation(generation) as con:
+        columns, rows = run_named(con, "freshness", {})
+    records = [dict(zip(columns, row, strict=True)) for row in rows]
+    return [
+        f"missing: {row['source']}, {row['table_name']}: {row['note']}\n"
+        for row in records
+        if row["source"] == RATES
+    ]
 
 
 def _unread(lines: Sequence[_Line], raw: Path) -> Iterator[str]:

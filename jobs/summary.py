@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from queries.generation import newest_generation
 from queries.read import open_generation, run_named
+from reports.base import in_currency
 from reports.terminal import (
     boards_of,
     invoice_lines,
@@ -28,9 +29,9 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
     """Write the newest month's leaderboards and the proof line of every currency."""
     generation = newest_generation(config.state_dir)
     with open_generation(generation) as con:
-        month = _newest_month(con)
+        month, shown_in = _newest_month(con)
         for dimension, title in _BOARDS.items():
-            columns, rows = run_named(con, "leaderboard", {"dimension": dimension})
+            columns, rows = run_named(con, "leaderboard", {"dimension": dimension, **shown_in})
             records = [dict(zip(columns, row, strict=True)) for row in rows]
             write_boards(boards_of(f"{title}, {month}", records, config.report.top), out)
         proof = proof_lines(_records(con, "books_proof"))
@@ -55,8 +56,9 @@ def _records(con: Connection, query: str) -> list[dict[str, object]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _newest_month(con: Connection) -> str:
-    """Return the month that the leaderboards are about."""
-    columns, rows = run_named(con, "covered_days", {})
-    newest = dict(zip(columns, rows[0], strict=True))["newest_day"] if rows else None
-    return f"{newest:%B %Y}" if newest else "no cost yet"
+def _newest_month(con: Connection) -> tuple[str, dict[str, str]]:
+    """Return the month that the leaderboards are about, and how to ask for their currency."""
+    (covered,) = _records(con, "covered_days")
+    newest = covered["newest_day"]
+    shown_in = in_currency(str(covered["reporting_currency"] or ""))
+    return f"{newest:%B %Y}" if newest else "no cost yet", shown_in

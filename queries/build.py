@@ -17,6 +17,7 @@ from queries.catalog import Model, code_fingerprint, models
 from queries.changes import changed, digests_of_days
 from queries.checks import check_books, check_model
 from queries.claims import Claim, create_claims
+from queries.currencies import create_reporting
 from queries.detecting import LAYER, SWITCH, Finding
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
@@ -92,6 +93,8 @@ class BuildInput:
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
     quotas: Sequence[Quota] = ()
+    reporting: str = ""
+    """The currency that everything is converted to beside its own; empty: none."""
     shared_costs: Sequence[SharedCost] = ()
     """What teams are to carry, beside the books."""
     claims: Sequence[Claim] = ()
@@ -125,7 +128,7 @@ class BuildInput:
         figures = digest(
             code_fingerprint(), sql, declared, settings, quotas, claims, loads, sorted(mutes)
         )
-        return digest(figures, invoices, sorted(deliveries), self.privacy)
+        return digest(figures, invoices, self.reporting, sorted(deliveries), self.privacy)
 
 
 @dataclass(slots=True)
@@ -208,6 +211,7 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     create_claims(con, given.claims)
     create_invoices(con, given.invoices)
     create_shared_costs(con, given.shared_costs)
+    create_reporting(con, given.reporting)
     _know_findings(warehouse, given)
     return warehouse
 

@@ -146,6 +146,8 @@ def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) ->
     con.execute(f"attach {literal(str(generation))} as masked (read_only)")
     stored = warehouse.manifest.stored.get("attribution.member_spend", StoredTable())
     con.execute(f"create view attribution.member_spend as {stored.scan(warehouse.lake)}")
+    (rates,) = (model for model in warehouse.models if model.name == "attribution.reporting_rates")
+    warehouse.build_whole(rates)
     con.execute("attach ':memory:' as published")
     con.execute("create schema published.marts")
     (model,) = (model for model in warehouse.models if model.name == "marts.spend_daily")

@@ -463,3 +463,17 @@ case
             '/'
         )
 end;
+
+-- Whole units times a fraction of two whole numbers, rounded, halves away from 0. It runs upwards with the units,
+-- so what running sums come to cuts a converted total into parts that add up to it.
+create or replace macro converted_units(units, times, over) as
+case
+    when times = over then units
+    else
+        sign(units)
+        * (abs(units) // over * times + (abs(units) % over * times + over // 2) // over)
+end;
+
+-- A cost times a fraction of two whole numbers, in whole units of 1e-12.
+create or replace macro converted(cost, times, over) as
+units_cost(converted_units(whole_units(cost), times, over));

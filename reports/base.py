@@ -69,6 +69,11 @@ class Read:
         return f"mlspend sql --named {self.query}{given}"
 
 
+def in_currency(currency: str) -> dict[str, str]:
+    """Return what a query is told to answer in the reporting currency, where there is one."""
+    return {"currency": currency} if currency else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """Days a reader may choose, both ends inclusive."""
@@ -77,6 +82,8 @@ class Range:
     label: str
     from_date: date
     to_date: date
+    currency: str = ""
+    """The reporting currency, where cost is shown in it; empty: each bill in its own."""
 
     @property
     def dates(self) -> str:
@@ -88,9 +95,10 @@ class Range:
         return f"{start} – {last:%-d %b %Y}"  # noqa: RUF001 - an en dash is meant
 
     @property
-    def params(self) -> dict[str, date]:
+    def params(self) -> dict[str, str | date]:
         """The range as parameters of a query."""
-        return {"from_date": self.from_date, "to_date": self.to_date}
+        dates = {"from_date": self.from_date, "to_date": self.to_date}
+        return {**dates, **in_currency(self.currency)}
 
     def covers(self, month: date, span: Span) -> bool:
         """Tell whether the range holds every day of `month` that has cost."""
@@ -109,24 +117,35 @@ class Span:
 
     first_day: date
     newest_day: date
+    currency: str = ""
+    """The reporting currency, where one is set and all rates are known; empty: none."""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What a query of all days is told."""
+        return in_currency(self.currency)
 
     def ranges(self) -> tuple[Range, ...]:
         """Return the ranges a page offers, the newest month first."""
         month = self.newest_day.replace(day=1)
         before = (month - timedelta(1)).replace(day=1)
         week = max(self.newest_day - timedelta(6), self.first_day)
-        ranges = [Range("month", f"{month:%B %Y}", max(month, self.first_day), self.newest_day)]
+        ranges = [self._range("month", f"{month:%B %Y}", max(month, self.first_day))]
         if before >= self.first_day.replace(day=1):
             start = max(before, self.first_day)
-            ranges.append(Range("previous", f"{before:%B %Y}", start, month - timedelta(1)))
-        ranges.append(Range("week", "Last 7 days", week, self.newest_day))
-        ranges.append(Range("all", "All days", self.first_day, self.newest_day))
+            last = month - timedelta(1)
+            ranges.append(Range("previous", f"{before:%B %Y}", start, last, self.currency))
+        ranges.append(self._range("week", "Last 7 days", week))
+        ranges.append(self._range("all", "All days", self.first_day))
         return tuple(ranges)
 
     def recent(self, days: int) -> Range:
         """Return the newest `days`, or as many as there are."""
         start = max(self.newest_day - timedelta(days - 1), self.first_day)
-        return Range("recent", f"Last {days} days", start, self.newest_day)
+        return self._range("recent", f"Last {days} days", start)
+
+    def _range(self, key: str, label: str, start: date) -> Range:
+        return Range(key, label, start, self.newest_day, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

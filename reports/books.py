@@ -24,6 +24,7 @@ COVERED = ("user", "team", "project", "model", "dataset")
 FRESHNESS = Read("freshness")
 RESTATED = Read("restatements")
 INVOICES = Read("invoices")
+CONVERSIONS = Read("conversions")
 CAUSES = {
     "late_lines": "lines came late",
     "credits": "credits or corrections: more lines, less cost",
@@ -55,6 +56,7 @@ class Books:
             FRESHNESS,
             RESTATED,
             INVOICES,
+            CONVERSIONS,
         ]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:  # noqa: ARG002 - as above
@@ -89,6 +91,8 @@ class Books:
                 "restatements_read": RESTATED,
                 "invoices": [invoice_row(record) for record in frames.records(INVOICES)],
                 "invoices_read": INVOICES,
+                "conversions": [conversion_row(one) for one in frames.records(CONVERSIONS)],
+                "conversions_read": CONVERSIONS,
                 "freshness": freshness_rows(frames.records(FRESHNESS)),
                 "freshness_read": FRESHNESS,
             },
@@ -164,6 +168,28 @@ def invoice_row(record: dict[str, Any]) -> dict[str, Any]:
         "state": visible(record["state"] or ""),
         "verdict": visible(record["verdict"]),
         "is_off": record["verdict"] in ("differs", "no bill"),
+    }
+
+
+def conversion_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a month of a bill as it was billed and as it is reported."""
+    billed, reported = record["billing_currency"], record["reporting_currency"]
+    missing = record["missing_days"]
+    amounts = [(record["effective_cost"], billed), (record["reporting_cost"], reported)]
+    return {
+        "month": f"{record['charge_month']:%b %Y}",
+        "month_value": record["charge_month"].isoformat(),
+        "source": visible(record["source"]),
+        "amounts": [
+            None
+            if cost is None
+            else {"cost": money(cost, unit), "exact": exact(cost, unit), "unit": visible(unit)}
+            for cost, unit in amounts
+        ],
+        "rates": visible(record["newest_rates"] or ("no rate" if missing else "the same currency")),
+        "missing": f"{missing} of {record['day_count']} days lack a rate" if missing else "",
+        "difference": f"{record['difference']:.12f}",
+        "closes": not record["difference"],
     }
 
 

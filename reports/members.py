@@ -73,10 +73,9 @@ class Members:
         """Return the read of the dimension's leaderboard."""
         return Read("leaderboard", {"dimension": self.dimension, **days.params})
 
-    @property
-    def books(self) -> Read:
-        """The read of the dimension's proof."""
-        return Read("books_proof", {"dimension": self.dimension})
+    def books(self, span: Span) -> Read:
+        """Return the read of the dimension's proof."""
+        return Read("books_proof", {"dimension": self.dimension, **span.params})
 
     def daily(self, span: Span) -> Read:
         """Return the read of what the dearest members cost by day and service."""
@@ -106,7 +105,7 @@ class Members:
         full = self.full_costs
         return [
             *boards_read,
-            self.books,
+            self.books(span),
             self.trend(span),
             self.daily(span),
             *runs,
@@ -144,7 +143,7 @@ class Members:
     def _all_members(self, frames: Frames, span: Span, paths: Mapping[str, str]) -> Page:
         ranges = span.ranges()
         choice = choice_of(frames, span)
-        books = frames.records(self.books)
+        books = frames.records(self.books(span))
         views = []
         for days in ranges:
             read = self.leaderboard(days)

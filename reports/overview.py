@@ -62,7 +62,7 @@ class Overview:
         by_range = [read for days in ranges for read in self._reads_of(days)]
         return [
             *by_range,
-            *(board.books for board in BOARDS),
+            *(board.books(span) for board in BOARDS),
             TEAMS.trend(span),
             *choice_reads(span),
             Read("coverage", {"dimension": "user"}),
@@ -140,7 +140,10 @@ class Overview:
                         "report": board,
                         "board": found[board.name][currency],
                         "proof": proof(
-                            found[board.name][currency], frames.records(board.books), days, span
+                            found[board.name][currency],
+                            frames.records(board.books(span)),
+                            days,
+                            span,
                         ),
                         "read": board.leaderboard(days),
                     }

@@ -18,10 +18,22 @@ if TYPE_CHECKING:
     from reports.base import Frames, Meta, Range, Span
     from reports.views import Choice
 
-DEAREST = Read("training_jobs_dearest", {"top": 25})
-LONGEST = Read("training_jobs_longest", {"top": 25})
-FAILING = Read("failure_rates", {"min_runs": 3})
 ROWS = 25
+
+
+def dearest_read(span: Span) -> Read:
+    """Return the read of the experiments that cost most."""
+    return Read("training_jobs_dearest", {"top": ROWS, **span.params})
+
+
+def longest_read(span: Span) -> Read:
+    """Return the read of the experiments that take longest."""
+    return Read("training_jobs_longest", {"top": ROWS, **span.params})
+
+
+def failing_read(span: Span) -> Read:
+    """Return the read of how often experiments fail."""
+    return Read("failure_rates", {"min_runs": 3, **span.params})
 
 
 def runs_read(days: Range) -> Read:
@@ -39,13 +51,15 @@ class Training:
     def reads(self, span: Span) -> Sequence[Read]:
         """Return every query the page needs."""
         runs = [runs_read(days) for days in span.ranges()]
-        return [DEAREST, LONGEST, FAILING, *runs, *choice_reads(span)]
+        jobs = [dearest_read(span), longest_read(span), failing_read(span)]
+        return [*jobs, *runs, *choice_reads(span)]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
         """Yield the one page."""
-        ranges = meta.span.ranges()
+        span = meta.span
+        ranges = span.ranges()
         runs = {days.key: frames.records(runs_read(days)) for days in ranges}
-        choice = choice_of(frames, meta.span)
+        choice = choice_of(frames, span)
         views = [
             choice.view(days, currency, {"runs": _runs(rows), "read": runs_read(days)})
             for days in ranges
@@ -59,12 +73,14 @@ class Training:
             context={
                 "choice": choice,
                 "views": views,
-                "dearest": _by_currency(frames.records(DEAREST), choice, "effective_cost"),
-                "dearest_read": DEAREST,
-                "failing": _by_currency(frames.records(FAILING), choice, "failed_cost"),
-                "failing_read": FAILING,
-                "longest": _longest(frames.records(LONGEST)),
-                "longest_read": LONGEST,
+                "dearest": _by_currency(
+                    frames.records(dearest_read(span)), choice, "effective_cost"
+                ),
+                "dearest_read": dearest_read(span),
+                "failing": _by_currency(frames.records(failing_read(span)), choice, "failed_cost"),
+                "failing_read": failing_read(span),
+                "longest": _longest(frames.records(longest_read(span))),
+                "longest_read": longest_read(span),
             },
         )
 

@@ -34,7 +34,7 @@ class Choice:
 
     ranges: Sequence[Range]
     currencies: Sequence[str]
-    """As the bill has them."""
+    """As the bill has them; the reporting currency alone, where all is shown in it."""
 
     def number(self, currency: str) -> int:
         """Return a currency's place, which is its name in the page's markup."""
@@ -45,9 +45,9 @@ class Choice:
         return View(days.key, days.label, days.dates, currency, self.number(currency), content)
 
 
-def choice_reads(span: Span) -> list[Read]:  # noqa: ARG001 - the currencies of all days
+def choice_reads(span: Span) -> list[Read]:
     """Return the queries that `choice_of` needs."""
-    return [Read("currencies")]
+    return [Read("currencies", span.params)]
 
 
 def choice_of(frames: Frames, span: Span) -> Choice:

@@ -135,6 +135,7 @@ def _freshness(config: Config, deliveries: list[DeliveryFact]) -> list[Freshness
                     age_hours=None if at is None else round((now - at).total_seconds() / 3600, 1),
                     limit_hours=limit,
                     is_stale=at is not None
+                    and source.kind != "exchange_rates"
                     and newest_landing is not None
                     and at < newest_landing - timedelta(hours=limit),
                     quarantined=sum(row.is_quarantined for row in rows),

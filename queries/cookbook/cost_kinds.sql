@@ -5,6 +5,7 @@
 -- param: dimension = 'user'  -- what is unattributed differs by dimension
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -24,7 +25,7 @@ kinds as (
         end as cost_kind,
         spend_daily.effective_cost,
         spend_daily.billed_cost
-    from marts.spend_daily
+    from marts.spend_in(cast($currency as varchar)) as spend_daily
     cross join days
     where
         spend_daily.dimension = $dimension

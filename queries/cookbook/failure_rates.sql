@@ -3,6 +3,7 @@
 -- grain: one row per billing currency, experiment, project and team
 -- key:   billing_currency, experiment, project, team
 -- param: min_runs = 3  -- fewer runs say nothing about a rate
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 select
     billing_currency,
@@ -14,6 +15,6 @@ select
     failure_rate,  -- 0 to 1
     failed_cost,
     effective_cost
-from marts.training_jobs
+from marts.training_jobs_in(cast($currency as varchar))
 where run_count >= $min_runs and billing_currency is not null  -- null: no bill shows the runs
 order by billing_currency asc, failed_cost desc, experiment asc, project asc, team asc

@@ -4,6 +4,7 @@
 -- key:   charge_date, billing_currency
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -22,7 +23,7 @@ select
     sum(machines_daily.gpu_hours_held) as gpu_hours_held,
     sum(machines_daily.effective_cost) as effective_cost,
     sum(machines_daily.idle_cost) as idle_cost
-from marts.machines_daily
+from marts.machines_in(cast($currency as varchar)) as machines_daily
 cross join days
 where machines_daily.charge_date between days.from_date and days.to_date
 group by all

@@ -8,6 +8,7 @@
 -- param: dimension = 'user'  -- user, team, project, model, dataset or service
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -22,7 +23,8 @@ spent as (
     select * from marts.leaderboard(
         $dimension,
         (select from_date from days),
-        (select to_date + 1 from days)  -- the macro's last day does not count
+        (select to_date + 1 from days),  -- the macro's last day does not count
+        in_currency := cast($currency as varchar)
     )
 ),
 
@@ -30,7 +32,8 @@ spent_before as (
     select * from marts.leaderboard(
         $dimension,
         (select from_date - cast(to_date - from_date + 1 as integer) from days),
-        (select from_date from days)
+        (select from_date from days),
+        in_currency := cast($currency as varchar)
     )
 )
 
@@ -43,6 +46,8 @@ select
     spent.billed_cost,
     spent.gpu_hours,
     spent.cost_share,  -- of all cost in this currency, 0 to 1
+    spent.reporting_cost,  -- in the reporting currency; null: none is set, or a rate is missing
+    spent.reporting_currency,
     spent_before.effective_cost as previous_cost  -- as many days just before; null: none
 from spent
 left join spent_before using (billing_currency, member)

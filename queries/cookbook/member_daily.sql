@@ -7,6 +7,7 @@
 -- param: top = null        -- only so many of the dearest members; null: all
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -26,7 +27,7 @@ member_days as (
         sum(spend_daily.effective_cost) as effective_cost,
         sum(spend_daily.billed_cost) as billed_cost,
         sum(spend_daily.gpu_hours) as gpu_hours
-    from marts.spend_daily
+    from marts.spend_in(cast($currency as varchar)) as spend_daily
     cross join days
     where
         spend_daily.dimension = $dimension

@@ -9,6 +9,7 @@
 -- param: top = 20          -- how many runs of each member
 -- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
 -- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -28,7 +29,7 @@ member_runs as (
             when 'model' then model
         end as member,
         runs.*
-    from marts.runs
+    from marts.runs_in(cast($currency as varchar)) as runs
     cross join days
     where
         runs.billing_currency is not null  -- null: no bill shows the run

@@ -5,6 +5,7 @@
 -- param: top = 50          -- how many runs of each currency
 -- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
 -- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -30,7 +31,7 @@ select
     runs.gpu_hours,
     runs.effective_cost,
     runs.is_provisional
-from marts.runs
+from marts.runs_in(cast($currency as varchar)) as runs
 cross join days
 where
     runs.billing_currency is not null  -- null: no bill shows the run

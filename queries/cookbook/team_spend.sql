@@ -8,6 +8,7 @@
 -- param: team = null       -- one team; null: all
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -36,7 +37,7 @@ select
     coalesce(sum(spend_daily.effective_cost) filter (where spend_daily.charge_date < windows.from_date), 0)
         as previous_cost,  -- as many days just before
     coalesce(sum(spend_daily.gpu_hours) filter (where spend_daily.charge_date >= windows.from_date), 0) as gpu_hours
-from marts.spend_daily
+from marts.spend_in(cast($currency as varchar)) as spend_daily
 inner join windows on spend_daily.charge_date between windows.before_date and windows.to_date
 left join marts.members using (dimension, member)
 where spend_daily.dimension = $dimension and ($team is null or members.team = $team)

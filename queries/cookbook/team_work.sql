@@ -9,6 +9,7 @@
 -- param: team = null       -- one team; null: all
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -27,7 +28,7 @@ started as (
             '(no ' || $by || ')'
         ) as work,
         cast(runs.started_at as date) >= days.from_date as is_now
-    from marts.runs
+    from marts.runs_in(cast($currency as varchar)) as runs
     inner join days
         on
             runs.started_at >= days.from_date - cast(days.to_date - days.from_date + 1 as integer)

@@ -3,6 +3,7 @@
 -- grain: one row per billing currency, experiment, project and team
 -- key:   billing_currency, experiment, project, team
 -- param: top = 50  -- how many of each currency
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 select
     billing_currency,
@@ -14,7 +15,7 @@ select
     failed_cost,
     dearest_run_id,
     dearest_run_cost
-from marts.training_jobs
+from marts.training_jobs_in(cast($currency as varchar))
 where billing_currency is not null  -- null: no bill shows the runs
 qualify
     row_number() over (

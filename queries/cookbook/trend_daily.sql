@@ -8,6 +8,7 @@
 -- param: top = 6           -- how many members have a name of their own
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -26,7 +27,7 @@ member_days as (
         (starts_with(spend_daily.member, '(') and not starts_with(spend_daily.member, '(someone'))
         or spend_daily.member in ('unattributed', 'not a model''s', 'not a dataset''s') as is_nobodys,
         sum(spend_daily.effective_cost) as effective_cost
-    from marts.spend_daily
+    from marts.spend_in(cast($currency as varchar)) as spend_daily
     cross join days
     where
         spend_daily.dimension = $dimension

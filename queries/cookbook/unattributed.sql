@@ -5,6 +5,7 @@
 -- param: dimension = 'team'  -- user, team, project, model or dataset
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -20,7 +21,7 @@ select
     spend_daily.source,
     spend_daily.service_name,
     sum(spend_daily.effective_cost) as effective_cost
-from marts.spend_daily
+from marts.spend_in(cast($currency as varchar)) as spend_daily
 cross join days
 where
     spend_daily.dimension = $dimension

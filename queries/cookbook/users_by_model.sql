@@ -7,6 +7,7 @@
 -- key:   billing_currency, user_id, model_name
 -- param: from_date = null  -- runs started on this day or later; null: the first day of the newest month
 -- param: to_date = null    -- runs started on this day or earlier; null: the newest day
+-- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own
 
 with
 
@@ -25,7 +26,7 @@ select
     count(*) as run_count,
     sum(runs.gpu_hours) as gpu_hours,
     sum(runs.effective_cost) as effective_cost
-from marts.runs
+from marts.runs_in(cast($currency as varchar)) as runs
 cross join days
 where
     runs.billing_currency is not null  -- null: no bill shows the run

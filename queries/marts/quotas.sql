@@ -3,6 +3,8 @@
 -- Used is what attribution gives the member by charge date, under the one idle policy in force; a
 -- quota on every member (`*`) has a row for each that used anything, nobody's members left out.
 -- There is no clock in the models: the newest charge date of any bill says where the windows stand.
+-- A quota in the reporting currency counts every bill, converted, while all rates are known; any other
+-- counts what was billed in its own currency.
 --
 -- Forecast: used on the window's complete days, plus what each remaining day is expected to take.
 -- Expected is the mean of the member's days of the same kind (Monday to Friday, or weekend) among
@@ -21,7 +23,8 @@ with
 covered as (
     select
         min(charge_date) as first_date,
-        max(charge_date) as newest_date
+        max(charge_date) as newest_date,
+        case when count(*) = count(reporting_cost) then max(reporting_currency) end as reporting_currency
     from marts.spend_daily
 ),
 
@@ -34,6 +37,7 @@ windows as (
         quotas.window_kind,
         quotas.limit_amount,
         quotas.billing_currency,
+        coalesce(quotas.billing_currency = covered.reporting_currency, false) as is_reported,
         covered.newest_date,
         greatest(covered.first_date, covered.newest_date - 14) as basis_date,
         cast(
@@ -77,6 +81,7 @@ member_days as (
         open_bills.source is not null as is_provisional,
         isodow(spend_daily.charge_date) > 5 as is_weekend,
         sum(spend_daily.effective_cost) as effective_cost,
+        sum(spend_daily.reporting_cost) as reporting_cost,
         cast(sum(spend_daily.gpu_hours) as decimal(38, 12)) as gpu_hours
     from marts.spend_daily
     left join open_bills using (charge_date, source, billing_period)
@@ -93,7 +98,11 @@ quota_days as (
         member_days.charge_date,
         member_days.is_provisional,
         member_days.is_weekend,
-        case when windows.measure = 'gpu_hours' then member_days.gpu_hours else member_days.effective_cost end as amount
+        case
+            when windows.measure = 'gpu_hours' then member_days.gpu_hours
+            when windows.is_reported then member_days.reporting_cost
+            else member_days.effective_cost
+        end as amount
     from windows
     inner join member_days
         on
@@ -104,7 +113,11 @@ quota_days as (
                 and left(member_days.member, 1) <> '('
                 and member_days.member not in ('unattributed', 'not a model''s', 'not a dataset''s')
             )
-            and (windows.billing_currency is null or windows.billing_currency = member_days.billing_currency)
+            and (
+                windows.billing_currency is null
+                or windows.is_reported
+                or windows.billing_currency = member_days.billing_currency
+            )
 ),
 
 -- a member that is named has a row even where it used nothing

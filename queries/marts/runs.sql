@@ -2,7 +2,8 @@
 --
 -- A run that several sources saw is one row.
 -- Costs are the run's own part of machines, managed jobs and transfers; a run that no bill shows
--- costs 0 and has no currency.
+-- costs 0 and has no currency. Its cost in the reporting currency is cut out of each day's converted total, the
+-- runs of a day, source and currency before all else, as `spend_daily` does it for members.
 --
 -- grain: one row per run and currency it was billed in
 -- key:   run_id, billing_currency
@@ -20,6 +21,54 @@ run_costs as (
         sum(billed_cost) as billed_cost
     from attribution.named_postings
     where run_id is not null
+    group by run_id, billing_currency
+),
+
+run_day_costs as (
+    select
+        postings.run_id,
+        postings.charge_date,
+        postings.source,
+        postings.billing_currency,
+        rates.reporting_currency,
+        rates.rate_times,
+        rates.rate_over,
+        whole_units(sum(postings.effective_cost)) as units
+    from attribution.postings
+    inner join attribution.reporting_rates as rates using (charge_date, billing_currency)
+    where postings.run_id is not null
+    group by all
+),
+
+running as (
+    select
+        *,
+        cast(
+            sum(units) over (
+                partition by charge_date, source, billing_currency
+                order by run_id
+                rows between unbounded preceding and current row
+            ) as hugeint
+        ) as upto
+    from run_day_costs
+),
+
+run_reports as (
+    select
+        run_id,
+        billing_currency,
+        case
+            when count(*) = count(rate_times)
+                then
+                    sum(
+                        units_cost(
+                            converted_units(upto, rate_times, rate_over)
+                            - converted_units(upto - units, rate_times, rate_over)
+                        )
+                    )
+        end as reporting_cost,
+        max(reporting_currency) as reporting_currency
+    from running
     group by run_id, billing_currency
 ),
 
@@ -87,10 +136,14 @@ select
     cast(coalesce(run_costs.effective_cost, 0) as decimal(38, 12)) as effective_cost,
     cast(coalesce(run_costs.billed_cost, 0) as decimal(38, 12)) as billed_cost,
     run_costs.billing_currency,  -- null where no bill shows the run
+    cast(run_reports.reporting_cost as decimal(38, 12)) as reporting_cost,  -- null: a day of it has no rate
+    case when run_reports.reporting_cost is not null then run_reports.reporting_currency end as reporting_currency,
     run_ends.status = 'running' or coalesce(run_costs.is_provisional, true) as is_provisional  -- may still change
 from run_ends
-left join run_costs using (run_id)
-left join run_owners using (run_id)
-left join run_names using (run_id)
-left join run_model_names using (run_id)
+left join run_costs on run_ends.run_id = run_costs.run_id
+left join run_reports
+    on run_costs.run_id = run_reports.run_id and run_costs.billing_currency = run_reports.billing_currency
+left join run_owners on run_ends.run_id = run_owners.run_id
+left join run_names on run_ends.run_id = run_names.run_id
+left join run_model_names on run_ends.run_id = run_model_names.run_id
 left join attribution.people on coalesce(run_owners.user_id, run_names.user_id) = people.user_id

@@ -29,6 +29,14 @@ select
     -- rounded, because sums of doubles differ in their last bits with the order
     round(sum(duration_hours) / count(duration_hours), 9) as mean_hours,
     arg_max(run_id, (effective_cost, run_id)) as dearest_run_id,
-    max(effective_cost) as dearest_run_cost
+    max(effective_cost) as dearest_run_cost,
+    case when count(*) = count(reporting_cost) then sum(reporting_cost) end
+        as reporting_cost,  -- null: none is set, or a rate is missing
+    case
+        when count(*) = count(reporting_cost)
+            then coalesce(sum(reporting_cost) filter (where status in ('failed', 'lost')), 0)
+    end as reporting_failed_cost,
+    case when count(*) = count(reporting_cost) then max(reporting_cost) end as reporting_dearest_run_cost,
+    case when count(*) = count(reporting_cost) then max(reporting_currency) end as reporting_currency
 from jobs
 group by experiment, project, team, billing_currency

@@ -63,7 +63,7 @@ HARMLESS = frozenset(
             "to_region",
             "told_by",
         ),
-        *("relation", "rule", "run_key", "system"),
+        *("rates", "relation", "reporting_currency", "rule", "run_key", "system"),
         *("state", "status", "table_name", "unit", "verdict", "window_kind", *TEAMS),
     )
 )

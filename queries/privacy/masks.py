@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOR_ALL = ("marts.freshness",)
 """Marts that tell of nobody: every audience sees them whole."""
-TOTALS = ("marts.books", "marts.coverage", "marts.invoices")
+TOTALS = ("marts.books", "marts.conversions", "marts.coverage", "marts.invoices")
 """Marts of the company's totals: for audiences that see the others' totals."""
 FOLDED = ("marts.members",)
 """Marts without sums whose rows are folded all the same, as the members of those that have some."""
@@ -245,12 +245,15 @@ def masks(con: Connection, view: View, everybody: Everybody | None = None) -> Ma
 
 
 def _added_up(model: Model, columns: Columns, masked: str) -> str:
-    """Add up rows that have become one; where nothing is added, each stands once."""
+    """Add up rows that have become one; where nothing is added, each stands once.
+
+    A text beside the key follows from the key.
+    """
     if not model.conserves:
         return f"select distinct * from ({masked})"
     sums = [
         name(column)
-        if column in model.key
+        if column in model.key or kind == "VARCHAR"
         else f"cast(sum({name(column)}) as {kind}) as {name(column)}"
         for column, kind in columns.items()
     ]

@@ -327,6 +327,15 @@ create table listed_things (
     observed_at timestamp
 );
 
+-- What a unit of one currency came to in another on a day, as published; a day without a rate has no row.
+create table exchange_rates (
+    source varchar,
+    rate_date date,
+    from_currency varchar,  -- ISO 4217; one unit of it ...
+    to_currency varchar,  -- ... is so many of these; one of the two is EUR
+    rate decimal(38, 12)
+);
+
 -- What a listed thing refers to; the columns are those of inventory_links.
 create table listed_links (
     charge_date date,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import duckdb  # noqa: TID251 - this writes what queries/ reads
 
-from tests.queries import acme_findings, acme_lineage
+from queries.catalog import macro_files
+from tests.queries import acme_findings, acme_lineage, acme_reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,26 +127,6 @@ TABLES = {
         "billed_bytes bigint, logged_bytes bigint, logged_share double, told_by varchar"
     ),
 }
-LEADERBOARD = """
-create macro marts.leaderboard(wanted_dimension, from_date, to_date) as table
-select
-    member,
-    billing_currency,
-    sum(effective_cost) as effective_cost,
-    sum(billed_cost) as billed_cost,
-    sum(gpu_hours) as gpu_hours,
-    cast(sum(effective_cost) as double)
-    / nullif(cast(sum(sum(effective_cost)) over (partition by billing_currency) as double), 0)
-        as cost_share
-from marts.spend_daily
-where
-    dimension = wanted_dimension
-    and charge_date >= cast(from_date as date)
-    and charge_date < cast(to_date as date)
-group by member, billing_currency
-order by billing_currency, sum(effective_cost) desc, member
-"""
-
 LOADED = """
 create table marts.loaded_spend as
 select
@@ -224,8 +205,11 @@ class Person:
     team: str
 
 
-def write_generation(path: Path) -> Path:
-    """Write the company's generation to `path`, the same one every time; return `path`."""
+def write_generation(path: Path, dollar: Decimal | None = None) -> Path:
+    """Write the company's generation to `path`, the same one every time; return `path`.
+
+    It reports in EUR; `dollar` is what one USD is, none: no rate is known.
+    """
     acme = Acme()
     drawn = random.Random(20261119)  # noqa: S311 - made-up figures
     people = _people(drawn)
@@ -235,7 +219,7 @@ def write_generation(path: Path) -> Path:
     acme.rows["findings"] += acme_findings.finding_rows(NEWEST_DAY)
     for table, rows in acme_lineage.full_cost_rows(acme.spend).items():
         acme.rows[table] += rows
-    _write(acme, path)
+    _write(acme, path, dollar)
     return path
 
 
@@ -523,7 +507,7 @@ def _fill_quotas(acme: Acme) -> None:
         acme.rows["quotas"].append(row)
 
 
-def _write(acme: Acme, path: Path) -> None:
+def _write(acme: Acme, path: Path, dollar: Decimal | None) -> None:
     con = duckdb.connect(str(path), config={"storage_compatibility_version": "v1.4.0"})
     con.execute("create schema marts")
     for table, columns in TABLES.items():
@@ -536,7 +520,9 @@ def _write(acme: Acme, path: Path) -> None:
             [str(rows)],
         )
         rows.unlink()
-    con.execute(LEADERBOARD)
+    acme_reported.report(con, dollar)
+    for macros in macro_files():
+        con.execute(macros.read_text(encoding="utf-8"))
     con.execute(LOADED)
     con.close()
     path.chmod(0o444)

@@ -21,9 +21,9 @@ META = Meta(
 )
 
 
-def company_frames(generation: Path) -> dict[str, Frame]:
+def company_frames(generation: Path, span: Span = SPAN) -> dict[str, Frame]:
     """Return every frame the site reads."""
     with open_generation(generation) as con:
         return {
-            read.key: Frame(*run_named(con, read.query, read.params)) for read in site_reads(SPAN)
+            read.key: Frame(*run_named(con, read.query, read.params)) for read in site_reads(span)
         }

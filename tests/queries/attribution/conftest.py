@@ -10,6 +10,7 @@ import pytest
 
 from queries.catalog import BESIDE, HOME, LAYERS, ROW, canonical_columns, models
 from queries.checks import check_model
+from queries.currencies import COLUMNS as REPORTING_COLUMNS
 from queries.detecting import FOUND, check_detector
 from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
 from queries.findings import create_findings
@@ -35,6 +36,7 @@ LEDGERS = {
     "cost_before decimal(38, 12), cost_after decimal(38, 12), lines_before bigint, "
     "lines_after bigint, was_open boolean",
     "raw.shared_costs": SHARED_COLUMNS,
+    "raw.reporting": REPORTING_COLUMNS,
     "raw.quotas": ", ".join(f"{column} {kind}" for column, kind in QUOTA_COLUMNS.items()),
     "raw.invoices": ", ".join(f"{column} {kind}" for column, kind in INVOICE_COLUMNS.items()),
 }
