@@ -125,12 +125,7 @@ usage_kinds as (
         any_value(
             case
                 when bare_kinds.product_code like 'AmazonBedrock%'
-                    then nullif(
-                        regexp_extract(
-                            bare_kinds.bare_type, '^(.+?)-(cache-(read|write)-)?(input|output)-token', 1
-                        ),
-                        ''
-                    )
+                    then bedrock_model_of(bare_kinds.bare_type)
             end
         ) as billed_model,
         any_value(
