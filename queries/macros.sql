@@ -261,6 +261,16 @@ map_from_entries(
     )
 );
 
+-- A tag that AWS itself sets, by the letters of its key: awsecsservicename is `aws:ecs:serviceName` in one
+-- report and `aws_ecs_service_name` in another.
+create or replace macro aws_tag(tags, letters) as
+nullif(
+    list_filter(
+        map_entries(tags), lambda tag: lower(regexp_replace(tag['key'], '[^A-Za-z]', '', 'g')) = letters
+    )[1]['value'],
+    ''
+);
+
 -- The tags of a FOCUS line; where they are AWS's map of all tags, with bare keys.
 create or replace macro focus_tags(tags) as
 case

@@ -23,7 +23,7 @@
 -- read without its net columns, and one with none by its net columns, where they are filled.
 --
 -- Split cost rows (pods of EKS, tasks of ECS) carry no unblended cost, because their machine's own
--- line carries it; they are kept, as `other`, and their split cost is never added.
+-- line carries it; they are kept, as `other`, and their split cost is never added (see billed_pods).
 --
 -- What a line is (`x_line_class`) follows from its product code and usage type, which are matched
 -- with seeds.aws_usage_types once per pair, not once per line. A usage type that no pattern
