@@ -65,6 +65,7 @@ _TEXTS = (
     "product_to_region_code",
     "reservation_reservation_a_r_n",
     "savings_plan_savings_plan_a_r_n",
+    "split_line_item_parent_resource_id",
 )
 _NUMBERS = (
     "line_item_net_unblended_cost",
@@ -81,6 +82,10 @@ _NUMBERS = (
     "savings_plan_savings_plan_effective_cost",
     "savings_plan_total_commitment_to_date",
     "savings_plan_used_commitment",
+    "split_line_item_actual_usage",
+    "split_line_item_reserved_usage",
+    "split_line_item_split_usage",
+    "split_line_item_split_usage_ratio",
 )
 _TIMES = (
     "bill_billing_period_start_date",

@@ -73,6 +73,7 @@ class Attribution(_Section):
     gpu_weight: _Weight = Decimal(9)
     cpu_weight: _Weight = Decimal("0.9")
     memory_weight: _Weight = Decimal("0.1")
+    split_cost_allocation: Literal["use", "ignore"] = "use"
     shared_namespaces: _Texts = ("kube-system",)
     shared_users: _Texts = ("root", "ubuntu", "ec2-user", "jovyan", "airflow", "nobody")
     inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35

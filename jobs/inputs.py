@@ -111,6 +111,7 @@ def settings_of(attribution: Attribution) -> Settings:
             "gpu_weight": float(attribution.gpu_weight),
             "cpu_weight": float(attribution.cpu_weight),
             "memory_weight": float(attribution.memory_weight),
+            "split_cost_allocation": attribution.split_cost_allocation,
             "inventory_days": attribution.inventory_days,
             "prefix_depth": attribution.prefix_depth,
             "lost_after_hours": attribution.lost_after_hours,

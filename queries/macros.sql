@@ -268,6 +268,34 @@ map_from_entries(
     )
 );
 
+-- A tag that AWS itself sets, by the letters of its key: awsecsservicename is `aws:ecs:serviceName` in one
+-- report and `aws_ecs_service_name` in another.
+create or replace macro aws_tag(tags, letters) as
+nullif(
+    list_filter(
+        map_entries(tags), lambda tag: lower(regexp_replace(tag['key'], '[^A-Za-z]', '', 'g')) = letters
+    )[1]['value'],
+    ''
+);
+
+-- The tags of a FOCUS line; where they are AWS's map of all tags, with bare keys.
+create or replace macro focus_tags(tags) as
+case
+    when
+        len(
+            list_filter(
+                map_keys(tags),
+                lambda key: starts_with(key, 'costCategory/') or starts_with(key, 'resourceTags/')
+            )
+        ) > 0
+        then aws_bare_tags(tags)
+    else tags
+end;
+
+-- The model that a usage type of Bedrock names, without its region; null where it names none.
+create or replace macro bedrock_model_of(usage_type) as
+nullif(regexp_extract(usage_type, '^(.+?)-(cache-(read|write)-)?(input|output)-token', 1), '');
+
 -- A cost of AWS's after negotiated discounts, if they are not lines of their own.
 create or replace macro after_discounts(has_discount_lines, net, gross) as
 case when has_discount_lines then gross else coalesce(net, gross) end;

@@ -41,6 +41,53 @@ machine_slots as (
     where machine_hours.slot = 24
 ),
 
+-- pods that telemetry knows, and those that only the bill knows
+told_pods as (
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        namespace,
+        pod,
+        node,
+        held_seconds,
+        gpu_units,
+        cpu_cores,
+        memory_gib
+    from staging.pod_hours
+    union all
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        namespace,
+        pod,
+        node,
+        held_seconds,
+        gpu_units,
+        cpu_cores,
+        memory_gib
+    from attribution.billed_pod_hours
+),
+
+told_nodes as (
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        node,
+        lower(instance_id) as instance_id
+    from staging.node_hours
+    union all
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        node,
+        instance_id
+    from attribution.billed_pod_hours
+),
+
 node_slots as (
     select distinct
         node_hours.charge_date,
@@ -49,12 +96,12 @@ node_slots as (
         node_hours.node,
         machine_slots.slot,
         machine_slots.machine_hour_no
-    from staging.node_hours
+    from told_nodes as node_hours
     inner join machine_slots
         on
             node_hours.charge_date = machine_slots.charge_date
             and hour(node_hours.charge_hour) = machine_slots.slot
-            and lower(node_hours.instance_id) = machine_slots.instance_id
+            and node_hours.instance_id = machine_slots.instance_id
 ),
 
 placed_pods as (
@@ -67,7 +114,7 @@ placed_pods as (
         pod_hours.gpu_units,
         pod_hours.cpu_cores,
         pod_hours.memory_gib
-    from staging.pod_hours
+    from told_pods as pod_hours
     inner join attribution.pod_days
         on
             pod_hours.charge_date = pod_days.charge_date

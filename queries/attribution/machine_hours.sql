@@ -1,8 +1,9 @@
 -- One row is about a machine in an hour for which it is billed: what it offered.
 --
 -- Capacity comes from the cluster's telemetry; where it has none, from what the bill says of the
--- machine, then from the table of instance types, with the hours on the bill; where nobody knows it,
--- a machine is one whole thing, counted as one core. One billed by the day has one row, slot 24.
+-- machine, then from the table of instance types, with the hours on the bill, then from what the bill
+-- says of the parts that pods had of it; where nobody knows it, a machine is one whole thing, counted
+-- as one core. One billed by the day has one row, slot 24.
 --
 -- Known drawback: where telemetry says that a machine was up for part of an hour and the bill
 -- covers all of it, the bill's whole cost is spread over the part.
@@ -75,6 +76,43 @@ observed_slots as (
     group by charge_date, instance_id
 ),
 
+-- machines that only the bill's split rows know of, in microseconds of a whole hour
+split_hours as (
+    select
+        charge_date,
+        instance_id,
+        cast(hour(charge_hour) as tinyint) as slot,
+        min(cluster) as cluster,
+        unit_us(max(gpu_capacity), 3600) as gpu_us,
+        unit_us(max(cpu_capacity), 3600) as cpu_us,
+        unit_us(max(memory_gib_capacity), 3600) as memory_us
+    from attribution.billed_pod_hours
+    group by charge_date, instance_id, hour(charge_hour)
+),
+
+split_slots as (
+    select
+        charge_date,
+        instance_id,
+        slot,
+        cluster,
+        gpu_us,
+        cpu_us,
+        memory_us
+    from split_hours
+    union all
+    select
+        charge_date,
+        instance_id,
+        24 as slot,
+        min(cluster) as cluster,
+        cast(sum(gpu_us) as bigint) as gpu_us,
+        cast(sum(cpu_us) as bigint) as cpu_us,
+        cast(sum(memory_us) as bigint) as memory_us
+    from split_hours
+    group by charge_date, instance_id
+),
+
 instance_types as (
     select
         instance_type,
@@ -91,8 +129,8 @@ up_times as (
         billed_machines.instance_id,
         billed_machines.slot,
         billed_machines.region_id,
-        observed_slots.cluster,
-        observed_slots.up_us is not null as is_observed,
+        coalesce(observed_slots.cluster, split_slots.cluster) as cluster,
+        observed_slots.up_us is not null or split_slots.slot is not null as is_observed,
         coalesce(observed_slots.instance_type, billed_machines.instance_type) as instance_type,
         billed_machines.billed_gpu_count,
         billed_machines.billed_cpu_count,
@@ -100,6 +138,9 @@ up_times as (
         observed_slots.gpu_us,
         observed_slots.cpu_us,
         observed_slots.memory_us,
+        split_slots.gpu_us as split_gpu_us,
+        split_slots.cpu_us as split_cpu_us,
+        split_slots.memory_us as split_memory_us,
         coalesce(
             observed_slots.up_us,
             least(
@@ -110,6 +151,7 @@ up_times as (
         ) as up_us
     from billed_machines
     left join observed_slots using (charge_date, instance_id, slot)
+    left join split_slots using (charge_date, instance_id, slot)
 ),
 
 capacities as (
@@ -129,6 +171,9 @@ capacities as (
         up_times.gpu_us,
         up_times.cpu_us,
         up_times.memory_us,
+        up_times.split_gpu_us,
+        up_times.split_cpu_us,
+        up_times.split_memory_us,
         coalesce(up_times.billed_gpu_count, instance_types.gpu_count) as gpu_count,
         coalesce(up_times.billed_cpu_count, instance_types.vcpu) as vcpu,
         coalesce(up_times.billed_memory_gib, instance_types.memory_gib) as memory_gib
@@ -148,9 +193,9 @@ filled as (
         is_observed,
         instance_type,
         up_us,
-        coalesce(gpu_us, cast(gpu_count * up_us as bigint), 0) as gpu_us,
-        coalesce(cpu_us, cast(vcpu * up_us as bigint), 0) as cpu_us,
-        coalesce(memory_us, cast(memory_gib * up_us as bigint), 0) as memory_us
+        coalesce(gpu_us, cast(gpu_count * up_us as bigint), split_gpu_us, 0) as gpu_us,
+        coalesce(cpu_us, cast(vcpu * up_us as bigint), split_cpu_us, 0) as cpu_us,
+        coalesce(memory_us, cast(memory_gib * up_us as bigint), split_memory_us, 0) as memory_us
     from capacities
 )
 
@@ -164,7 +209,7 @@ select
     instance_type,
     region_id,
     cluster,  -- null where no cluster knows the machine
-    is_observed,  -- the cluster's telemetry knows this hour
+    is_observed,  -- the cluster's telemetry knows this hour, or the bill splits it
     up_us,  -- microseconds that it was up
     gpu_us,  -- GPUs x microseconds that it offered
     case when gpu_us + cpu_us + memory_us = 0 then up_us else cpu_us end as cpu_us,  -- cores x microseconds

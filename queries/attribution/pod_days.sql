@@ -10,6 +10,35 @@
 
 with
 
+-- pods that telemetry knows, and those that only the bill knows
+told_pods as (
+    select
+        charge_date,
+        cluster,
+        namespace,
+        pod,
+        pod_uid,
+        run_native_id,
+        user_raw,
+        team_raw,
+        project_raw,
+        model_raw
+    from staging.pod_hours
+    union all
+    select
+        charge_date,
+        cluster,
+        namespace,
+        pod,
+        pod_uid,
+        run_native_id,
+        user_raw,
+        team_raw,
+        project_raw,
+        model_raw
+    from attribution.billed_pod_hours
+),
+
 pods as (
     select
         charge_date,
@@ -22,7 +51,7 @@ pods as (
         max(team_raw) as team_raw,
         max(project_raw) as project_raw,
         max(model_raw) as model
-    from staging.pod_hours
+    from told_pods
     group by charge_date, cluster, namespace, pod
 ),
 

@@ -32,8 +32,20 @@ node_machines as (
     select
         charge_date,
         lower(node) as node,
-        min(lower(instance_id)) as instance_id
-    from staging.node_hours
+        min(instance_id) as instance_id
+    from (
+        select
+            charge_date,
+            node,
+            lower(instance_id) as instance_id
+        from staging.node_hours
+        union all
+        select
+            charge_date,
+            node,
+            instance_id
+        from attribution.billed_pod_hours
+    ) as nodes
     where instance_id is not null
     group by charge_date, lower(node)
 ),

@@ -20,12 +20,33 @@ counted_pods as (
     from attribution.served_hours
 ),
 
+-- pods that telemetry knows, and those that only the bill knows
+told_pods as (
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        namespace,
+        pod,
+        held_seconds
+    from staging.pod_hours
+    union all
+    select
+        charge_date,
+        charge_hour,
+        cluster,
+        namespace,
+        pod,
+        held_seconds
+    from attribution.billed_pod_hours
+),
+
 pod_slots as (
     select
         pod_days.pod_no,
         cast(hour(pod_hours.charge_hour) as tinyint) as slot,
         cast(sum(least(pod_hours.held_seconds, 3600)) as bigint) * 1000000 as held_us
-    from staging.pod_hours
+    from told_pods as pod_hours
     inner join attribution.pod_days
         on
             pod_hours.charge_date = pod_days.charge_date

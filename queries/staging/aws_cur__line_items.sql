@@ -23,7 +23,7 @@
 -- read without its net columns, and one with none by its net columns, where they are filled.
 --
 -- Split cost rows (pods of EKS, tasks of ECS) carry no unblended cost, because their machine's own
--- line carries it; they are kept, as `other`, and their split cost is never added.
+-- line carries it; they are kept, as `other`, and their split cost is never added (see billed_pods).
 --
 -- What a line is (`x_line_class`) follows from its product code and usage type, which are matched
 -- with seeds.aws_usage_types once per pair, not once per line. A usage type that no pattern
@@ -125,12 +125,7 @@ usage_kinds as (
         any_value(
             case
                 when bare_kinds.product_code like 'AmazonBedrock%'
-                    then nullif(
-                        regexp_extract(
-                            bare_kinds.bare_type, '^(.+?)-(cache-(read|write)-)?(input|output)-token', 1
-                        ),
-                        ''
-                    )
+                    then bedrock_model_of(bare_kinds.bare_type)
             end
         ) as billed_model,
         any_value(

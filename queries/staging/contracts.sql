@@ -144,6 +144,26 @@ create table pod_hours (
     memory_gib decimal(18, 6)  -- the larger of request and use, while running
 );
 
+-- A pod or task in an hour, as a bill splits the cost of its machine. Its money is not read: the machine's
+-- own lines carry it.
+create table billed_pods (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    namespace varchar,  -- of a task: its service, else the family of its definition
+    pod varchar,
+    pod_uid varchar,
+    node varchar,  -- as the cluster calls the machine; null where the bill does not say
+    instance_id varchar,  -- as cost_lines.resource_id writes it
+    tags map (varchar, varchar),  -- keys as delivered
+    gpu_units decimal(18, 6),  -- held, as a mean over the hour
+    cpu_cores decimal(18, 6),
+    memory_gib decimal(18, 6),
+    gpu_capacity decimal(18, 6),  -- of the machine, as the pod's part of it tells; a mean over the hour
+    cpu_capacity decimal(18, 6),
+    memory_gib_capacity decimal(18, 6)
+);
+
 create table node_hours (
     charge_date date,
     charge_hour timestamp,

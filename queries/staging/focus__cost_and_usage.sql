@@ -14,6 +14,15 @@
 -- from what the service, meter and kind of resource are called. It is found once per kind of line,
 -- not once per line. What no rule knows is `other`: attributed by its owner's tags, and conserved.
 --
+-- AWS's own exports leave gaps, which are mended here, so that a line says what AWS's other reports
+-- say of it. 1.0 has the usage type in `x_UsageType`, 1.2 in `SkuMeter`; a copy without the product's
+-- code (`x_ServiceCode`) has it from the service's name. The name of the service, the region, the SKU
+-- (the first part of `SkuPriceId`) and the contracted cost (price x quantity, else what is paid for
+-- what no commitment covers, else the list cost) come from elsewhere where they are null. A publisher
+-- that is one of Amazon's companies is AWS. Cost categories join the tags, and so does the model that
+-- Bedrock's usage type names. An `Adjustment` that gives money back is a refund, hence `credit`.
+-- `x_Discounts` only says what costs already have: it is never taken off again.
+--
 -- Flaws: a file without meters (FOCUS 1.0 of AWS) leaves machines and storage to be told apart by the
 -- kind of resource alone; the regions of a transfer are known on AWS, elsewhere only its source.
 --
@@ -29,16 +38,28 @@ billed_kinds as (
         service_category,
         service_subcategory,
         service_name,
-        x_service_code,
+        x_service_code as delivered_code,
         resource_type,
         coalesce(x_usage_type, sku_meter, x_sku_meter_name) as usage_type
     from raw.focus__cost_and_usage
+),
+
+-- 1 row per name of a service of AWS's
+aws_services as (
+    select
+        service_name,
+        min(product_code) as product_code
+    from seeds.aws_services
+    group by service_name
 ),
 
 -- 1 row per kind: AWS begins most usage types with the code of a region
 bare_kinds as (
     select
         billed_kinds.*,
+        coalesce(billed_kinds.delivered_code, named.product_code) as x_service_code,
+        coded.service_name as aws_service,
+        own.region_id as stated_region,
         coalesce(own.region_id, 'us-east-1') as own_region,
         other.region_id as other_region,
         case
@@ -46,13 +67,17 @@ bare_kinds as (
             else substr(billed_kinds.usage_type, length(own.billing_code) + 2)
         end as bare_type,
         lower(concat_ws(' ', billed_kinds.service_category, billed_kinds.service_subcategory)) as category,
-        lower(billed_kinds.service_name) as service,
+        lower(coalesce(billed_kinds.service_name, coded.service_name)) as service,
         lower(concat_ws(' ', billed_kinds.usage_type, billed_kinds.resource_type)) as meter
     from billed_kinds
     left join seeds.aws_region_codes as own
         on split_part(billed_kinds.usage_type, '-', 1) = own.billing_code
     left join seeds.aws_region_codes as other
         on split_part(billed_kinds.usage_type, '-', 2) = other.billing_code
+    left join aws_services as named
+        on billed_kinds.service_name = named.service_name
+    left join seeds.aws_services as coded
+        on billed_kinds.delivered_code = coded.product_code
 ),
 
 aws_classes as (
@@ -154,7 +179,13 @@ usage_kinds as (
             when bare_kinds.bare_type like '%AWS-Out-Bytes%' then bare_kinds.other_region
             when bare_kinds.bare_type like '%-Out-%' then 'internet'
             when bare_kinds.x_service_code <> 'AmazonCloudFront' then bare_kinds.own_region
-        end as to_region
+        end as to_region,
+        case
+            when bare_kinds.x_service_code like 'AmazonBedrock%' then bedrock_model_of(bare_kinds.bare_type)
+            when bare_kinds.service_name like '% (Amazon Bedrock Edition)'
+                then replace(bare_kinds.service_name, ' (Amazon Bedrock Edition)', '')
+        end as billed_model,
+        token_type_of(bare_kinds.bare_type) as token_type
     from bare_kinds
     left join aws_classes using (x_service_code, bare_type)
 ),
@@ -166,6 +197,10 @@ named_lines as (
         usage_kinds.instance_type,
         usage_kinds.from_region,
         usage_kinds.to_region,
+        usage_kinds.aws_service,
+        usage_kinds.billed_model,
+        usage_kinds.token_type,
+        case when line_items.region_id is null then usage_kinds.stated_region end as usage_region,
         coalesce(line_items.charge_period_start, line_items.billing_period_start) as started_at,
         coalesce(line_items.host_provider_name, line_items.provider_name) as hosted_by,
         coalesce(
@@ -173,7 +208,7 @@ named_lines as (
             case
                 when line_items.publisher_name is null then line_items.provider_name
                 when line_items.publisher_name = line_items.invoice_issuer_name then line_items.provider_name
-                when line_items.publisher_name like 'Amazon Web Services%' then line_items.provider_name
+                when regexp_matches(line_items.publisher_name, '^(Amazon|AWS)\b') then line_items.provider_name
                 when
                     line_items.publisher_name like 'Google%' and line_items.provider_name like 'Google%'
                     then line_items.provider_name
@@ -186,7 +221,7 @@ named_lines as (
             line_items.service_category is not distinct from usage_kinds.service_category
             and line_items.service_subcategory is not distinct from usage_kinds.service_subcategory
             and line_items.service_name is not distinct from usage_kinds.service_name
-            and line_items.x_service_code is not distinct from usage_kinds.x_service_code
+            and line_items.x_service_code is not distinct from usage_kinds.delivered_code
             and line_items.resource_type is not distinct from usage_kinds.resource_type
             and coalesce(line_items.x_usage_type, line_items.sku_meter, line_items.x_sku_meter_name)
             is not distinct from usage_kinds.usage_type
@@ -198,6 +233,7 @@ classified_lines as (
         case
             when charge_category = 'Tax' then 'tax'
             when charge_category = 'Credit' then 'credit'
+            when charge_category = 'Adjustment' and hosted_by = 'AWS' and billed_cost < 0 then 'credit'
             when commitment_discount_status = 'Unused' then 'commitment_unused'
             when provided_by <> hosted_by then 'saas'
             when usage_class = 'support' then 'support'
@@ -222,7 +258,15 @@ select
     coalesce(billed_cost, 0) as billed_cost,
     coalesce(effective_cost, 0) as effective_cost,
     list_cost,
-    contracted_cost,
+    coalesce(
+        contracted_cost,
+        cast(
+            try_cast(contracted_unit_price as decimal(18, 12)) * try_cast(pricing_quantity as decimal(20, 10))
+            as decimal(38, 12)
+        ),
+        case when commitment_discount_id is null then billed_cost end,
+        list_cost
+    ) as contracted_cost,
     coalesce(billing_currency, 'XXX') as billing_currency,  -- XXX: the file has no currency
     billing_account_id,
     billing_account_name,
@@ -232,8 +276,8 @@ select
     provided_by as service_provider_name,
     hosted_by as host_provider_name,
     coalesce(service_category, 'Other') as service_category,
-    coalesce(service_name, provided_by, 'unknown') as service_name,
-    region_id,
+    coalesce(service_name, aws_service, provided_by, 'unknown') as service_name,
+    coalesce(region_id, usage_region) as region_id,
     availability_zone,
     case
         when line_class = 'instance' and resource_id ilike '%/virtualMachineScaleSets/%'
@@ -257,21 +301,27 @@ select
     pricing_category,
     consumed_quantity,
     consumed_unit,
-    sku_id,
+    coalesce(sku_id, if(hosted_by = 'AWS', nullif(split_part(sku_price_id, '.', 1), ''), null)) as sku_id,
     coalesce(x_usage_type, sku_meter, x_sku_meter_name) as sku_meter,
     case
-        when allocated_tags is null then tags
-        when tags is null then allocated_tags
-        else map_concat(tags, allocated_tags)
+        when allocated_tags is null and x_cost_categories is null and billed_model is null
+            then focus_tags(tags)
+        else map_concat(
+            x_cost_categories, focus_tags(tags), allocated_tags, aws_words(null, billed_model, token_type)
+        )
     end as tags,
     line_class as x_line_class,
     case
         when line_class in ('instance', 'managed_job')
-            then coalesce(
-                sku_price_details['InstanceType'],
-                sku_price_details['x_InstanceType'],
-                x_sku_details['ServiceType'],
-                instance_type
+            then replace(
+                coalesce(
+                    sku_price_details['InstanceType'],
+                    sku_price_details['x_InstanceType'],
+                    x_sku_details['ServiceType'],
+                    instance_type
+                ),
+                'ml.',
+                ''
             )
     end as x_instance_type,
     case
@@ -284,7 +334,7 @@ select
         when line_class = 'instance' then try_cast(sku_price_details['MemorySize'] as decimal(18, 6))
     end as x_memory_gib,
     case
-        when line_class = 'transfer' then coalesce(from_region, region_id)
+        when line_class = 'transfer' then coalesce(from_region, region_id, usage_region)
     end as x_from_region,
     case
         when line_class = 'transfer' then to_region

@@ -44,15 +44,18 @@ def land(kind: str, paths: Sequence[Path]) -> Landed:
 
 
 @contextmanager
-def staged(kind: str, paths: Sequence[Path]) -> Iterator[Connection]:
-    """Open a warehouse in which the view `staged` is a bill's model over some files."""
+def staged(kind: str, paths: Sequence[Path], records: str = "") -> Iterator[Connection]:
+    """Open a warehouse in which the view `staged` is a bill's model over some files.
+
+    `records` is another model than the one of the bill's lines.
+    """
     con = connect(Limits(threads=1))
     try:
         create_macros(con, {})
         create_seeds(con)
         table = connector_class(kind).tables[0]
         create_raw_view(con, kind, table, [land(kind, paths)])
-        model = read_model(HOME / "staging" / f"{kind}__{table.name}.sql")
+        model = read_model(HOME / "staging" / f"{kind}__{records or table.name}.sql")
         con.execute(f"create temp view staged as {model.sql}")
         check_feed(con, model, "staged")
         yield con
@@ -60,9 +63,9 @@ def staged(kind: str, paths: Sequence[Path]) -> Iterator[Connection]:
         con.close()
 
 
-def stage_rows(kind: str, paths: Sequence[Path]) -> list[Row]:
-    """Return the staged lines of some files."""
-    with staged(kind, paths) as con:
+def stage_rows(kind: str, paths: Sequence[Path], records: str = "") -> list[Row]:
+    """Return the staged lines of some files, or other records that a model reads in them."""
+    with staged(kind, paths, records) as con:
         found = con.execute("select * from staged order by all")
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
