@@ -123,7 +123,10 @@ SIGNS = (
 )
 PAYLOADS = (*TAGS, *BREAKS, *SIGNS, *(f"{tag}{sign}" for tag in TAGS[:10] for sign in BREAKS[:12]))
 SAFE_LINK = re.compile(r"(\.\./)?([a-z0-9-]+/)?[A-Za-z0-9-]*(\.html|\.txt)?(#[a-z0-9-]+)?")
-KEPT = ("dimension", "cost_kind", "measure", "billing_currency", "status", "beyond_12_places")
+KEPT = (
+    *("dimension", "cost_kind", "measure", "billing_currency", "reporting_currency", "status"),
+    "beyond_12_places",
+)
 
 
 def named(frames: dict[str, Frame], payload: str) -> dict[str, Frame]:
