@@ -48,10 +48,12 @@ if TYPE_CHECKING:
 _COLUMNS = ("date", "currency", "rate")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?")
+_DIGITS = 12
+"""Of a rate, from the first that is not 0: two such rates multiply within 128 bits."""
 _NONE = ("", "N/A")
 _MOST_BYTES = 200_000_000
 """Of an unpacked file; the bank's own has about two million."""
-_FIX = "dates are 2026-10-03, currencies USD, rates 1.0842: above 0, with 12 places at most"
+_FIX = "dates are 2026-10-03, currencies USD, rates 1.0842: above 0, with 12 digits at most"
 EURO = "EUR"
 
 
@@ -200,8 +202,10 @@ def _own_rates(text: str, where: str) -> Rates:
 
 
 def _wrong_rate(rate: str) -> str:
-    is_rate = _RATE.fullmatch(rate) and rate.strip("0.")
-    return "" if is_rate else f"rate {rate!r} is not a number above 0 with 12 places at most"
+    if not _RATE.fullmatch(rate) or not rate.strip("0."):
+        return f"rate {rate!r} is not a number above 0 with 12 places at most"
+    digits = len(rate.replace(".", "").strip("0"))
+    return f"rate {rate} has {digits} digits, more than 12" if digits > _DIGITS else ""
 
 
 def _refuse(wrong: str, line: int, where: str) -> None:

@@ -493,13 +493,22 @@ case
 end;
 
 -- Whole units times a fraction of two whole numbers, rounded, halves away from 0. It runs upwards with the units,
--- so what running sums come to cuts a converted total into parts that add up to it.
+-- so what running sums come to cuts a converted total into parts that add up to it. The numbers may have 24 digits,
+-- as two rates of 12 digits need: what is left of the division is multiplied in two halves, or it would not fit.
 create or replace macro converted_units(units, times, over) as
 case
     when times = over then units
     else
         sign(units)
-        * (abs(units) // over * times + (abs(units) % over * times + over // 2) // over)
+        * (
+            abs(units) // over * times
+            + (abs(units) % over) * (times // 1000000000000) // over * 1000000000000
+            + (
+                (abs(units) % over) * (times // 1000000000000) % over * 1000000000000
+                + (abs(units) % over) * (times % 1000000000000)
+                + over // 2
+            ) // over
+        )
 end;
 
 -- A cost times a fraction of two whole numbers, in whole units of 1e-12.

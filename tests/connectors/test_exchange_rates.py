@@ -212,6 +212,7 @@ def test_another_way_of_quoting_is_refused() -> None:
         ('2026-10-01,USD,"1,08"', "line 2: rate '1,08' is not"),
         ("2026-10-01,USD,1e3", "line 2: rate '1e3' is not"),
         ("2026-10-01,USD,1.1234567890123", "12 places at most"),
+        ("2026-10-01,IDR,17000.12345678", "rate 17000.12345678 has 13 digits, more than 12"),
         ("2026-10-01,USD,1\n2026-10-01,USD,2", "line 3: USD of 2026-10-01 is there twice"),
         ("2026-10-01,USD", "another number of fields"),
     ],

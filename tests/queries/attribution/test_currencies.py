@@ -255,8 +255,8 @@ def _convert(warehouse: Warehouse, members: Sequence[tuple[object, ...]]) -> Non
 @settings(deadline=None, max_examples=200)
 @given(
     st.decimals("-90000000000", "90000000000", places=12, allow_nan=False),
-    st.integers(1, 10**9),
-    st.integers(1, 10**9),
+    st.integers(1, 10**9) | st.integers(10**20, 10**21),
+    st.integers(1, 10**9) | st.integers(10**20, 10**21),
     st.integers(1, 1000),
 )
 def test_the_arithmetic_is_exact_scales_and_keeps_a_currency_as_it_is(
