@@ -113,6 +113,32 @@ def write_bill(
     return rows
 
 
+def write_csv(bill: Path, folder: Path) -> None:
+    """Write a bill's Parquet parts again as parts of CSV.gz: maps as JSON, times as text."""
+    for path in sorted(bill.glob("data/*/*.parquet")):
+        target = folder / path.relative_to(bill).with_suffix("").with_suffix(".csv.gz")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as con:
+            con.execute("set preserve_insertion_order = false; set enable_progress_bar = false")
+            columns = [
+                _as_text(name, kind)
+                for name, kind, *_ in con.execute(f"describe from '{path}'").fetchall()
+            ]
+            con.execute(
+                f"copy (select {', '.join(columns)} from '{path}') to '{target}' "
+                "(format csv, compression gzip)"
+            )
+
+
+def _as_text(column: str, kind: str) -> str:
+    """Return a column as AWS writes it in CSV."""
+    if kind.startswith("MAP"):
+        return f"to_json({column})::varchar as {column}"
+    if kind.startswith("TIMESTAMP"):
+        return f"strftime({column}, '%xT%H:%M:%S.000Z') as {column}"
+    return f"{column}::decimal(18, 10) as {column}" if kind == "DOUBLE" else column
+
+
 def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
     texts = ", ".join(f"{expression} as {column}" for column, expression in _TEXTS.items())
     numbers = ", ".join(

@@ -26,7 +26,7 @@ from queries.totals import raw_totals
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from connectors.base import Table
+    from connectors.base import Format, Table
     from queries.manifest import Manifest
     from queries.totals import RawTotal
 
@@ -46,7 +46,7 @@ def landed(folder: Path) -> list[Landed]:
     """Return the world's files as deliveries that have landed; a name stands for its content."""
     found = []
     for path in sorted(folder.glob("*/data/BILLING_PERIOD=*")):
-        files = sorted(path.glob("*.parquet"))
+        files = sorted([*path.glob("*.parquet"), *path.glob("*.csv.gz")])
         month = path.name.partition("=")[2]
         found.append(_landed("aws_cur", "line_items", month, files))
     for path in sorted(folder.glob("samples-*.parquet")):
@@ -57,9 +57,13 @@ def landed(folder: Path) -> list[Landed]:
 
 
 def _landed(connector: str, table: str, unit: str, files: Sequence[Path]) -> Landed:
-    named = tuple(LandedFile(path, path.name, "parquet", _name_of(path)) for path in files)
+    named = tuple(LandedFile(path, path.name, _format_of(path), _name_of(path)) for path in files)
     version = hashlib.sha256("".join(file.sha256 for file in named).encode()).hexdigest()
     return Landed(connector, connector, table, unit, version, NOW, named, NOW)
+
+
+def _format_of(path: Path) -> Format:
+    return "parquet" if path.suffix == ".parquet" else "csv.gz"
 
 
 def _name_of(path: Path) -> str:
