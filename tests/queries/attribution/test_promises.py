@@ -64,10 +64,12 @@ def test_every_promise_is_kept_to_the_last_digit(
 
 @pytest.fixture(scope="module")
 def closed(draw: type[Draw]) -> Iterator[Warehouse]:
-    """Return a warehouse of its own in which every promise is kept."""
+    """Return a warehouse of its own, with a reporting currency, in which every promise is kept."""
     warehouse = Warehouse(threads=1)
     lines = [draw.machine(7, tags={"team": "vision"}), draw.line(3)]
-    warehouse.fill({"cost_lines": lines})
+    rate = {"rate_date": draw.day, "from_currency": "EUR", "to_currency": "USD", "rate": "1.25"}
+    reporting = [{"currency": "EUR"}]
+    warehouse.fill({"cost_lines": lines, "exchange_rates": [rate], "raw.reporting": reporting})
     warehouse.build()
     yield warehouse
     warehouse.con.close()
