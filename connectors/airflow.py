@@ -1,4 +1,4 @@
-"""Airflow 3: DAG runs, and each try of their tasks with the machine or pod that it ran on.
+"""Airflow 3: DAG runs, each try of their tasks with its machine or pod, the assets that they use.
 
 A task that was retried or cleared has several tries under one id; each of them is delivered.
 Airflow tells what was updated, so that a night reads that, and what was still running.
@@ -7,15 +7,17 @@ Airflow tells what was updated, so that a night reads that, and what was still r
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from connectors.airflow_assets import ASSET_EVENTS, ASSETS, AssetEvents, Assets
 from connectors.airflow_rest import DAG_RUNS, DAGS, TASK_TRIES, DagRuns, Dags, Rest, TaskTries
 from connectors.base import SourceError
+from connectors.platforms import check_address, days_of
 from connectors.run_changes import Days, changes
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +53,16 @@ class Airflow:
     """How long one request may take."""
 
     name: ClassVar[str] = "airflow"
-    tables: ClassVar[Sequence[Table]] = (DAGS, DAG_RUNS, TASK_TRIES)
+    tables: ClassVar[Sequence[Table]] = (ASSET_EVENTS, ASSETS, DAGS, DAG_RUNS, TASK_TRIES)
+
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        days_of(*back, kind=self.name)
 
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield what is new or changed since the last delivery; nothing where nothing did.
@@ -67,6 +78,8 @@ class Airflow:
             yield from changes(DAGS, Dags(rest), known, at, days)
             yield from changes(DAG_RUNS, DagRuns(rest), known, at, days)
             yield from changes(TASK_TRIES, TaskTries(rest), known, at, days)
+            yield from changes(ASSETS, Assets(rest), known, at, days)
+            yield from changes(ASSET_EVENTS, AssetEvents(rest), known, at, days)
             _log.info("airflow: %d requests", rest.service.requests)
 
     def open(self) -> Rest:
@@ -84,29 +97,15 @@ class Airflow:
                 fix='write "https://airflow.example", and name the environment variables that '
                 "hold credentials in token_env, or username_env and password_env",
             )
-        token = _secret(self.token_env, self.root)
         service = JsonService.at(
             "Airflow",
             self.root,
-            headers={"authorization": f"Bearer {token}"} if token else {},
+            headers=lambda: as_bearer(secret_of(self.token_env, where=self.root)),
             timeout_seconds=self.timeout_seconds,
         )
-        return Rest(
-            service,
-            self.page_size,
-            username=_secret(self.username_env, self.root),
-            password=_secret(self.password_env, self.root),
-            is_renewable=not token,
-        )
+        login = None if self.token_env else self._login
+        return Rest(service, self.page_size, login)
 
-
-def _secret(variable: str, where: str) -> str:
-    """Return what an environment variable holds; nothing where none is configured."""
-    value = os.environ.get(variable) if variable else ""
-    if value is None:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where=where,
-            fix="set it where the job is started, or take its name out of the config file",
-        )
-    return value
+    def _login(self) -> tuple[str, str]:
+        username = secret_of(self.username_env, where=self.root, is_name=True)
+        return username, secret_of(self.password_env, where=self.root)

@@ -10,15 +10,16 @@ Source: https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-re
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from connectors.run_changes import Record, micros, table_of
+from connectors.secrets import as_bearer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from connectors.http import Answer, Json, JsonService
@@ -74,15 +75,13 @@ class Rest:
 
     service: JsonService
     page_size: int
-    username: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    is_renewable: bool = True
-    """Whether a token that has expired can be replaced: not one that was given."""
+    login: Callable[[], tuple[str, str]] | None = None
+    """Reads name and password, for which the server gives a token; none where one was given."""
 
     def __enter__(self) -> Self:
         """Use the connection for a while."""
-        if self.is_renewable:
-            self._log_in()
+        if self.login:
+            self._log_in(*self.login())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,16 +93,21 @@ class Rest:
 
         Raises: SourceError
         """
-        answer = self.service.ask("GET", API + path, params=params)
-        if answer.status == _UNAUTHORISED and self.is_renewable:
-            self._log_in()
-            answer = self.service.ask("GET", API + path, params=params)
+        answer = self.answer(path, **params)
         if answer.is_success:
             return answer.json
         said = str(answer.json.get("detail", ""))
         if answer.status == _NOT_FOUND and "not found" in said and "route" not in said:
             return None
-        raise self._refusal(answer, path)
+        raise self.refusal(answer, path)
+
+    def answer(self, path: str, **params: object) -> Answer:
+        """Return whatever the server says, once it knows who asks."""
+        answer = self.service.ask("GET", API + path, params=params)
+        if answer.status == _UNAUTHORISED and self.login:
+            self._log_in(*self.login())
+            answer = self.service.ask("GET", API + path, params=params)
+        return answer
 
     def pages(self, path: str, field_name: str, **params: object) -> Iterator[Json]:
         """Yield the records of all pages; a server without cursors is read by offsets.
@@ -115,7 +119,7 @@ class Rest:
         while True:
             page = self.get(path, **asked)
             if page is None or not isinstance(page.get(field_name), list):
-                raise self._refusal(None, path)
+                raise self.refusal(None, path)
             yield from page[field_name]
             count += len(page[field_name])
             if page.get("next_cursor"):
@@ -126,20 +130,21 @@ class Rest:
                 asked.pop("cursor", None)
                 asked["offset"] = count
 
-    def _log_in(self) -> None:
+    def _log_in(self, username: str, password: str) -> None:
         """Take a token; without a name, as a server gives it that lets everybody in."""
         path = "auth/token"
-        if self.username:
-            login = {"username": self.username, "password": self.password}
+        if username:
+            login = {"username": username, "password": password}
             answer = self.service.ask("POST", path, json=login)
         else:
             answer = self.service.ask("GET", path)
         token = answer.json.get("access_token")
         if not answer.is_success or not token:
-            raise self._refusal(answer, path)
-        self.service.client.headers["authorization"] = f"Bearer {token}"
+            raise self.refusal(answer, path)
+        self.service.client.headers.update(as_bearer(token))
 
-    def _refusal(self, answer: Answer | None, path: str) -> Exception:
+    def refusal(self, answer: Answer | None, path: str) -> Exception:
+        """Return the error for an answer; none for one that holds no list."""
         from connectors.base import SourceError  # noqa: PLC0415
 
         if answer is None:

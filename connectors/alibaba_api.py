@@ -19,6 +19,7 @@ from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
 from Tea.exceptions import TeaException  # type: ignore[import-untyped]
 
 from connectors.base import SourceError
+from connectors.tally import count_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ class BillService:
 
     def _ask(self, bill: str, asked: dict[str, Any]) -> dict[str, Any]:
         self._wait()
+        count_request()
         runtime = RuntimeOptions(
             autoretry=False,
             connect_timeout=10_000,
@@ -175,8 +177,9 @@ class BillService:
         return SourceError(
             f"Alibaba answers {code}: {str(getattr(error, 'message', error))[:200]}",
             where=self.endpoint,
-            fix="grant the user of the access key AliyunBSSReadOnlyAccess, and check the key and "
-            "the endpoint (business.aliyuncs.com, or business.ap-southeast-1.aliyuncs.com)",
+            fix="grant the user of the access key bssapi:DescribeInstanceBill (bill = 'split': "
+            "bssapi:DescribeSplitItemBill; cron/alibaba-roles.md), and check the key and the "
+            "endpoint (business.aliyuncs.com, or business.ap-southeast-1.aliyuncs.com)",
         )
 
     def _odd(self, why: str) -> SourceError:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -24,8 +23,11 @@ from urllib.parse import urlsplit
 from connectors.alibaba_files import TYPES, find_months, other_kinds, parts_of, refuse_empty
 from connectors.base import ColumnType, Delivery, SourceError, Table
 from connectors.billing_files import raise_all
+from connectors.charged_days import next_month
 from connectors.local import FrameFile
-from connectors.store import fingerprint, open_store
+from connectors.secrets import secret_of
+from connectors.store import open_store
+from connectors.stored import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from connectors.base import Known
 
 _log = logging.getLogger(__name__)
+_WHERE = "[connectors.alibaba_bill]"
 
 _TEXTS: Mapping[str, str] = {
     "account_id": "账号ID",
@@ -57,6 +60,7 @@ _TEXTS: Mapping[str, str] = {
     "region": "地域",
     "resource_group": "资源组",
     "service_period": "服务时长",
+    "service_period_unit": "服务时长单位",
     "split_item_id": "分拆项ID",
     "split_item_name": "分拆项名称",
     "subscription_type": "消费类型",
@@ -160,6 +164,11 @@ class AlibabaBill:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise _misuse("endpoint_url is no address", "write https://business.aliyuncs.com")
 
+    @property
+    def is_filed(self) -> bool:
+        """Whether files are read, which takes no key."""
+        return bool(self.root)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield each month that is new or changed, oldest first.
 
@@ -204,15 +213,15 @@ class AlibabaBill:
 
         service = BillService(
             self.endpoint_url,
-            _secret(self.access_key_id_env, "access_key_id_env"),
-            _secret(self.access_key_secret_env, "access_key_secret_env"),
+            secret_of(self.access_key_id_env, where=_WHERE),
+            secret_of(self.access_key_secret_env, where=_WHERE),
             per_second=self.requests_per_second,
             timeout_seconds=self.timeout_seconds,
         )
         # A day is asked for when it has been over for a day, in Shanghai.
         last = (at.astimezone(UTC) + timedelta(hours=8)).date() - timedelta(days=2)
         for month in self._months(known.cursor("lines"), last):
-            following = _next_month(month)
+            following = next_month(month)
             days = [month + timedelta(days=number) for number in range((following - month).days)]
             cycle = f"{month:%Y-%m}"
             rows = [
@@ -253,20 +262,5 @@ class AlibabaBill:
         return Delivery("lines", cycle, version, at, files, cycle, stated_rows=len(rows))
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-
-
 def _misuse(what: str, fix: str) -> SourceError:
-    return SourceError(what, where="[connectors.alibaba_bill]", fix=fix)
-
-
-def _secret(variable: str, key: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where=f"[connectors.alibaba_bill] {key}",
-            fix=f"set {variable}, or name another; or read files: root",
-        )
-    return value
+    return SourceError(what, where=_WHERE, fix=fix)

@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from connectors.base import Checksum, Format, SourceError
-from connectors.store import read_whole
+from connectors.stored import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from connectors.base import SourceFile
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 TYPES: Mapping[str, Sequence[tuple[str, bool]]] = {
     "instance": (

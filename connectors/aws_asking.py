@@ -25,7 +25,9 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from connectors.aws_calls import Answer
+from connectors.aws_halves import ask_halves_again
 from connectors.base import SourceError
+from connectors.tally import count_boto, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,9 +100,8 @@ class Account:
         yield from first
         if first[-1].error not in _DENIED:  # one refusal speaks for all of them
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for found in pool.map(
-                    lambda asked: list(self._pages(call, region_id, told, asked)), requests[1:]
-                ):
+                ask = shared(lambda asked: list(self._pages(call, region_id, told, asked)))
+                for found in pool.map(ask, requests[1:]):
                     yield from found
 
     def _pages(
@@ -154,8 +155,8 @@ class Account:
             named = {"RoleArn": self.role_arn, "RoleSessionName": "mlspend-inventory"}
             if self.external_id:
                 named["ExternalId"] = self.external_id
-            sts = session.client("sts", **self._options(session.region_name or "us-east-1"))
-            given = sts.assume_role(**named)["Credentials"]
+            options = self._options(session.region_name or "us-east-1")
+            given = count_boto(session.client("sts", **options)).assume_role(**named)["Credentials"]
         except (BotoCoreError, ClientError, HTTPError) as error:
             raise _no_identity(error, self.role_arn) from error
         return boto3.session.Session(
@@ -172,7 +173,8 @@ class Account:
     def _client(self, service: str, region_id: str) -> Any:
         key = (service, region_id or self.home)
         if key not in self._clients:
-            self._clients[key] = self._session.client(service, **self._options(key[1]))
+            client = self._session.client(service, **self._options(key[1]))
+            self._clients[key] = ask_halves_again(count_boto(client))
         return self._clients[key]
 
     @property

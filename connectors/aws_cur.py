@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, ClassVar
 from connectors.aws_exports import find_manifests
 from connectors.base import ColumnType, SourceError, Table
 from connectors.billing_files import bill_deliveries
-from connectors.headers import header_of
 from connectors.store import open_store
 
 if TYPE_CHECKING:
@@ -168,6 +167,8 @@ def _demand_principal(newest: Delivery) -> None:
 
     Raises: SourceError where it is not there.
     """
+    from connectors.headers import header_of  # noqa: PLC0415 - loads polars
+
     file = min(newest.files, key=lambda file: file.size or 0)
     if _PRINCIPAL not in map(declared_name, header_of(file)):
         raise SourceError(

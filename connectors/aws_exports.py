@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import SourceError
 from connectors.billing_files import Manifest, NamedFile, folder_of
-from connectors.store import fingerprint, read_whole
+from connectors.stored import fingerprint, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 _SUFFIX = "-Manifest.json"
 _START = re.compile(r"^(20\d\d)(0[1-9]|1[0-2])\d\dT")

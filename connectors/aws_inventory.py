@@ -82,7 +82,7 @@ class AwsInventory:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield the answers of a time; of a folder, the days that are there."""
-        self._check()
+        self.check()
         if self.root:
             for delivery in saved_deliveries(self.root, self._saved_day, places=_PLACES):
                 if not known.has(delivery.table, delivery.unit, delivery.version):
@@ -90,7 +90,7 @@ class AwsInventory:
         else:
             yield from self._asked(known, at.astimezone(UTC))
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises: SourceError

@@ -159,7 +159,7 @@ class Azure:
                 where=_WHERE,
                 fix="write https://",
             )
-        return JsonService.at("Azure", self.address, headers={}, timeout_seconds=_SECONDS)
+        return JsonService.at("Azure", self.address, headers=dict, timeout_seconds=_SECONDS)
 
 
 def _error_of(answer: Answer) -> dict[str, Any]:

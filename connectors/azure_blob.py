@@ -8,15 +8,11 @@ Source: https://learn.microsoft.com/rest/api/storageservices/list-blobs
 
 from __future__ import annotations
 
-import io
 import logging
-import os
-import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -30,8 +26,12 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRetry
 
+from connectors.addresses import place_of
 from connectors.base import Checksum, Format, SourceError
-from connectors.store import StoredFile, changed_since, format_of
+from connectors.pieces import open_in_pieces
+from connectors.secrets import secret_of, written
+from connectors.stored import StoredFile, changed_since, format_of
+from connectors.tally import count_azure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,49 +41,11 @@ if TYPE_CHECKING:
 
 logging.getLogger("azure").addHandler(logging.NullHandler())  # what matters is in the errors
 _RETRIES = 4
-_PIECE = 8 << 20
 _READER = (
     "give an identity the role Storage Blob Data Reader on the container; a signature needs the "
     "permissions read and list, and time left"
 )
-_HOST = re.compile(r"^([a-z0-9]{3,24})\.(?:blob|dfs)(\.[a-z0-9.-]+)$")
-_PUBLIC = ".core.windows.net"
 _OF_CONNECTION = ("accountkey=", "sharedaccesssignature=")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An address, taken apart."""
-
-    account: str
-    domain: str
-    """Of the cloud, such as `.core.windows.net`."""
-    container: str
-    prefix: str
-
-
-def place_of(root: str) -> Place:
-    """Take `az://account/container/prefix` apart, or the address of a container with https.
-
-    Raises: SourceError for what is neither, and for an address with a signature in it.
-    """
-    parts = urlsplit(root)
-    if parts.query or parts.username:
-        raise SourceError(
-            "the address holds a signature, which is a secret",
-            where=root.partition("?")[0].partition("@")[2] or root.partition("?")[0],
-            fix="put it into an environment variable, and name that in credential_env",
-        )
-    host = _HOST.match(f"{parts.netloc}.blob{_PUBLIC}" if parts.scheme == "az" else parts.netloc)
-    container, _, prefix = unquote(parts.path).strip("/").partition("/")
-    if host is None or not container:
-        raise SourceError(
-            "this is not the address of a container of Azure",
-            where=root,
-            fix="write az://account/container/prefix, or https://account.blob.core.windows.net/"
-            "container/prefix",
-        )
-    return Place(host[1], host[2], container, prefix.strip("/"))
 
 
 class AzureBlobStore:
@@ -101,13 +63,14 @@ class AzureBlobStore:
     def client(self) -> ContainerClient:
         """Connect as the variable says, else as Azure's own tools are signed in here."""
         place = self.place
-        secret = _secret(self.credential_env, self.root)
+        secret = secret_of(self.credential_env, where=self.root)
         options: dict[str, Any] = {
             "retry_policy": ExponentialRetry(
                 initial_backoff=1, increment_base=2, retry_total=_RETRIES, random_jitter_range=1
             ),
             "connection_timeout": 10,
             "read_timeout": 60,
+            "raw_request_hook": count_azure,
         }
         try:
             if any(mark in secret.lower() for mark in _OF_CONNECTION):
@@ -154,7 +117,7 @@ class AzureBlobStore:
 
     def refusal(self, error: Exception, where: str) -> SourceError:
         """Say what Azure refused, and which role or setting is wanting."""
-        what, fix = _explain(error, self.credential_env)
+        what, fix = _explain(error, written(self.credential_env))
         return SourceError(what, where=where, fix=fix)
 
 
@@ -163,22 +126,10 @@ def _is_folder(blob: BlobProperties) -> bool:
     return blob.name.endswith("/") or (blob.metadata or {}).get("hdi_isfolder") == "true"
 
 
-def _secret(variable: str, where: str) -> str:
-    """Return what an environment variable holds; empty where none is configured."""
-    value = os.environ.get(variable, "").strip() if variable else ""
-    if variable and not value:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where=where,
-            fix="set it where the job is started, or take credential_env out of the config file",
-        )
-    return value
-
-
 def _check_account(account: str | None, store: AzureBlobStore) -> None:
     if account != store.place.account:
         raise SourceError(
-            f"the connection string in {store.credential_env} is of the account {account}",
+            f"the connection string in {written(store.credential_env)} is of the account {account}",
             where=store.root,
             fix="mend the root, or name another variable in credential_env",
         )
@@ -221,71 +172,33 @@ class AzureBlobFile:
         Raises: SourceError where the file has gone, has changed, or may not be read; so does
             reading.
         """
-        pieces = _Pieces(self)
-        return cast("BinaryIO", io.BufferedReader(pieces, _PIECE))
+        return open_in_pieces(self._fetch, self.size, self.where)
 
-
-class _Pieces(io.RawIOBase):
-    """Reads one file piece by piece."""
-
-    def __init__(self, file: AzureBlobFile) -> None:
-        self._file = file
-        self._position = 0
-        self._piece = memoryview(b"")
-        self._fetch()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._piece:
-            self._fetch()
-        count = min(len(buffer), len(self._piece))
-        buffer[:count] = self._piece[:count]
-        self._piece = self._piece[count:]
-        return count
-
-    def _fetch(self) -> None:
-        """Ask for the next piece.
-
-        Raises: SourceError for a refusal, and for a piece that comes short.
-        """
-        file = self._file
-        length = min(_PIECE, file.size - self._position)
-        if length <= 0:
-            return
+    def _fetch(self, position: int, length: int) -> bytes:
         try:
-            piece = (
-                file.store.client.get_blob_client(file.key)
+            return (
+                self.store.client.get_blob_client(self.key)
                 .download_blob(
-                    offset=self._position,
+                    offset=position,
                     length=length,
-                    etag=file.stamp,
+                    etag=self.stamp,
                     match_condition=MatchConditions.IfNotModified,
                 )
                 .readall()
             )
         except ResourceModifiedError as error:
-            raise changed_since(file.where) from error
+            raise changed_since(self.where) from error
         except AzureError as error:
-            raise file.store.refusal(error, file.where) from error
-        if len(piece) != length:
-            raise SourceError(
-                f"the line broke after {self._position + len(piece)} of {file.size} bytes",
-                where=file.where,
-                fix="run again when the network is better; the last good delivery stays in force",
-            )
-        self._position += length
-        self._piece = memoryview(piece)
+            raise self.store.refusal(error, self.where) from error
 
 
-def _explain(error: Exception, variable: str) -> tuple[str, str]:
+def _explain(error: Exception, named: str) -> tuple[str, str]:
     """Return what is wrong, and the fix."""
     if isinstance(error, ValueError):
         fix = "copy it from the account's access keys, or make a shared access signature"
-        return f"{variable} holds neither a connection string nor a signature", fix
+        return f"{named} holds neither a connection string nor a signature", fix
     if isinstance(error, HttpResponseError) and error.response is not None:
-        return _explain_answer(error, variable)
+        return _explain_answer(error, named)
     if isinstance(error, ClientAuthenticationError):
         fix = (
             "give the machine a managed identity, sign in with `az login`, set AZURE_CLIENT_ID, "
@@ -298,18 +211,18 @@ def _explain(error: Exception, variable: str) -> tuple[str, str]:
     return f"Azure cannot be read: {type(error).__name__}", "run again, and check the network"
 
 
-def _explain_answer(error: HttpResponseError, variable: str) -> tuple[str, str]:
+def _explain_answer(error: HttpResponseError, named: str) -> tuple[str, str]:
     stated = getattr(error, "error_code", None) or error.status_code
     code = str(getattr(stated, "value", stated))
-    named = f"the secret in {variable}" if variable else "the identity of this machine"
+    secret = f"the secret in {named}" if named else "the identity of this machine"
     if isinstance(error, ResourceNotFoundError):
         if code == "BlobNotFound":
             return "a file has gone since it was listed", "run again"
         return f"there is no such container ({code})", "mend the root in the config file"
     if code in ("AuthenticationFailed", "InvalidAuthenticationInfo"):
         fix = "renew it, and check the clock of this machine"
-        return f"Azure does not accept {named} ({code})", fix
+        return f"Azure does not accept {secret} ({code})", fix
     if error.status_code in (401, 403):
-        return f"access denied to {named} ({code})", _READER
+        return f"access denied to {secret} ({code})", _READER
     fix = "run again; if it lasts, look the code up in the Blob Storage reference"
     return f"Azure cannot be read: {code}", fix

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from connectors.azure_query import CostManagement
     from connectors.base import Checksum, Format, Known, SourceFile, Stated
     from connectors.billing_files import Manifest
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 _TEXTS = (
     "availability_zone",

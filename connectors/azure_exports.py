@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import SourceError
 from connectors.billing_files import Manifest, NamedFile, folder_of
-from connectors.store import fingerprint, has_format, read_whole, stem_of
+from connectors.stored import fingerprint, has_format, read_whole, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.store import Store, StoredFile
+    from connectors.store import Store
+    from connectors.stored import StoredFile
 
 MANIFEST = "manifest.json"
 _RUN = re.compile(r"(?i)^(.*_)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")

@@ -38,6 +38,7 @@ from connectors.inventory_answers import (
     saved_deliveries,
     saved_pages,
 )
+from connectors.tally import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ class AzureInventory:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield the answers of a time; of a folder, the days that are there."""
-        self._check()
+        self.check()
         if self.root:
             for delivery in saved_deliveries(self.root, self._saved_day, places=_PLACES):
                 if not known.has(delivery.table, delivery.unit, delivery.version):
@@ -94,7 +95,7 @@ class AzureInventory:
             yield delivery
         complain(answers, "Azure", _WHERE)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises: SourceError
@@ -119,8 +120,12 @@ class AzureInventory:
 
         azure = Azure(self.endpoint_url or PUBLIC)
         calls, ids = self._calls(), self._ids(azure)
+
+        def ask(one: str) -> list[Listed]:
+            return azure.ask(calls, one)
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(lambda one: azure.ask(calls, one), ids))
+            found = list(pool.map(shared(ask), ids))
         return [answer for answers in found for answer in answers]
 
     def _ids(self, azure: Azure) -> list[str]:

@@ -86,14 +86,18 @@ class Azureml:
         """Yield what there is to deliver at the time `at`."""
         back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
         days = days_of(*back, kind=self.name)
-        self._check()
+        self.check()
         jobs = _Jobs(self, _Azure(self))
         try:
             yield from changes(JOBS, jobs, known, at, days)
         finally:
             jobs.azure.close()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         if not self.workspaces or not all(_WORKSPACE.fullmatch(one) for one in self.workspaces):
             raise SourceError(
                 "workspaces names none, or one that is no workspace's id",
@@ -153,7 +157,7 @@ class _Azure:
             self.services[address] = opened(
                 "Azure Machine Learning",
                 address,
-                {},
+                dict,
                 kind=self.settings.name,
                 timeout_seconds=self.settings.timeout_seconds,
             )

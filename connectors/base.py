@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
+from connectors.hiding import hidden
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
@@ -17,16 +19,17 @@ if TYPE_CHECKING:
 ColumnType = Literal["text", "number", "integer", "time", "flag", "tags"]
 """number: DECIMAL(38,12); integer: BIGINT; time: TIMESTAMP in UTC; tags: MAP(text, text)."""
 
-Format = Literal["csv", "csv.gz", "parquet"]
+Format = Literal["csv", "csv.gz", "json", "json.gz", "parquet"]
+"""json: an object per line, as BigQuery extracts a table."""
 
 
 class SourceError(Exception):
     """A source cannot be read. The notes say where, and how to put it right."""
 
     def __init__(self, what: str, *, where: str, fix: str) -> None:
-        """Say what is wrong in one line, `where` it is, and the `fix`."""
-        super().__init__(what)
-        self.add_note(f"in:  {where}")
+        """Say what is wrong in one line, `where` it is, and the `fix`; secrets are left out."""
+        super().__init__(hidden(what))
+        self.add_note(f"in:  {hidden(where)}")
         self.add_note(f"fix: {fix}")
 
 
@@ -150,6 +153,18 @@ class Stated:
     billing_currency: str
     """ISO 4217."""
     billed_cost: Decimal
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A connector that can tell by its settings alone that they cannot be meant."""
+
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        ...
 
 
 @runtime_checkable

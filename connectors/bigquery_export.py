@@ -33,6 +33,7 @@ from google.cloud import bigquery
 from requests.exceptions import RequestException
 
 from connectors.base import Checksum, Format, SourceError
+from connectors.tally import count_request, count_session, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +104,12 @@ class BigQueryExport:
     def client(self) -> bigquery.Client:
         """Connect with the credentials that Google's library finds."""
         options = ClientOptions(api_endpoint=self.endpoint_url) if self.endpoint_url else None
-        with self._told():
-            return bigquery.Client(
+        with self.told():
+            client = bigquery.Client(
                 project=self.project or self.table.split(".")[0], client_options=options
             )
+            count_session(client._http)  # noqa: SLF001 - the session has no other name
+            return client
 
     @cached_property
     def _reader(self) -> BigQueryReadClient | None:
@@ -114,8 +117,21 @@ class BigQueryExport:
             return None
         from google.cloud.bigquery_storage_v1 import BigQueryReadClient  # noqa: PLC0415  (slow)
 
+        count = shared(count_request)
+
+        class Counting(BigQueryReadClient):
+            """Reads streams in threads of the library's own."""
+
+            def create_read_session(self, *args: Any, **kwargs: Any) -> Any:
+                count()
+                return super().create_read_session(*args, **kwargs)
+
+            def read_rows(self, *args: Any, **kwargs: Any) -> Any:
+                count()
+                return super().read_rows(*args, **kwargs)  # type: ignore[no-untyped-call]
+
         if not self.storage_endpoint:
-            return BigQueryReadClient(  # type: ignore[no-untyped-call]
+            return Counting(  # type: ignore[no-untyped-call]
                 credentials=self.client._credentials  # noqa: SLF001
             )
         import grpc  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -126,7 +142,7 @@ class BigQueryExport:
         channel = grpc.insecure_channel(
             self.storage_endpoint, options=[("grpc.max_receive_message_length", -1)]
         )
-        return BigQueryReadClient(  # type: ignore[no-untyped-call]
+        return Counting(  # type: ignore[no-untyped-call]
             transport=BigQueryReadGrpcTransport(channel=channel)
         )
 
@@ -135,7 +151,7 @@ class BigQueryExport:
 
         Raises: SourceError
         """
-        with self._told():
+        with self.told():
             rows = job.result(timeout=_SECONDS, page_size=_PAGE)
             if not rows.total_rows:
                 yield pa.RecordBatch.from_pylist([], schema=rows.to_arrow().schema)
@@ -146,8 +162,9 @@ class BigQueryExport:
             )
 
     @cached_property
-    def _shape(self) -> bigquery.Table:
-        with self._told():
+    def shape(self) -> bigquery.Table:
+        """What BigQuery says of the table or view."""
+        with self.told():
             return self.client.get_table(self.table, timeout=_SECONDS)
 
     @cached_property
@@ -156,7 +173,7 @@ class BigQueryExport:
 
         Raises: SourceError for a table that is not partitioned by day.
         """
-        parts = self._shape.time_partitioning
+        parts = self.shape.time_partitioning
         if parts is None or parts.type_ != "DAY":
             raise SourceError(
                 "the table is not partitioned by day, so that what has changed cannot be told",
@@ -171,14 +188,14 @@ class BigQueryExport:
         Raises: SourceError where the table is not there or may not be read.
         """
         column = self._column
-        project, dataset, table = self._parts
-        job = self._run(
+        project, dataset, table = self.parts
+        job = self.run(
             f"select partition_id, total_rows, last_modified_time "
             f"from `{project}`.`{dataset}`.INFORMATION_SCHEMA.PARTITIONS "
             f"where table_name = @table_name",
             bigquery.ScalarQueryParameter("table_name", "STRING", table),
         )
-        with self._told():
+        with self.told():
             rows = list(job.result(timeout=_SECONDS))
         found = [
             Partition(
@@ -196,32 +213,34 @@ class BigQueryExport:
 
         Raises: SourceError, so where it would bill more than may be billed.
         """
-        project, dataset, table = self._parts
+        project, dataset, table = self.parts
         kind = next(
-            (each.field_type for each in self._shape.schema if each.name == self._column),
+            (each.field_type for each in self.shape.schema if each.name == self._column),
             "TIMESTAMP",
         )
-        job = self._run(
+        job = self.run(
             f"select * from `{project}`.`{dataset}`.`{table}` "
             f"where `{self._column}` >= @first and `{self._column}` < @after",
             *_bounds(partition.day, kind),
         )
-        with self._told():
+        return self.file(f"{table}${partition.day.replace('-', '')}.parquet", job)
+
+    def file(self, name: str, job: bigquery.QueryJob) -> PartitionFile:
+        """Return what a query gave as a file; its rows are fetched when it is opened.
+
+        Raises: SourceError
+        """
+        with self.told():
             count = job.result(timeout=_SECONDS, page_size=1).total_rows
-        return PartitionFile(
-            name=f"{table}${partition.day.replace('-', '')}.parquet",
-            export=self,
-            job=job,
-            rows=count or 0,
-            billed=job.total_bytes_billed or 0,
-        )
+        return PartitionFile(name, self, job, count or 0, job.total_bytes_billed or 0)
 
     @property
-    def _parts(self) -> tuple[str, str, str]:
+    def parts(self) -> tuple[str, str, str]:
+        """Project, dataset, table."""
         project, dataset, table = self.table.rsplit(".", 2)
         return project, dataset, table
 
-    def _run(self, query: str, *values: bigquery.ScalarQueryParameter) -> bigquery.QueryJob:
+    def run(self, query: str, *values: bigquery.ScalarQueryParameter) -> bigquery.QueryJob:
         """Run a query to its end, within what may still be billed.
 
         Raises: SourceError
@@ -234,8 +253,8 @@ class BigQueryExport:
             use_query_cache=False,
             labels=_LABELS,
         )
-        location = self._shape.location
-        with self._told():
+        location = self.shape.location
+        with self.told():
             job = self.client.query(query, job_config=config, location=location, timeout=_SECONDS)
             job.result(timeout=None, page_size=1)
         self.budget.spend(job.total_bytes_billed or 0)
@@ -250,7 +269,7 @@ class BigQueryExport:
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def told(self) -> Iterator[None]:
         """Turn what Google's library raises into our errors."""
         try:
             yield

@@ -22,13 +22,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.base import Delivery, SourceError
-from connectors.store import fingerprint, format_of, has_format, stem_of
+from connectors.stored import fingerprint, format_of, has_format, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from connectors.base import Known
-    from connectors.store import Store, StoredFile
+    from connectors.store import Store
+    from connectors.stored import StoredFile
 
 _YEAR_MONTH = r"(20\d\d)-?(0[1-9]|1[0-2])"
 _HIVE = re.compile(rf"(?i)^(?:billing_?period|period|month)={_YEAR_MONTH}(?:-\d\d)?$")
@@ -319,20 +320,27 @@ def _is_status(name: str) -> bool:
 
 
 def plain_deliveries(
-    table: str, store: Store, files: Sequence[StoredFile], known: Known, *, one_tree: bool
+    table: str,
+    store: Store,
+    files: Sequence[StoredFile],
+    known: Known,
+    *,
+    one_tree: bool,
 ) -> Iterator[Delivery]:
     """Yield the units of a root without manifests that are not known, in the order of names.
 
-    `one_tree` refuses two period folders for one month. Raises: SourceError, after all that can be
-    delivered, for a unit whose files may be two versions of the same bill.
+    `one_tree` refuses two period folders for one month, and takes JSON for lines: nothing there
+    can be a manifest. Raises: SourceError, after all that can be delivered, for a unit whose files
+    may be two versions of the same bill.
     """
     units: dict[str, list[StoredFile]] = {}
     for file in files:
-        if has_format(file.name) and not _is_status(file.name):
+        if has_format(file.name, or_json=one_tree) and not _is_status(file.name):
             units.setdefault(unit_of(file.name), []).append(file)
     if not units:
+        kinds = f"CSV, gzipped CSV{', JSON lines' * one_tree} or Parquet"
         raise SourceError(
-            "there is no bill here: no CSV, gzipped CSV or Parquet file",
+            f"there is no bill here: no {kinds} file",
             where=store.root,
             fix="check `root`; a new export takes up to a day to deliver its first files",
         )

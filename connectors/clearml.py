@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import SourceError
+from connectors.platforms import check_address, days_of
 from connectors.run_changes import Days, Record, changes, table_of, utc_micros
 from connectors.run_labels import NAMED, allowed
+from connectors.secrets import as_bearer, as_login, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,6 +112,15 @@ class Clearml:
     name: ClassVar[str] = "clearml"
     tables: ClassVar[Sequence[Table]] = (TASKS,)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        days_of(*back, kind=self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield what is new or changed since the last delivery; nothing where nothing did.
 
@@ -122,13 +131,12 @@ class Clearml:
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield deliveries as of a time of extraction, whose unit they carry."""
         days = Days(self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
-        with self._logged_in() as service:
+        with self._open() as service:
             yield from changes(TASKS, _Tasks(self, service), known, at, days)
             _log.info("clearml: %d requests", service.requests)
 
-    @contextmanager
-    def _logged_in(self) -> Iterator[JsonService]:
-        """Trade the two keys for a token, and connect with that.
+    def _open(self) -> JsonService:
+        """Connect with a token, taken anew when it runs out.
 
         Raises: SourceError
         """
@@ -141,29 +149,26 @@ class Clearml:
                 fix='write "https://api.clearml.example", and name the environment variables that '
                 f"hold the keys in {_CREDENTIALS}",
             )
-        keys = self._secret(self.access_key_env), self._secret(self.secret_key_env)
-        patience = self.timeout_seconds
-        with JsonService.at(
-            "ClearML", self.root, headers={}, auth=keys, timeout_seconds=patience
-        ) as service:
-            token = _data(service, service.ask("POST", "auth.login", json={}), "auth.login")[
-                "token"
-            ]
-        headers = {"authorization": f"Bearer {token}"}
-        with JsonService.at(
-            "ClearML", self.root, headers=headers, timeout_seconds=patience
-        ) as service:
-            yield service
+        return JsonService.at(
+            "ClearML", self.root, headers=self._logged_in, timeout_seconds=self.timeout_seconds
+        )
 
-    def _secret(self, variable: str) -> str:
-        value = os.environ.get(variable)
-        if not value:
-            raise SourceError(
-                f"the environment variable {variable} is not set",
-                where=self.root,
-                fix=f"set it where the job is started, or name another in {_CREDENTIALS}",
+    def _logged_in(self) -> dict[str, str]:
+        """Trade the two keys for a token."""
+        from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
+
+        def keys() -> dict[str, str]:
+            access_key, secret_key = (
+                secret_of(named, where=self.root)
+                for named in (self.access_key_env, self.secret_key_env)
             )
-        return value
+            return as_login(access_key, secret_key)
+
+        with JsonService.at(
+            "ClearML", self.root, headers=keys, timeout_seconds=self.timeout_seconds
+        ) as service:
+            answer = service.ask("POST", "auth.login", json={})
+            return as_bearer(_data(service, answer, "auth.login")["token"])
 
 
 @dataclass(frozen=True, slots=True)

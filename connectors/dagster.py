@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.base import SourceError
+from connectors.platforms import check_address, days_of
 from connectors.run_changes import Days, Record, changes, table_of
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,8 @@ _TOLD = (
     " fragment told on Run { runId jobName status creationTime startTime endTime updateTime "
     "tags { key value } assetSelection { path } "
     "stepStats { stepKey status startTime endTime attempts { startTime endTime } } "
-    "assetMaterializations { stepKey metadataEntries { ... on UrlMetadataEntry { url } "
+    "assetMaterializations { stepKey tags { key value } "
+    "metadataEntries { ... on UrlMetadataEntry { url } "
     "... on PathMetadataEntry { path } ... on TextMetadataEntry { text } } } }"
 )
 _LIST = (
@@ -91,6 +93,15 @@ class Dagster:
     name: ClassVar[str] = "dagster"
     tables: ClassVar[Sequence[Table]] = (RUNS,)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        days_of(*back, kind=self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield what is new or changed since the last delivery; nothing where nothing did.
 
@@ -115,20 +126,18 @@ class Dagster:
                 fix='write "https://dagster.example", and name the environment variable that holds '
                 "a token in token_env",
             )
-        token = os.environ.get(self.token_env) if self.token_env else ""
-        if token is None:
-            raise SourceError(
-                f"the environment variable {self.token_env} is not set",
-                where=self.root,
-                fix="set it where the job is started, or take its name out of the config file",
-            )
-        is_bearer = self.header_name.lower() == "authorization"
         return JsonService.at(
             "Dagster",
             self.root,
-            headers={self.header_name: f"Bearer {token}" if is_bearer else token} if token else {},
+            headers=self._headers,
             timeout_seconds=self.timeout_seconds,
         )
+
+    def _headers(self) -> dict[str, str]:
+        token = secret_of(self.token_env, where=self.root)
+        if self.header_name.lower() == "authorization":
+            return as_bearer(token)
+        return {self.header_name: token} if token else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +216,23 @@ def _record(one: Json) -> Record:
 
 
 def _places(one: Json) -> list[list[str]]:
-    """Return what was written where, as far as a materialisation tells: step, address."""
+    """Return what was written where, as far as a materialisation tells: step, address, version."""
     told = (
-        (str(made.get("stepKey")), entry.get("url") or entry.get("path") or entry.get("text") or "")
+        (
+            str(made.get("stepKey")),
+            entry.get("url") or entry.get("path") or entry.get("text") or "",
+            _data_version(made),
+        )
         for made in one.get("assetMaterializations") or ()
         for entry in made.get("metadataEntries") or ()
     )
     return [list(each) for each in sorted({each for each in told if "://" in each[1]})]
+
+
+def _data_version(made: Json) -> str:
+    """Return the version that Dagster or the asset's author gave the data; '' where none did."""
+    tags = {tag["key"]: tag["value"] for tag in made.get("tags") or ()}
+    return str(tags.get("dagster/data_version", ""))
 
 
 def _micros(seconds: float | None) -> int | None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery
 from connectors.dvc_files import FILES, STAGES, read_repository
-from connectors.mlflow_records import ParquetParts
+from connectors.records import ParquetParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import SourceError, Table
 from connectors.dvc_places import read_remotes, resolved
 from connectors.dvc_stages import Definition, definitions_of, named_runs, text_tags
-from connectors.mlflow_records import as_map
+from connectors.records import as_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

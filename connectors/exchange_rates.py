@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.contract_csv import Mistakes, day_of, read_stream
-from connectors.fetched import Fetched, fetch
 from connectors.local import FrameFile, digest_of, written_at
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from connectors.base import Known
+    from connectors.fetched import Fetched
 
     Rates = dict[tuple[date, str], str]
     """Day, currency -> rate, as written."""
@@ -101,6 +101,8 @@ class ExchangeRates:
                 yield Delivery("rates", unit, version, fetched.at, [frame], stated_rows=len(rates))
 
     def _fetched(self) -> Fetched:
+        from connectors.fetched import Fetched, fetch  # noqa: PLC0415 - loads an HTTP client
+
         if "://" in self.path:
             return fetch(self.path, "the exchange rates", most=_MOST_BYTES)
         path = Path(self.path)

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.mlflow_records import ParquetParts, as_map
-from connectors.store import open_store, read_whole
+from connectors.records import ParquetParts, as_map
+from connectors.secrets import as_bearer, secret_of
+from connectors.store import open_store
+from connectors.stored import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,17 +150,10 @@ class Feast:
                 where=self.root.rpartition("@")[2],
                 fix="put a token into the environment: token_env",
             )
-        token = os.environ.get(self.token_env) if self.token_env else ""
-        if token is None:
-            raise SourceError(
-                f"the environment variable {self.token_env} is not set",
-                where=self.root,
-                fix="set it where the job is started, or take its name out of the config file",
-            )
         with JsonService.at(
             "Feast",
             self.root.rstrip("/").removesuffix("/api/v1") + "/api/v1",
-            headers={"authorization": f"Bearer {token}"} if token else {},
+            headers=lambda: as_bearer(secret_of(self.token_env, where=self.root)),
             timeout_seconds=self.timeout_seconds,
         ) as service:
             return {

@@ -1,7 +1,8 @@
 """Bills in the FOCUS format, versions 1.0 to 1.4, whoever exported them.
 
-AWS Data Exports and Azure Cost Management are read by their manifests; any other folder of FOCUS
-files by the months in its paths (see `billing_files`). Columns are found whatever their case
+AWS Data Exports and Azure Cost Management are read by their manifests, Google's FOCUS export from
+its table in BigQuery (see `bigquery_units`), any other folder of FOCUS files by the months in its
+paths (see `billing_files`). Columns are found whatever their case
 (`BilledCost`, `billedcost`, `billed_cost`), because query engines that copy bills change it.
 
 Source: https://focus.finops.org/focus-specification/
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors import aws_exports, azure_exports
-from connectors.base import ColumnType, Table
+from connectors.base import ColumnType, SourceError, Table
 from connectors.billing_files import bill_deliveries
 from connectors.store import open_store
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Delivery, Known
     from connectors.billing_files import Manifest
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 _COLUMNS: Mapping[str, ColumnType] = {
     "allocated_tags": "tags",
@@ -71,11 +72,15 @@ _COLUMNS: Mapping[str, ColumnType] = {
     "sub_account_name": "text",
     "tags": "tags",
     "x_cost_categories": "tags",
+    "x_labels": "text",
     "x_operation": "text",
+    "x_project_labels": "text",
     "x_service_code": "text",
     "x_sku_details": "tags",
     "x_sku_meter_category": "text",
     "x_sku_meter_name": "text",
+    "x_system_labels": "text",
+    "x_tags": "text",
     "x_usage_type": "text",
 }
 _BY_LETTERS = {column.replace("_", ""): column for column in _COLUMNS}
@@ -90,10 +95,25 @@ def declared_name(header: str) -> str:
 class Focus:
     """One FOCUS export, or a folder of FOCUS files."""
 
-    root: str
-    """Where it lands: a folder, `s3://bucket/prefix` or `az://account/container/prefix`."""
+    root: str = ""
+    """Where it lands: a folder, `s3://`, `gs://bucket/prefix` or `az://account/container/prefix`."""
     credential_env: str = ""
     """A variable with a connection string or a SAS of Azure's storage; empty: as the machine is."""
+
+    table: str = ""
+    """Google's FOCUS table or view in BigQuery, `project.dataset.table`, in the place of `root`."""
+    project: str = ""
+    """The project that runs the queries and pays for them; empty: the table's."""
+    maximum_bytes_billed: int = 100_000_000_000
+    """What a night's queries may bill, all together. Bytes."""
+    since: str = ""
+    """The first ingestion day to read (of a view: its month), YYYY-MM-DD; empty: all there are."""
+    storage_api: bool = False
+    """Whether rows come by the Storage API: many times faster, and a role more."""
+    endpoint_url: str = ""
+    """Another address than BigQuery's own."""
+    storage_endpoint: str = ""
+    """Another host:port than that of Google's Storage API."""
 
     name: ClassVar[str] = "focus"
     tables: ClassVar[Sequence[Table]] = (
@@ -106,12 +126,30 @@ class Focus:
         ),
     )
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        if bool(self.table) == bool(self.root):
+            raise SourceError(
+                "either `root` or `table` must be given",
+                where="[connectors.focus]",
+                fix="`root` for a folder of files, `table` for Google's export in BigQuery",
+            )
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield each billing period that is new or changed, oldest first.
 
         Raises: SourceError for a period that is not whole, after the others.
         """
         table = self.tables[0].name
+        self.check()
+        if self.table:
+            from connectors.bigquery_units import unit_deliveries  # noqa: PLC0415  (slow to load)
+
+            yield from unit_deliveries(table, self, known, "[connectors.focus]")
+            return
         store = open_store(self.root, self.credential_env)
         yield from bill_deliveries(table, store, _find_manifests, known, one_tree=False)
 

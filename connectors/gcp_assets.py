@@ -104,7 +104,7 @@ class CloudAssets:
                 where=_WHERE,
                 fix="write https://",
             )
-        return JsonService.at("Google", self.address, headers={}, timeout_seconds=_SECONDS)
+        return JsonService.at("Google", self.address, headers=dict, timeout_seconds=_SECONDS)
 
 
 def _refused(answer: Answer, scope: str, kind: str, call: str) -> Listed:

@@ -5,27 +5,27 @@ and corrected lines come days later, for older days of use. There is no line id,
 legal. What is whole is a partition, the lines that came in on one day, so in BigQuery the unit is
 the ingestion day (see `bigquery_export`).
 
-The same table may be read from files instead: Parquet as `EXPORT DATA` writes it, with its nested
-columns, or CSV whose headers are the flattened names (`service.description`), in which lists are
-JSON. Those are units by the month that their path names (see `billing_files`).
+The same table may be read from files instead: Parquet as `EXPORT DATA` writes it and JSON lines as
+an extract job does, both with their nested columns, or CSV whose headers are the flattened names
+(`service.description`), in which lists are JSON. Those are units by the month
+that their path names (see `billing_files`).
 
 Source: https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detailed-usage
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from connectors.base import ColumnType, Delivery, SourceError, Table
+from connectors.base import ColumnType, SourceError, Table
 from connectors.billing_files import plain_deliveries
 from connectors.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from connectors.base import Known
+    from connectors.base import Delivery, Known
 
 _TEXTS = (
     "adjustment_info_description",
@@ -73,7 +73,6 @@ _COLUMNS: Mapping[str, ColumnType] = {
     **dict.fromkeys(_NUMBERS, "number"),
     **dict.fromkeys(_TIMES, "time"),
 }
-_SINCE = re.compile(r"(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))?")
 
 
 def declared_name(header: str) -> str:
@@ -88,7 +87,7 @@ class GcpBilling:
     table: str = ""
     """The export's table in BigQuery, `project.dataset.table`; either this or `root`."""
     root: str = ""
-    """A folder or `s3://bucket/prefix` of exported files."""
+    """A folder or `gs://bucket/prefix` of exported files."""
     project: str = ""
     """The project that runs the queries and pays for them; empty: the table's."""
     maximum_bytes_billed: int = 100_000_000_000
@@ -107,10 +106,10 @@ class GcpBilling:
         Table(name="line_items", columns=_COLUMNS, rename=declared_name, is_bill=True),
     )
 
-    def deliveries(self, known: Known) -> Iterator[Delivery]:
-        """Yield each unit that is new or changed, oldest first.
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
 
-        Raises: SourceError for a unit that is not whole, after the others.
+        Raises: SourceError
         """
         if bool(self.table) == bool(self.root):
             raise SourceError(
@@ -118,40 +117,18 @@ class GcpBilling:
                 where="[connectors.gcp_billing]",
                 fix="`table` for BigQuery, `root` for a folder of exported files",
             )
+
+    def deliveries(self, known: Known) -> Iterator[Delivery]:
+        """Yield each unit that is new or changed, oldest first.
+
+        Raises: SourceError for a unit that is not whole, after the others.
+        """
+        self.check()
         if self.root:
             store = open_store(self.root)
             table = self.tables[0].name
             yield from plain_deliveries(table, store, store.files(), known, one_tree=True)
         else:
-            yield from self._partitions(known)
+            from connectors.bigquery_units import unit_deliveries  # noqa: PLC0415  (slow to load)
 
-    def _partitions(self, known: Known) -> Iterator[Delivery]:
-        """Yield each ingestion day that is new or has been written to."""
-        from connectors.bigquery_export import BigQueryExport, Budget  # noqa: PLC0415  (slow to load)
-
-        if not _SINCE.fullmatch(self.since):
-            raise SourceError(
-                f"`since` is {self.since!r}, which is no day",
-                where="[connectors.gcp_billing]",
-                fix="write it as 2026-10-01",
-            )
-        budget = Budget(self.maximum_bytes_billed)
-        reader = self.storage_endpoint if self.storage_api else None
-        export = BigQueryExport(self.table, self.project, self.endpoint_url, reader, budget)
-        export.check()
-        table = self.tables[0].name
-        for partition in export.partitions():
-            unit = f"partition-{partition.day}"
-            if partition.day < self.since or known.has(table, unit, partition.version):
-                continue
-            file = export.read(partition)
-            yield Delivery(
-                table=table,
-                unit=unit,
-                version=partition.version,
-                version_at=partition.modified,
-                files=[file],
-                cursor=f"{file.billed} bytes billed",
-                stated_rows=file.rows,
-                note=f"{file.billed / 1e6:.1f} MB billed by BigQuery",
-            )
+            yield from unit_deliveries(self.tables[0].name, self, known, "[connectors.gcp_billing]")

@@ -94,7 +94,7 @@ class GcpInventory:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield the answers of a time; of a folder, the days that are there."""
-        self._check()
+        self.check()
         if self.root:
             for delivery in saved_deliveries(self.root, self._saved_day, places=_PLACES):
                 if not known.has(delivery.table, delivery.unit, delivery.version):
@@ -107,7 +107,7 @@ class GcpInventory:
             yield delivery
         complain(answers, "Google", _WHERE)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises: SourceError

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import ColumnType, Delivery, SourceError, Table
 from connectors.local import FrameFile
+from connectors.tally import count_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -129,9 +130,13 @@ class GcpPrices:
         )
 
         if not self.endpoint_url:
-            return CloudCatalogClient(transport="rest")
+            client = CloudCatalogClient(transport="rest")
+            used: Any = client.transport
+            count_session(used._session)  # noqa: SLF001 - it has no other name
+            return client
         address = urlsplit(self.endpoint_url)
         transport = CloudCatalogRestTransport(host=address.netloc, url_scheme=address.scheme)
+        count_session(transport._session)  # noqa: SLF001
         return CloudCatalogClient(transport=transport)
 
     def _ids(self, client: CloudCatalogClient) -> dict[str, str]:

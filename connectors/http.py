@@ -1,6 +1,8 @@
 """Asking an HTTP service for JSON, with the patience that services ask for.
 
 Busy answers, cut connections and half answers are asked again, waiting as long as the service says.
+A question that is refused because the service does not know who asks (401) is asked once more where
+a file holds other credentials by then: tokens of workload identities are written anew each hour.
 Redirects are not followed: they would take credentials elsewhere.
 """
 
@@ -16,15 +18,19 @@ import httpx2
 import stamina
 
 from connectors.base import SourceError
+from connectors.patience import tell_of_waits
+from connectors.tally import count_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
+tell_of_waits()
 ATTEMPTS = 8
 _LONGEST_WAIT = 120.0
 _BUSY = frozenset({408, 425, 429})
-_REFUSED = frozenset({401, 403})
+_UNKNOWN_TO_IT = 401
+_REFUSED = frozenset({_UNKNOWN_TO_IT, 403})
 
 Json = dict[str, Any]
 
@@ -64,8 +70,12 @@ class JsonService:
     where: str
     """Its address, for errors; without secrets."""
     client: httpx2.Client = field(repr=False)
+    headers: Callable[[], Mapping[str, str]] = field(repr=False)
+    """Reads the headers that say who asks."""
     requests: int = field(default=0, init=False)
     """Requests so far, repeated ones too."""
+    is_renewed: bool = field(default=False, init=False)
+    """Whether other credentials are told than at the beginning."""
 
     @classmethod
     def at(
@@ -73,19 +83,20 @@ class JsonService:
         what: str,
         address: str,
         *,
-        headers: Mapping[str, str],
-        auth: tuple[str, str] | None = None,
+        headers: Callable[[], Mapping[str, str]],
         timeout_seconds: float,
     ) -> Self:
-        """Connect to an address, such as `https://mlflow.example`."""
+        """Connect to an address, such as `https://mlflow.example`.
+
+        `headers` says who asks; it is called again where the service no longer takes the answer.
+        """
         client = httpx2.Client(
             base_url=address.rstrip("/") + "/",
-            headers={"user-agent": "mlspend", **headers},
-            auth=auth,
+            headers={"user-agent": "mlspend", **headers()},
             timeout=httpx2.Timeout(timeout_seconds, connect=10.0),
             follow_redirects=False,
         )
-        return cls(what, address, client)
+        return cls(what, address, client, headers)
 
     def __enter__(self) -> Self:
         """Use the connection for a while."""
@@ -100,12 +111,28 @@ class JsonService:
 
         Raises: SourceError where the service stays busy or out of reach.
         """
+        answer = self._asked(method, path, **sent)
+        if answer.status == _UNKNOWN_TO_IT and self._renews():
+            answer = self._asked(method, path, **sent)
+        return answer
+
+    def _renews(self) -> bool:
+        """Read the credentials anew, and tell whether they are others."""
+        fresh = dict(self.headers())
+        if all(self.client.headers.get(name) == value for name, value in fresh.items()):
+            return False
+        self.client.headers.update(fresh)
+        self.is_renewed = True
+        return True
+
+    def _asked(self, method: str, path: str, **sent: Any) -> Answer:
         try:
             for attempt in stamina.retry_context(
                 on=_pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=30
             ):
                 with attempt:
                     self.requests += 1
+                    count_request()
                     return _read(self.client.request(method, path, **sent))
         except (httpx2.TransportError, _BusyError, _HalfAnswerError) as error:
             raise SourceError(
@@ -121,7 +148,11 @@ class JsonService:
         `said` is the service's own word, `credentials` names the config keys that hold them.
         """
         if answer.status in _REFUSED:
-            fix = f"name the environment variables that hold the credentials: {credentials}"
+            fix = "name the environment variables, or files, that hold the credentials: "
+            fix += credentials
+            if self.is_renewed:
+                fix = "what its file holds now was refused too: see who writes it, and that the "
+                fix += f"service takes such tokens ({credentials})"
         elif answer.is_redirect:
             fix = "mlspend follows no redirects, so as not to take credentials elsewhere: write "
             fix += "the address that it leads to into the config"

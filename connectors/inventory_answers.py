@@ -17,8 +17,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile, written_at
 
@@ -40,9 +38,6 @@ COLUMNS: Final[dict[str, ColumnType]] = {
     "observed_at": "time",
 }
 ANSWERS: Final = Table("answers", COLUMNS)
-_SCHEMA = {
-    column: pl.String() if kind == "text" else pl.Datetime("us") for column, kind in COLUMNS.items()
-}
 _SHOWN = 3
 _SCRIPTS = frozenset({"UserData", "customData", "userData"})
 _LEFT_OUT = "(left out by mlspend)"
@@ -72,6 +67,8 @@ class Listed:
 
 def delivery_of(unit: str, at: datetime, answers: Sequence[Listed]) -> Delivery:
     """Return a day's answers as a delivery."""
+    import polars as pl  # noqa: PLC0415  (slow to import; commands read what is declared here)
+
     rows = [
         {
             "account_id": answer.account_id,
@@ -85,7 +82,9 @@ def delivery_of(unit: str, at: datetime, answers: Sequence[Listed]) -> Delivery:
         }
         for answer in answers
     ]
-    frame = pl.DataFrame(rows, schema=_SCHEMA)
+    kinds = {"text": pl.String(), "time": pl.Datetime("us")}
+    schema = {column: kinds[kind] for column, kind in COLUMNS.items()}
+    frame = pl.DataFrame(rows, schema=schema)
     digest = hashlib.sha256()
     for row in frame.drop("observed_at").iter_rows():
         digest.update(repr(row).encode())

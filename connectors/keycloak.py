@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile
+from connectors.platforms import check_address
+from connectors.secrets import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,6 +95,13 @@ class Keycloak:
             raise _misuse(f"page_size is {self.page_size}", "ask for 2 or more at a time")
         team_patterns(self.team_groups)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield the realm's users, if they are not as they were delivered.
 
@@ -133,17 +141,10 @@ class Keycloak:
             raise _misuse(
                 "root is not an address without credentials", 'write "https://sso.example"'
             )
-        secret = os.environ.get(self.client_secret_env)
-        if not secret:
-            raise SourceError(
-                f"the environment variable {self.client_secret_env} is not set",
-                where=f"{_WHERE} client_secret_env",
-                fix=f"set {self.client_secret_env} where the job is started, or name another",
-            )
         return Realm.at(
             self.root,
             self.realm,
-            (self.client_id, secret),
+            (self.client_id, lambda: secret_of(self.client_secret_env, where=_WHERE)),
             is_team=re.compile("|".join(team_patterns(self.team_groups))),
             page_size=self.page_size,
             timeout_seconds=self.timeout_seconds,

@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 from connectors.base import SourceError
 from connectors.http import JsonService
+from connectors.secrets import as_bearer
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from connectors.http import Answer, Json
@@ -46,8 +47,8 @@ class Realm:
 
     service: JsonService
     name: str
-    client: tuple[str, str] = field(repr=False)
-    """Its id and its secret."""
+    client: tuple[str, Callable[[], str]] = field(repr=False)
+    """Its id, and what reads its secret."""
     is_team: re.Pattern[str]
     page_size: int
     _token: str = field(default="", repr=False)
@@ -58,14 +59,14 @@ class Realm:
         cls,
         root: str,
         name: str,
-        client: tuple[str, str],
+        client: tuple[str, Callable[[], str]],
         *,
         is_team: re.Pattern[str],
         page_size: int,
         timeout_seconds: float,
     ) -> Self:
         """Connect to the Keycloak at an address."""
-        service = JsonService.at("Keycloak", root, headers={}, timeout_seconds=timeout_seconds)
+        service = JsonService.at("Keycloak", root, headers=dict, timeout_seconds=timeout_seconds)
         return cls(service, quote(name, safe=""), client, is_team, page_size)
 
     def __enter__(self) -> Self:
@@ -173,14 +174,14 @@ class Realm:
         return answer
 
     def _ask_once(self, path: str, params: dict[str, Any], *, is_fresh: bool) -> Answer:
-        headers = {"authorization": f"Bearer {self._valid_token(is_fresh=is_fresh)}"}
+        headers = as_bearer(self._valid_token(is_fresh=is_fresh))
         return self.service.ask("GET", path, params=params, headers=headers)
 
     def _valid_token(self, *, is_fresh: bool) -> str:
         if self._token and not is_fresh and time.monotonic() < self._renew_at:
             return self._token
         path = f"realms/{self.name}/protocol/openid-connect/token"
-        client_id, secret = self.client
+        client_id, secret_now = self.client
         asked_at = time.monotonic()
         answer = self.service.ask(
             "POST",
@@ -188,7 +189,7 @@ class Realm:
             data={
                 "grant_type": "client_credentials",
                 "client_id": client_id,
-                "client_secret": secret,
+                "client_secret": secret_now(),
             },
         )
         token = answer.json.get("access_token")

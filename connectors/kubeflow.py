@@ -6,8 +6,9 @@ keeps its id.
 
 The API names no pods. Pods carry the run's id as the label `pipeline/runid`: let Prometheus'
 `run_label` be `label_pipeline_runid`, and what the pods cost is the run's. Parameters, errors and
-pipeline specs may hold secrets and are not copied; datasets and models are known to ML Metadata
-alone, which is not read.
+pipeline specs may hold secrets and are not copied. Of a task's inputs and outputs the API tells
+numbers in ML Metadata, which is not read, and neither names nor addresses: datasets and models are
+not known here.
 
 Verified against the published description of the API (v2beta1, 2.17), its client's models and what
 its server's source answers, by a server of the tests that answers so; not against a live one.
@@ -22,8 +23,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from connectors.platforms import ABSENT, days_of, moment, objects, opened, secret_of, time_of
+from connectors.platforms import ABSENT, check_address, days_of, moment, objects, opened, time_of
 from connectors.run_changes import Record, changes, table_of
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
     from connectors.base import Delivery, Known, SourceError, Table
     from connectors.http import Answer, JsonService
     from connectors.platforms import Json
+    from connectors.run_changes import Days
 
 _log = logging.getLogger(__name__)
 _API = "apis/v2beta1"
 _OPEN = frozenset({"PENDING", "RUNNING", "CANCELING", "PAUSED", "RUNTIME_STATE_UNSPECIFIED"})
-_CREDENTIALS = "bearer_env, credentials_file or cookie_env"
+_CREDENTIALS = "bearer_env or cookie_env, bearer_file or cookie_file"
 
 RUNS = table_of(
     "runs",
@@ -70,9 +73,7 @@ class Kubeflow:
     namespace_is_team: bool = False
     """Whether a namespace is a team's, so that its runs are."""
     bearer_env: str = ""
-    """Environment variable that holds a bearer token."""
-    credentials_file: str = ""
-    """A file that holds one, such as that of the service account; read each night."""
+    """Environment variable that holds a bearer token; bearer_file may name a service account's."""
     cookie_env: str = ""
     """Environment variable that holds the cookie of a session, where a login stands in front."""
     overlap_days: int = 1
@@ -98,14 +99,25 @@ class Kubeflow:
         """
         yield from self.deliveries_at(known, datetime.now(UTC))
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        self._days()
+
+    def _days(self) -> Days:
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        return days_of(*back, kind=self.name)
+
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
-        days = days_of(*back, kind=self.name)
+        days = self._days()
         with opened(
             "Kubeflow Pipelines",
             self.root,
-            self._headers(),
+            self._headers,
             kind=self.name,
             timeout_seconds=self.timeout_seconds,
         ) as service:
@@ -113,10 +125,9 @@ class Kubeflow:
             _log.info("kubeflow: %d requests", service.requests)
 
     def _headers(self) -> dict[str, str]:
-        bearer = secret_of(self.bearer_env, self.credentials_file, kind=self.name)
-        cookie = secret_of(self.cookie_env, "", kind=self.name)
-        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
-        return headers | ({"cookie": cookie} if cookie else {})
+        bearer = secret_of(self.bearer_env, where=f"[connectors.{self.name}]")
+        cookie = secret_of(self.cookie_env, where=f"[connectors.{self.name}]")
+        return as_bearer(bearer) | ({"cookie": cookie} if cookie else {})
 
 
 @dataclass(slots=True)

@@ -19,14 +19,15 @@ import base64
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.mlflow_records import ParquetParts, as_map, digest_of
+from connectors.platforms import check_address
+from connectors.records import ParquetParts, as_map, digest_of
+from connectors.secrets import as_login, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,6 +81,13 @@ class Lakefs:
     name: ClassVar[str] = "lakefs"
     tables: ClassVar[Sequence[Table]] = (REPOSITORIES, COMMITS)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield the repositories, if they changed, and the commits that are new.
 
@@ -109,24 +117,19 @@ class Lakefs:
                 fix='write "https://lakefs.example", and name the environment variables that hold '
                 "credentials in access_key_env and secret_key_env",
             )
-        named = self._secret(self.access_key_env), self._secret(self.secret_key_env)
         return JsonService.at(
             "lakeFS",
             self.root.rstrip("/").removesuffix("/api/v1") + "/api/v1",
-            headers={},
-            auth=named if all(named) else None,
+            headers=self._headers,
             timeout_seconds=self.timeout_seconds,
         )
 
-    def _secret(self, variable: str) -> str:
-        value = os.environ.get(variable) if variable else ""
-        if value is None:
-            raise SourceError(
-                f"the environment variable {variable} is not set",
-                where=self.root,
-                fix="set it where the job is started, or take its name out of the config file",
-            )
-        return value
+    def _headers(self) -> dict[str, str]:
+        access_key, secret_key = (
+            secret_of(named, where=self.root)
+            for named in (self.access_key_env, self.secret_key_env)
+        )
+        return as_login(access_key if secret_key else "", secret_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ import base64
 import hashlib
 import json
 import logging
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -22,17 +21,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.mlflow_db import open_sqlite
+from connectors.mlflow_gpus import GPU_METRICS, GpuDays
+from connectors.mlflow_objectives import OBJECTIVES, Histories, Named
 from connectors.mlflow_records import (
     EXPERIMENTS,
     MODEL_VERSIONS,
     RUN_INPUTS,
     RUN_LOGGED_MODELS,
     RUNS,
-    ParquetParts,
     Run,
     as_dataset_row,
-    digest_of,
 )
+from connectors.records import ParquetParts, digest_of
+from connectors.secrets import as_bearer, as_login, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,7 +69,9 @@ class Mlflow:
     password_env: str = ""
     """Environment variable that holds the user's password."""
     workspace: str = ""
-    """The workspace to read of a server that has several; databases are read whole."""
+    """The workspace to read of a server; none: all that the user may see. Databases: all."""
+    artifacts_root: str = ""
+    """What `mlflow-artifacts:` stands for, as the server's `--artifacts-destination` says."""
     overlap_days: int = 3
     """Runs that ended in the days before the last extraction are read again."""
     rescan_days: int = 35
@@ -77,6 +80,10 @@ class Mlflow:
     """How often that is done; 0: every night, which costs a database little."""
     backfill_days: int = 0
     """Days to look back on the first night; 0: to the first run. More days later fetch the rest."""
+    gpu_metrics: bool = False
+    """Whether to read how busy GPUs were, where runs log system metrics."""
+    objectives: tuple[str, ...] = ()
+    """Metrics that runs are for, such as "val_loss" or "val/*": their history is read."""
     page_size: int = 1000
     """Runs per request to a server."""
     timeout_seconds: int = 120
@@ -85,7 +92,9 @@ class Mlflow:
     name: ClassVar[str] = "mlflow"
     tables: ClassVar[Sequence[Table]] = (
         EXPERIMENTS,
+        GPU_METRICS,
         MODEL_VERSIONS,
+        OBJECTIVES,
         RUN_INPUTS,
         RUN_LOGGED_MODELS,
         RUNS,
@@ -100,11 +109,15 @@ class Mlflow:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield deliveries as of a time of extraction, whose unit they carry."""
+        named = Named.of(self.objectives, f"[connectors.{self.name}]")
         with self.open() as backend:
+            backend.objectives = named
             night = _Night(self, backend, known, at)
             yield from night.experiments()
             yield from night.model_versions()
             yield from night.runs()
+            yield from night.gpu_metrics()
+            yield from night.objectives()
             _log.info("mlflow: %d requests, %d runs read", backend.requests, night.runs_read)
 
     def open(self) -> AbstractContextManager[Backend]:
@@ -128,8 +141,8 @@ class Mlflow:
 
             return open_postgres(
                 urlunsplit(parts._replace(scheme="postgresql")),
-                user=_secret(self.username_env, where),
-                password=_secret(self.password_env, where),
+                user=secret_of(self.username_env, where=where, is_name=True) or None,
+                password=secret_of(self.password_env, where=where) or None,
                 where=where,
                 timeout_seconds=self.timeout_seconds,
             )
@@ -148,35 +161,17 @@ class Mlflow:
         from connectors.http import JsonService  # noqa: PLC0415
         from connectors.mlflow_rest import Rest  # noqa: PLC0415
 
-        token = _secret(self.token_env, where)
-        username = _secret(self.username_env, where)
-        headers = {}
-        if token:
-            headers["authorization"] = f"Bearer {token}"
-        if self.workspace:
-            headers["x-mlflow-workspace"] = self.workspace
+        def headers() -> dict[str, str]:
+            username = secret_of(self.username_env, where=where, is_name=True)
+            password, token = (
+                secret_of(named, where=where) for named in (self.password_env, self.token_env)
+            )
+            return as_login(username, password) or as_bearer(token)
+
         service = JsonService.at(
-            "MLflow",
-            where,
-            headers=headers,
-            auth=(username, _secret(self.password_env, where) or "") if username else None,
-            timeout_seconds=self.timeout_seconds,
+            "MLflow", where, headers=headers, timeout_seconds=self.timeout_seconds
         )
-        return Rest(service, self.page_size)
-
-
-def _secret(variable: str, where: str) -> str | None:
-    """Return what an environment variable holds; none where none is configured."""
-    if not variable:
-        return None
-    value = os.environ.get(variable)
-    if value is None:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where=where,
-            fix="set it where the job is started, or take its name out of the config file",
-        )
-    return value
+        return Rest(service, self.page_size, self.workspace)
 
 
 @dataclass(slots=True)
@@ -240,6 +235,13 @@ class _Night:
     known: Known
     at: datetime
     runs_read: int = 0
+    gpus: GpuDays | None = field(init=False, default=None)
+    histories: Histories | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Find the days that GPUs are asked about."""
+        if self.config.gpu_metrics:
+            self.gpus = GpuDays.of(self.known.cursor(GPU_METRICS.name), self.at)
 
     @property
     def now(self) -> int:
@@ -249,7 +251,12 @@ class _Night:
     def experiments(self) -> Iterator[Delivery]:
         """Yield the experiments that are new or renamed."""
         before = _Memory.of(self.known.cursor(EXPERIMENTS.name)) or _Memory()
-        yield from self._keyed(EXPERIMENTS, self.backend.experiments(), before, _Memory())
+        root, is_whole = self.config.artifacts_root, self.config.backfill_days == 0
+        found = (
+            replace(one, artifacts_root=root, has_all_runs=is_whole)
+            for one in self.backend.experiments()
+        )
+        yield from self._keyed(EXPERIMENTS, found, before, _Memory())
 
     def model_versions(self) -> Iterator[Delivery]:
         """Yield the versions of models that are new or changed."""
@@ -295,6 +302,16 @@ class _Night:
         if rows.row_count:
             yield self._delivery(rows, after.text())
 
+    def gpu_metrics(self) -> Iterator[Delivery]:
+        """Yield the days of GPUs, of the runs that this night saw."""
+        if self.gpus:
+            yield from self.gpus.deliveries(self.backend)
+
+    def objectives(self) -> Iterator[Delivery]:
+        """Yield the new points of the metrics that runs are for, of the runs that the night saw."""
+        if self.histories:
+            yield from self.histories.deliveries(self.backend)
+
     def _compare(self, before: _Memory | None) -> tuple[_Memory, Iterator[Run]]:
         """Return what is to be remembered, complete once the changed runs are consumed."""
         floor = self.now - self.config.rescan_days * _DAY
@@ -320,6 +337,9 @@ class _Night:
         self, before: _Memory, after: _Memory, since: int, floor: int, *, scans: bool
     ) -> Iterator[Run]:
         """Yield runs that differ from what was delivered, and note in `after` what is kept."""
+        if self.config.objectives:
+            cursor = self.known.cursor(OBJECTIVES.name)
+            self.histories = Histories.of(cursor, self.at, scans=scans)
         seen: set[str] = set()
         ended_unseen = self._known_open(before, seen)
         for run in chain(self.backend.runs(since, started=scans), ended_unseen):
@@ -327,10 +347,15 @@ class _Night:
                 continue
             seen.add(run.run_id)
             self.runs_read += 1
+            if self.gpus:
+                self.gpus.note(run)
             key, content = digest_of(run.run_id), digest_of([*run.content, self._is_silent(run)])
             if run.is_open:
                 after.open_ids.add(run.run_id)
-            if run.is_open or run.last_sign >= floor:
+            is_kept = run.is_open or run.is_deleted or run.last_sign >= floor
+            if self.histories:
+                self.histories.note(run, is_kept=is_kept)
+            if is_kept:
                 after.digests[key] = content
             else:
                 after.digests.pop(key, None)

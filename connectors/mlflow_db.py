@@ -6,7 +6,8 @@ transaction of its own: a long one would keep MLflow from writing (SQLite) or th
 tidying up (PostgreSQL). `runs` has no index on its times, so one walk is as cheap as any filter.
 
 COLUMNS is all that is read, so any database with these tables will do; a run's parameters, its
-artifacts and the values of its metrics are not touched.
+artifacts and the values of its metrics are not touched (but for those that the config names, and
+how busy GPUs were, where it asks for that).
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from urllib.parse import quote
 
 from connectors.base import SourceError
+from connectors.mlflow_gpus import KEY_LIKE, Point, is_gpu_key
+from connectors.mlflow_histories import database_histories, newest_points
 from connectors.mlflow_records import (
+    DEFAULT_WORKSPACE,
     OPEN_STATUSES,
     Experiment,
     LoggedDataset,
@@ -29,16 +33,20 @@ from connectors.mlflow_records import (
     Run,
     as_tags,
 )
+from connectors.tally import count_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
+    from connectors.mlflow_gpus import Steps
+    from connectors.mlflow_objectives import Asked, Mark, Named
+
 T = TypeVar("T")
 
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "experiments": ("experiment_id", "name", "lifecycle_stage"),
+    "experiments": ("experiment_id", "name", "lifecycle_stage", "artifact_location"),
     "runs": (
         "run_uuid",
         "name",
@@ -72,6 +80,12 @@ Source: MLflow 3.17, mlflow/store/tracking/dbmodels/models.py and
 mlflow/store/model_registry/dbmodels/models.py
 """
 
+OPTIONAL: Mapping[str, Sequence[str]] = {
+    "experiments": ("workspace",),
+    "model_versions": ("workspace",),
+}
+"""What younger versions of MLflow have besides; it reads as null where it is not there."""
+
 PAGE = 1000
 _DELETED_VERSION = "Deleted_Internal"
 
@@ -84,25 +98,30 @@ class Database(ABC):
     """For errors; without secrets."""
     requests: int = field(default=0, init=False)
     """Statements so far."""
+    objectives: Named | None = field(default=None, init=False)
+    """The metrics whose newest points runs are to tell."""
+
+    absent: set[str] = field(default_factory=set, init=False)
+    """The optional columns that are not there, as `table.column`; `check` fills it."""
 
     columns_of: ClassVar[str]
     """The statement that lists the columns of a table."""
 
     def experiments(self) -> Iterator[Experiment]:
         """Yield every experiment, deleted ones too."""
-        rows = self.read(lambda: self.ask(f"{_select('experiments')} order by experiment_id"))
-        for number, name, stage in rows:
-            yield Experiment(str(number), name, stage)
+        sql = f"{self._select('experiments')} order by experiment_id"
+        for number, name, stage, location, workspace in self.read(lambda: self.ask(sql)):
+            yield Experiment(str(number), name, stage, _not_default(workspace), location or None)
 
     def runs(self, since: int, *, started: bool) -> Iterator[Run]:
-        """Yield each run that is open or ended since (ms); with `started` those started since too.
+        """Yield each run that is open or ended since (ms), in the order of their ids.
 
-        In the order of their ids.
+        With `started`, also those that started since, and all that are deleted.
         """
         wanted = ["end_time >= ?", f"status in {OPEN_STATUSES}"]
         values = [since]
         if started:
-            wanted.append("coalesce(start_time, 0) >= ?")
+            wanted += ["lifecycle_stage = 'deleted'", "coalesce(start_time, 0) >= ?"]
             values.append(since)
         sql = (
             f"{_select('runs')} where run_uuid > ? and ({' or '.join(wanted)}) "
@@ -122,11 +141,12 @@ class Database(ABC):
     def model_versions(self, since: int) -> Iterator[ModelVersion]:
         """Yield each version of a model that changed since (ms), but for deleted ones."""
         sql = (
-            f"{_select('model_versions')} where coalesce(last_updated_time, creation_time, 0) >= ? "
+            f"{self._select('model_versions')} "
+            "where coalesce(last_updated_time, creation_time, 0) >= ? "
             "and coalesce(current_stage, '') <> ? order by name, version"
         )
         rows = self.read(lambda: self.ask(sql, [since, _DELETED_VERSION]))
-        for name, version, run_id, source, stage, created, updated in rows:
+        for name, version, run_id, source, stage, created, updated, workspace in rows:
             yield ModelVersion(
                 name=name,
                 version=str(version),
@@ -135,7 +155,34 @@ class Database(ABC):
                 current_stage=stage or None,
                 creation_time=created,
                 last_updated_time=updated,
+                workspace=_not_default(workspace),
             )
+
+    def gpu_points(
+        self,
+        runs: Sequence[Run],
+        begin: int,
+        end: int,
+        steps: Steps,  # noqa: ARG002  (this asks by time)
+    ) -> Iterator[Point]:
+        """Yield how busy the runs' GPUs were from `begin` to before `end` (ms)."""
+        run_ids = [run.run_id for run in runs]
+        for start in range(0, len(run_ids), PAGE):
+            some = run_ids[start : start + PAGE]
+            sql = (
+                "select run_uuid, key, timestamp, value, step from metrics "
+                f"where run_uuid in {_marks(some)} and key like ? "
+                "and timestamp >= ? and timestamp < ? and not is_nan "
+                "order by run_uuid, key, timestamp, step"
+            )
+            values = [*some, KEY_LIKE, begin, end]
+            for row in self.read(partial(self.ask, sql, values)):
+                if is_gpu_key(row[1]):
+                    yield Point(*row)
+
+    def histories(self, asked: Sequence[Asked]) -> Iterator[Point]:
+        """Yield the points of metrics of runs, each once."""
+        yield from database_histories(self, asked)
 
     def check(self) -> None:
         """Prove that all that is read is there.
@@ -147,6 +194,8 @@ class Database(ABC):
             rows = self.read(partial(self.ask, self.columns_of, [table]))
             there = {row[0] for row in rows}
             missing += [f"{table}.{column}" for column in columns if column not in there]
+            more = OPTIONAL.get(table, ())
+            self.absent |= {f"{table}.{column}" for column in more if column not in there}
         if missing:
             raise SourceError(
                 f"this is not a database of MLflow as mlspend reads it: it has no {missing[0]}",
@@ -154,6 +203,14 @@ class Database(ABC):
                 fix="have a current MLflow upgrade it (`mlflow db upgrade`), or read the server "
                 "in front of it instead of the database",
             )
+
+    def _select(self, table: str) -> str:
+        """Return the head of a statement that reads a table with its optional columns."""
+        optional = [
+            f"null as {column}" if f"{table}.{column}" in self.absent else column
+            for column in OPTIONAL.get(table, ())
+        ]
+        return f"select {', '.join([*COLUMNS[table], *optional])} from {table}"
 
     @abstractmethod
     def read(self, question: Callable[[], T]) -> T:
@@ -176,6 +233,7 @@ class Database(ABC):
         tags = self._tags(run_ids)
         datasets = self._datasets(run_ids)
         model_ids = self._model_ids(run_ids)
+        objectives = self._objectives(run_ids)
         metric_times = self._metric_times([row[0] for row in rows if row[6] is None])
         return [
             Run(
@@ -191,6 +249,7 @@ class Database(ABC):
                 tags=as_tags(tags[row[0]]),
                 datasets=tuple(sorted(datasets[row[0]])),
                 model_ids=tuple(sorted(model_ids[row[0]])),
+                objectives=tuple(objectives[row[0]]),
             )
             for row in rows
         ]
@@ -231,6 +290,10 @@ class Database(ABC):
         )
         return _grouped((run_id, model_id) for run_id, model_id in rows)
 
+    def _objectives(self, run_ids: Sequence[str]) -> Mapping[str, list[tuple[str, Mark]]]:
+        named = self.objectives
+        return _grouped(newest_points(self, named, run_ids) if named else ())
+
     def _metric_times(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         if not run_ids:
             return {}
@@ -267,6 +330,7 @@ class Sqlite(Database):
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement, with `?` for each value."""
         self.requests += 1
+        count_request()
         return self.connection.execute(sql, values).fetchall()
 
 
@@ -307,6 +371,10 @@ def _sqlite_says(error: sqlite3.Error, where: str) -> SourceError:
 
 def _select(table: str) -> str:
     return f"select {', '.join(COLUMNS[table])} from {table}"
+
+
+def _not_default(workspace: str | None) -> str | None:
+    return None if workspace == DEFAULT_WORKSPACE else workspace or None
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -16,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 
 from connectors.base import SourceError
 from connectors.mlflow_db import Database
+from connectors.patience import tell_of_waits
+from connectors.tally import count_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+tell_of_waits()
 _ATTEMPTS = 5
 
 
@@ -65,6 +68,7 @@ class Postgres(Database):
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement, with `?` for each value."""
         self.requests += 1
+        count_request()
         return self.connection.execute(sql.replace("?", "%s").encode(), values).fetchall()
 
 

@@ -2,31 +2,29 @@
 
 A run is delivered whole: its row, its datasets and its models carry the same unit, so that a
 dataset that a run no longer lists goes with the older unit. Parameters and metrics stay where they
-are: parameters may hold secrets, and no figure needs either.
+are, but for the metrics that the config names: parameters may hold secrets.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from connectors.base import Checksum, ColumnType, Table
+from connectors.base import Table
+from connectors.records import as_map
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from typing import BinaryIO
+    from collections.abc import Collection, Iterator, Sequence
 
-    from connectors.base import Format
+    from connectors.mlflow_gpus import Point, Steps
+    from connectors.mlflow_objectives import Asked, Mark, Named
+    from connectors.records import Tags
 
 OPEN_STATUSES = ("RUNNING", "SCHEDULED")
+DEFAULT_WORKSPACE = "default"
+"""What MLflow calls the workspace of a server that has no other."""
 UNREAD_TAGS = frozenset({"mlflow.source.git.diff", "mlflow.log-model.history"})
 """Tags that hold source code, or kilobytes of JSON that nothing here reads."""
-
-Tags = tuple[tuple[str, str], ...]
-"""(key, value), sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,14 @@ class Experiment:
     experiment_id: str
     name: str | None
     lifecycle_stage: str | None
+    workspace: str | None = None
+    """The workspace that it lies in, none for the default one and where there are none."""
+    artifact_location: str | None = None
+    """The folder in which each run has a folder, called after its id."""
+    artifacts_root: str = ""
+    """Where `mlflow-artifacts:` lies, as the config says."""
+    has_all_runs: bool = False
+    """Whether each of its runs is read, however old: then a folder of no run is known to be so."""
 
     @property
     def key(self) -> str:
@@ -45,7 +51,15 @@ class Experiment:
     @property
     def row(self) -> tuple[object, ...]:
         """Its row of `experiments`."""
-        return (self.experiment_id, self.name, self.lifecycle_stage)
+        return (
+            self.experiment_id,
+            self.name,
+            self.lifecycle_stage,
+            self.workspace,
+            self.artifact_location,
+            self.artifacts_root or None,
+            self.has_all_runs,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +76,14 @@ class ModelVersion:
     """ms."""
     last_updated_time: int | None
     """ms."""
+    workspace: str | None = None
+    """As an experiment's; two workspaces may have a model of one name."""
 
     @property
     def key(self) -> str:
         """What tells it from others."""
-        return f"{self.name}/{self.version}"
+        place = f"{self.workspace}\0" if self.workspace else ""
+        return f"{place}{self.name}/{self.version}"
 
     @property
     def row(self) -> tuple[object, ...]:
@@ -79,6 +96,7 @@ class ModelVersion:
             self.current_stage,
             self.creation_time,
             self.last_updated_time,
+            self.workspace,
         )
 
 
@@ -114,11 +132,20 @@ class Run:
     """Sorted."""
     model_ids: tuple[str, ...]
     """Logged models that the run made, sorted."""
+    gpu_steps: tuple[tuple[str, int], ...] = ()
+    """(metric, newest step) of how busy its GPUs were, where the way of reading tells it."""
+    objectives: tuple[tuple[str, Mark], ...] = ()
+    """(metric, its newest point) of those that the config names."""
 
     @property
     def is_open(self) -> bool:
         """Whether it may still go on."""
         return self.status in OPEN_STATUSES
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether somebody deleted it; it has cost money all the same."""
+        return self.lifecycle_stage == "deleted"
 
     @property
     def last_sign(self) -> int:
@@ -164,19 +191,11 @@ def as_tags(pairs: Collection[tuple[str, str | None]]) -> Tags:
     return tuple(sorted((key, value or "") for key, value in pairs if key not in UNREAD_TAGS))
 
 
-def as_map(tags: Tags) -> list[dict[str, str]]:
-    """Return tags as Parquet's list of keys and values."""
-    return [{"key": key, "value": value} for key, value in tags]
-
-
-def digest_of(content: object) -> bytes:
-    """Return six bytes that tell whether a record changed."""
-    text = json.dumps(content, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=6).digest()
-
-
 class Backend(Protocol):
     """One way to read MLflow; each yields the same records."""
+
+    objectives: Named | None
+    """The metrics whose newest points runs are to tell; none: runs tell none."""
 
     @property
     def requests(self) -> int:
@@ -188,9 +207,10 @@ class Backend(Protocol):
         ...
 
     def runs(self, since: int, *, started: bool) -> Iterator[Run]:
-        """Yield each run that is open or ended since (ms); with `started` those started since too.
+        """Yield each run that is open or ended since (ms).
 
-        Deleted runs are runs like others. A run may come twice.
+        With `started`, also those that started since, and all that are deleted.
+        A run may come twice.
         """
         ...
 
@@ -200,6 +220,19 @@ class Backend(Protocol):
 
     def model_versions(self, since: int) -> Iterator[ModelVersion]:
         """Yield each version of a model that changed since (ms)."""
+        ...
+
+    def gpu_points(
+        self, runs: Sequence[Run], begin: int, end: int, steps: Steps
+    ) -> Iterator[Point]:
+        """Yield how busy the runs' GPUs were from `begin` to before `end` (ms).
+
+        `steps` are known: who cannot ask by time asks from there.
+        """
+        ...
+
+    def histories(self, asked: Sequence[Asked]) -> Iterator[Point]:
+        """Yield the points of metrics of runs, each once."""
         ...
 
 
@@ -240,69 +273,18 @@ MODEL_VERSIONS = Table(
         "current_stage": "text",
         "creation_time": "integer",
         "last_updated_time": "integer",
+        "workspace": "text",
     },
 )
 EXPERIMENTS = Table(
     name="experiments",
-    columns={"experiment_id": "text", "name": "text", "lifecycle_stage": "text"},
+    columns={
+        "experiment_id": "text",
+        "name": "text",
+        "lifecycle_stage": "text",
+        "workspace": "text",
+        "artifact_location": "text",
+        "artifacts_root": "text",
+        "has_all_runs": "flag",
+    },
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ParquetFile:
-    """Rows as a file of a delivery."""
-
-    name: str
-    content: bytes = field(repr=False)
-    format: Format = "parquet"
-    checksum: Checksum | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.content)
-
-    def open(self) -> BinaryIO:
-        """Open the bytes for one reading from the start."""
-        return io.BytesIO(self.content)
-
-
-@dataclass(slots=True)
-class ParquetParts:
-    """Rows of one table, written to files of limited size as they come: memory stays small."""
-
-    table: Table
-    row_count: int = 0
-    _rows: list[tuple[object, ...]] = field(default_factory=list)
-    _files: list[ParquetFile] = field(default_factory=list)
-
-    rows_per_file: ClassVar[int] = 20_000
-
-    def add(self, row: tuple[object, ...]) -> None:
-        """Add a row, its values in the order of the table's columns."""
-        self._rows.append(row)
-        self.row_count += 1
-        if len(self._rows) == self.rows_per_file:
-            self._write()
-
-    def files(self) -> list[ParquetFile]:
-        """Return the rows so far as files; none for no rows."""
-        if self._rows:
-            self._write()
-        return list(self._files)
-
-    def _write(self) -> None:
-        import polars as pl  # noqa: PLC0415  (slow to import; most nights write nothing)
-
-        kinds: Mapping[ColumnType, pl.DataType] = {
-            "text": pl.String(),
-            "integer": pl.Int64(),
-            "tags": pl.List(pl.Struct({"key": pl.String(), "value": pl.String()})),
-        }
-        schema = {column: kinds[kind] for column, kind in self.table.columns.items()}
-        frame = pl.DataFrame(self._rows, schema=schema, orient="row")
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd")
-        name = f"{self.table.name}-{len(self._files):04}.parquet"
-        self._files.append(ParquetFile(name, buffer.getvalue()))
-        self._rows.clear()

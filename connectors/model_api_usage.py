@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile
 from connectors.model_api_answers import VENDORS, OddAnswerError, records_of, results_of
+from connectors.secrets import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from connectors.model_api_answers import Question, Record, Vendor
 
 _log = logging.getLogger(__name__)
+_WHERE = "[connectors.model_api_usage]"
 
 _MOST_PAGES = 10_000
 _TEXTS = (
@@ -120,7 +121,7 @@ class ModelApiUsage:
         with JsonService.at(
             vendor.provider,
             self.url or vendor.url,
-            headers=self._headers(),
+            headers=self._headers,
             timeout_seconds=self.timeout_seconds,
         ) as service:
             while day <= last:
@@ -133,13 +134,7 @@ class ModelApiUsage:
                 day += timedelta(days=1)
 
     def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self.admin_key_env)
-        if not key:
-            raise SourceError(
-                f"the environment variable {self.admin_key_env} is not set",
-                where="[connectors.model_api_usage] admin_key_env",
-                fix=f"set {self.admin_key_env}, or name another",
-            )
+        key = secret_of(self.admin_key_env, where=_WHERE)
         if self.vendor == "openai":
             return {"authorization": f"Bearer {key}"}
         return {"x-api-key": key, "anthropic-version": "2023-06-01"}
@@ -202,4 +197,4 @@ class ModelApiUsage:
 
 
 def _misuse(what: str, fix: str) -> SourceError:
-    return SourceError(what, where="[connectors.model_api_usage]", fix=fix)
+    return SourceError(what, where=_WHERE, fix=fix)

@@ -18,7 +18,6 @@ import gzip
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit, urlunsplit
 from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile
 from connectors.opencost_answers import HOURS, rows_of
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from connectors.opencost_answers import Json, Row
 
 _log = logging.getLogger(__name__)
+_WHERE = "[connectors.opencost]"
 
 _OWNERS = ("owner_run", "owner_user", "owner_team", "owner_project", "owner_model")
 _TIMES = ("window_start", "window_end", "started_at", "ended_at")
@@ -95,10 +96,14 @@ class Opencost:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        self._check()
+        self.check()
         yield from self._saved(known) if self.root else self._asked(known, at)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         if bool(self.url) == bool(self.root):
             raise _misuse(
                 "url and root: give one of them", "url asks a server, root reads a folder"
@@ -132,9 +137,11 @@ class Opencost:
         back = self.overlap_days if newest else self.backfill_days
         day = (newest or last) - timedelta(days=back - 1)
         where = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
-        headers = {"authorization": f"Bearer {_secret(self.token_env)}"} if self.token_env else {}
         with JsonService.at(
-            "OpenCost", where, headers=headers, timeout_seconds=self.timeout_seconds
+            "OpenCost",
+            where,
+            headers=lambda: as_bearer(secret_of(self.token_env, where=_WHERE)),
+            timeout_seconds=self.timeout_seconds,
         ) as service:
             while day <= last:
                 rows = self._rows(_ask(service, day), day, f"{where}, {day}")
@@ -246,15 +253,4 @@ def _no_pods(day: date, where: str) -> SourceError:
 
 
 def _misuse(what: str, fix: str) -> SourceError:
-    return SourceError(what, where="[connectors.opencost]", fix=fix)
-
-
-def _secret(variable: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where="[connectors.opencost] token_env",
-            fix=f"set {variable}, or name another",
-        )
-    return value
+    return SourceError(what, where=_WHERE, fix=fix)

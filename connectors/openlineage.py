@@ -1,8 +1,9 @@
 """What jobs say of themselves by OpenLineage: run events in files, or from a service with them.
 
 Files hold one event a line, as the client's file transport, and Kafka's or S3's sinks, write them:
-`*.json`, `*.jsonl`, `*.ndjson`, `*.log`. A file that has grown is read from where it ended; one
-that was written anew is read again, whole. A line that is not ended yet waits for the next night.
+`*.json`, `*.jsonl`, `*.ndjson`, `*.log`, and each with `.gz` behind it. A file that has grown is
+read from where it ended; one that was written anew is read again, whole. A line that is not ended
+yet waits for the next night.
 
 A service such as Marquez is asked for the events since the last night and `overlap_days` before,
 and gives those that are new. Events come in any order, and may come twice: staging makes runs of
@@ -12,25 +13,32 @@ jobs and datasets without a run are passed by.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-import os
+import io
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError
-from connectors.mlflow_records import ParquetParts
 from connectors.openlineage_events import EVENTS, Cursor, FileMark, read_lines, row_of
-from connectors.store import open_store, read_whole
+from connectors.records import ParquetParts
+from connectors.secrets import as_bearer, secret_of
+from connectors.store import open_store
+from connectors.stored import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.base import Known, Table
     from connectors.http import Json, JsonService
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
-_ENDINGS = (".json", ".jsonl", ".ndjson", ".log")
+_PLAIN = (".json", ".jsonl", ".ndjson", ".log")
+_ENDINGS = (*_PLAIN, *(f"{ending}.gz" for ending in _PLAIN))
+_MOST = 1 << 30
+"""Bytes that a packed file may hold."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -116,7 +124,7 @@ class Openlineage:
     def _new_in(
         self, file: StoredFile, mark: FileMark | None, at: datetime
     ) -> tuple[list[tuple[object, ...]], FileMark]:
-        content = read_whole(file)
+        content = _unpacked(file) if file.name.endswith(".gz") else read_whole(file)
         start = mark.upto if mark is not None and mark.begins(content) else 0
         is_still = at - file.modified > timedelta(hours=1)
         rows, upto = read_lines(content, start, file.name, self.root, is_still=is_still)
@@ -164,19 +172,38 @@ class Openlineage:
     def _open(self) -> JsonService:
         from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
 
-        token = os.environ.get(self.token_env) if self.token_env else ""
-        if token is None or "@" in self.root:
+        if "@" in self.root:
             raise SourceError(
-                f"the environment variable {self.token_env} is not set"
-                if token is None
-                else "root holds credentials",
+                "root holds credentials",
                 where=self.root.rpartition("@")[2],
-                fix="name in token_env the variable that holds the token, and set it where the "
-                "job is started",
+                fix="put a token into the environment or a file: token_env, token_file",
             )
         return JsonService.at(
             "the keeper of OpenLineage events",
             self.root,
-            headers={"authorization": f"Bearer {token}"} if token else {},
+            headers=lambda: as_bearer(secret_of(self.token_env, where=self.root)),
             timeout_seconds=self.timeout_seconds,
         )
+
+
+def _unpacked(file: StoredFile) -> bytes:
+    """Return what a packed file holds.
+
+    Raises: SourceError for one that is damaged, still being written, or holds too much.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(read_whole(file))) as unpacked:
+            content = unpacked.read(_MOST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(
+            f"the file is not a whole gzip file: {error}",
+            where=file.name,
+            fix="have it written again; one that is still being written is read the next night",
+        ) from error
+    if len(content) > _MOST:
+        raise SourceError(
+            f"the file holds more than {_MOST >> 30} GiB of events",
+            where=file.name,
+            fix="have what writes the events begin a new file more often",
+        )
+    return content

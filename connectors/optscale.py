@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import SourceError
-from connectors.platforms import days_of, opened, secret_of, tags_of
+from connectors.platforms import check_address, days_of, opened, tags_of
 from connectors.run_changes import Record, changes, table_of
+from connectors.secrets import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,11 +76,21 @@ class Optscale:
         """
         yield from self.deliveries_at(known, datetime.now(UTC))
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        headers = {"x-api-key": secret_of(self.bearer_env, "", kind=self.name)}
         with opened(
-            "OptScale", self.root, headers, kind=self.name, timeout_seconds=self.timeout_seconds
+            "OptScale",
+            self.root,
+            lambda: {"x-api-key": secret_of(self.bearer_env, where=f"[connectors.{self.name}]")},
+            kind=self.name,
+            timeout_seconds=self.timeout_seconds,
         ) as service:
             runs = _Runs(service)
             # all runs are told each night: each is compared, however old it is

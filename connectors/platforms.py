@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +10,7 @@ from connectors.base import SourceError
 from connectors.run_changes import Days, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from connectors.http import Answer, JsonService
 
@@ -21,7 +19,12 @@ ABSENT = 404
 
 
 def opened(
-    what: str, root: str, headers: Mapping[str, str], *, kind: str, timeout_seconds: int
+    what: str,
+    root: str,
+    headers: Callable[[], Mapping[str, str]],
+    *,
+    kind: str,
+    timeout_seconds: int,
 ) -> JsonService:
     """Connect to a platform.
 
@@ -29,41 +32,24 @@ def opened(
     """
     from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
 
+    check_address(root, kind)
+    where = root.partition("?")[0].rstrip("/")
+    return JsonService.at(what, where, headers=headers, timeout_seconds=timeout_seconds)
+
+
+def check_address(root: str, kind: str) -> None:
+    """Refuse what is no address, and one that holds credentials.
+
+    Raises: SourceError
+    """
     parts = urlsplit(root)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise SourceError(
             "root is not an address without credentials",
             where=f"[connectors.{kind}]",
-            fix="begin it with https:// or http://, and name the environment variables that hold "
-            "credentials in keys that end in _env",
+            fix="begin it with https:// or http://, and name the variables or files that hold "
+            "credentials in keys that end in _env or _file",
         )
-    where = root.partition("?")[0].rstrip("/")
-    return JsonService.at(what, where, headers=headers, timeout_seconds=timeout_seconds)
-
-
-def secret_of(variable: str, file: str, *, kind: str) -> str:
-    """Return a secret from the environment variable or the file that is named; none: nothing.
-
-    Raises: SourceError where the one named is not there.
-    """
-    where = f"[connectors.{kind}]"
-    if variable:
-        value = os.environ.get(variable)
-        if value is None:
-            raise SourceError(
-                f"the environment variable {variable} is not set",
-                where=where,
-                fix="set it where the job is started, or take its name out of the config file",
-            )
-        return value
-    try:
-        return Path(file).read_text(encoding="utf-8").strip() if file else ""
-    except OSError as error:
-        raise SourceError(
-            f"the file of credentials cannot be read: {error.strerror}",
-            where=f"{where} {file}",
-            fix="let the user of the job read it, or take its name out of the config file",
-        ) from error
 
 
 def days_of(overlap: int, rescan: int, rescan_every: int, backfill: int, *, kind: str) -> Days:

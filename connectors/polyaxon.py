@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from connectors.platforms import ABSENT, days_of, moment, objects, opened, secret_of, time_of
+from connectors.platforms import ABSENT, check_address, days_of, moment, objects, opened, time_of
 from connectors.run_changes import Record, changes, table_of
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from connectors.base import Delivery, Known, SourceError, Table
     from connectors.http import Answer, JsonService
     from connectors.platforms import Json
+    from connectors.run_changes import Days
 
 _log = logging.getLogger(__name__)
 _NO_SUCH = "matches the given query"
@@ -90,14 +92,28 @@ class Polyaxon:
         """
         yield from self.deliveries_at(known, datetime.now(UTC))
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        self._days()
+
+    def _days(self) -> Days:
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        return days_of(*back, kind=self.name)
+
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
-        days = days_of(*back, kind=self.name)
-        bearer = secret_of(self.bearer_env, "", kind=self.name)
-        headers = {"authorization": f"Token {bearer}"} if bearer else {}
+        days = self._days()
+        where = f"[connectors.{self.name}]"
         with opened(
-            "Polyaxon", self.root, headers, kind=self.name, timeout_seconds=self.timeout_seconds
+            "Polyaxon",
+            self.root,
+            lambda: as_bearer(secret_of(self.bearer_env, where=where), "Token"),
+            kind=self.name,
+            timeout_seconds=self.timeout_seconds,
         ) as service:
             yield from changes(RUNS, _Runs(service, self), known, at, days)
             _log.info("polyaxon: %d requests", service.requests)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import SourceError
+from connectors.platforms import check_address, days_of
 from connectors.run_changes import Days, Record, changes, micros, table_of
+from connectors.secrets import as_bearer, as_login, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +85,15 @@ class Prefect:
     name: ClassVar[str] = "prefect"
     tables: ClassVar[Sequence[Table]] = (FLOW_RUNS, TASK_RUNS)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        days_of(*back, kind=self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield what is new or changed since the last delivery; nothing where nothing did.
 
@@ -110,25 +120,19 @@ class Prefect:
                 fix='write "https://prefect.example/api", and name the environment variables that '
                 "hold credentials in token_env, or username_env and password_env",
             )
-        token = self._secret(self.token_env)
-        named = self._secret(self.username_env), self._secret(self.password_env)
         return JsonService.at(
             "Prefect",
             self.root,
-            headers={"authorization": f"Bearer {token}"} if token else {},
-            auth=named if all(named) else None,
+            headers=self._headers,
             timeout_seconds=self.timeout_seconds,
         )
 
-    def _secret(self, variable: str) -> str:
-        value = os.environ.get(variable) if variable else ""
-        if value is None:
-            raise SourceError(
-                f"the environment variable {variable} is not set",
-                where=self.root,
-                fix="set it where the job is started, or take its name out of the config file",
-            )
-        return value
+    def _headers(self) -> dict[str, str]:
+        username = secret_of(self.username_env, where=self.root, is_name=True)
+        password, token = (
+            secret_of(named, where=self.root) for named in (self.password_env, self.token_env)
+        )
+        return as_login(username if password else "", password) or as_bearer(token)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +32,7 @@ from connectors.base import Delivery, SourceError, Table
 from connectors.local import FrameFile
 from connectors.prometheus_answers import digest_of_series, series_of, unpack
 from connectors.promql import COLUMNS, QUERIES, query_text
+from connectors.secrets import as_bearer, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from connectors.prometheus_answers import Series
 
 _log = logging.getLogger(__name__)
+_WHERE = "[connectors.prometheus]"
 
 _LABEL = re.compile(r"label_[a-zA-Z0-9_]+")
 _OK = 200
@@ -109,13 +110,13 @@ class Prometheus:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield the days that have settled at a time; of a folder, the days that are there."""
-        self._check()
+        self.check()
         if self.root:
             yield from self._saved(known)
         else:
             yield from self._asked(known, at.astimezone(UTC))
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Refuse settings that would give wrong figures.
 
         Raises: SourceError
@@ -160,14 +161,14 @@ class Prometheus:
     def _asked(self, known: Known, at: datetime) -> Iterator[Delivery]:
         last = (at - timedelta(minutes=self.settle_minutes)).date() - timedelta(days=1)
         first, newest = self._reach(known, last)
-        headers = {}
-        if self.token_env:
-            headers["authorization"] = f"Bearer {_secret(self.token_env)}"
         where = urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
         from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
 
         with JsonService.at(
-            "Prometheus", where, headers=headers, timeout_seconds=self.timeout_seconds
+            "Prometheus",
+            where,
+            headers=lambda: as_bearer(secret_of(self.token_env, where=_WHERE)),
+            timeout_seconds=self.timeout_seconds,
         ) as service:
             days = _days(max(first, newest - timedelta(days=self.overlap_days - 1)), last)
             wanted = last - timedelta(days=self.backfill_days - 1)
@@ -286,7 +287,7 @@ class Prometheus:
         frames: Sequence[pl.DataFrame],
         cursor: str | None = None,
     ) -> Delivery:
-        """Return a day as four files at most: of pods, nodes, GPUs and served models."""
+        """Return a day as five files at most: of pods, volumes, nodes, GPUs, served models."""
         from connectors.prometheus_frames import by_kind  # noqa: PLC0415  (loads polars)
 
         rows = by_kind(frames, scrape_seconds=self.scrape_seconds, cluster=self.cluster)
@@ -353,15 +354,4 @@ def _seconds(day: date) -> int:
 
 
 def _misuse(what: str, fix: str) -> SourceError:
-    return SourceError(what, where="[connectors.prometheus]", fix=fix)
-
-
-def _secret(variable: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
-        raise SourceError(
-            f"the environment variable {variable} is not set",
-            where="[connectors.prometheus] token_env",
-            fix=f"set {variable}, or name another",
-        )
-    return value
+    return SourceError(what, where=_WHERE, fix=fix)

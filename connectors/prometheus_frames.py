@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connectors.prometheus_answers import Series
 
 _NOT_FINITE = ("NaN", "+Inf", "-Inf")
-_KINDS = ("pod", "node", "gpu", "served")
+_KINDS = ("pod", "volume", "node", "gpu", "served")
 
 
 def frame_of(
@@ -95,7 +95,7 @@ def _check_values(values: pl.Series, *, query: str, where: str) -> None:
 def by_kind(
     frames: Sequence[pl.DataFrame], *, scrape_seconds: int, cluster: str
 ) -> Mapping[str, pl.DataFrame]:
-    """Return the rows of pods, nodes, GPUs and served models apart: their labels differ.
+    """Return the rows of pods, volumes, nodes, GPUs and served models apart: their labels differ.
 
     No frame is empty.
     """

@@ -61,7 +61,16 @@ QUERIES: Mapping[str, str] = {
     f'(rate(container_cpu_usage_seconds_total{{container!=""}}[{_HOUR}])))',
     "pod_memory_use": "sum by (namespace, pod) (max by (namespace, pod, container) "
     f'(avg_over_time(container_memory_working_set_bytes{{container!=""}}[{_HOUR}])))',
+    "pod_received": "sum by (namespace, pod) (max by (namespace, pod, interface) "
+    f'(rate(container_network_receive_bytes_total{{interface!="lo"}}[{_HOUR}])))',
     "pod_labels": f"max by ({_POD}%(labels)s) (max_over_time(kube_pod_labels[{_HOUR}]))",
+    "pod_claim": f"max by ({_POD}, persistentvolumeclaim) "
+    f"(max_over_time(kube_pod_spec_volumes_persistentvolumeclaims_info[{_HOUR}]))",
+    "volume_claim": "max by (namespace, persistentvolumeclaim, volumename) "
+    f"(max_over_time(kube_persistentvolumeclaim_info[{_HOUR}]))",
+    "volume_handle": "max by (persistentvolume, csi_volume_handle, ebs_volume_id, "
+    "gce_persistent_disk_name, azure_disk_name) "
+    f"(max_over_time(kube_persistentvolume_info[{_HOUR}]))",
     "node_up": f"sum by (node, provider_id) (count_over_time(kube_node_info[{_HOUR}])) / {_COPIES}",
     "node_capacity": "max by (node, resource) "
     f"(max_over_time(kube_node_status_capacity{{{_RESOURCES}}}[{_HOUR}]))",
@@ -85,6 +94,13 @@ COLUMNS: Mapping[str, str] = {
     "namespace": "namespace",
     "pod": "pod",
     "uid": "pod_uid",
+    "persistentvolumeclaim": "claim",
+    "volumename": "volume",
+    "persistentvolume": "volume",
+    "csi_volume_handle": "volume_handle",
+    "ebs_volume_id": "ebs_volume_id",
+    "gce_persistent_disk_name": "gce_disk_name",
+    "azure_disk_name": "azure_disk_name",
     "node": "node",
     "resource": "resource",
     "provider_id": "provider_id",

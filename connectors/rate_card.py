@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import ColumnType, Delivery, SourceError, Table
-from connectors.contract_csv import day_of
+from connectors.charged_days import charged_months, check_charge_from
 from connectors.local import FrameFile, digest_of
 from connectors.rate_card_file import MONEY, OPTIONAL, REQUIRED, SIZES, read_card
 
@@ -69,12 +69,7 @@ class RateCard:
 
         Raises: SourceError
         """
-        if self.charge_from and day_of(self.charge_from) is None:
-            raise SourceError(
-                f'charge_from is "{self.charge_from}", which is not a day',
-                where="[connectors.rate_card]",
-                fix='write it as "2026-01-01"',
-            )
+        check_charge_from(self.charge_from, self.name)
 
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield each month that is new or changed, oldest first.
@@ -95,16 +90,13 @@ class RateCard:
         machines = read_card(path)
         measured = self._measured(machines)
         today = at.astimezone(UTC).date()
-        start = max(day_of(self.charge_from) or date.min, min(each.in_service for each in machines))
-        while start < today:
-            following = _next_month(start)
-            end = min(following, today)
+        first = min(each.in_service for each in machines)
+        for start, end in charged_months(self.charge_from, first, today):
             version = self._version(path, machines, measured, start, end)
             if not known.has("machine_days", f"{start:%Y-%m}", version):
                 rows = list(self._rows(machines, measured, start, end))
                 if rows:
                     yield _delivery(rows, start, version, at)
-            start = following
 
     def _measured(self, machines: list[Machine]) -> Mapping[tuple[str, date], str]:
         if not self.measured_path:
@@ -170,7 +162,3 @@ def _delivery(
         None,
         len(rows),
     )
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)

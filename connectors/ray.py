@@ -14,7 +14,6 @@ Source: https://docs.ray.io/en/latest/cluster/running-applications/job-submissio
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ from urllib.parse import urlsplit
 
 from connectors.base import Delivery, SourceError
 from connectors.local import digest_of, written_at
-from connectors.mlflow_records import ParquetParts
 from connectors.ray_answers import (
     JOBS,
     OPEN,
@@ -35,6 +33,8 @@ from connectors.ray_answers import (
     key_of,
     row_of,
 )
+from connectors.records import ParquetParts
+from connectors.secrets import as_bearer, secret_of
 from connectors.seen import Days, Night
 
 if TYPE_CHECKING:
@@ -77,10 +77,14 @@ class Ray:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        self._check()
+        self.check()
         yield from self._exported(known) if self.root else self._asked(known, at)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         if bool(self.url) == bool(self.root):
             raise _misuse(
                 "url and root: give one of them", "url asks a cluster, root reads a folder"
@@ -94,11 +98,13 @@ class Ray:
     def _asked(self, known: Known, at: datetime) -> Iterator[Delivery]:
         from connectors.http import JsonService  # noqa: PLC0415 - loads an HTTP client
 
-        headers = {"authorization": f"Bearer {_secret(self.token_env)}"} if self.token_env else {}
         where = self.url.partition("?")[0]
         night = Night.begin(JOBS, known.cursor(JOBS.name), at, _ALL)
         with JsonService.at(
-            "Ray", where, headers=headers, timeout_seconds=self.timeout_seconds
+            "Ray",
+            where,
+            headers=lambda: as_bearer(secret_of(self.token_env, where=_WHERE)),
+            timeout_seconds=self.timeout_seconds,
         ) as service:
             cluster = _Cluster(service, at)
             jobs, is_whole = cluster.listed("jobs")
@@ -227,16 +233,6 @@ def _file(path: Path, unit: str, version: str) -> Iterator[Delivery]:
         yield Delivery(
             JOBS.name, unit, version, written_at(path), files, stated_rows=parts.row_count
         )
-
-
-def _secret(variable: str) -> str:
-    value = os.environ.get(variable)
-    if value is None:
-        raise _misuse(
-            f"the environment variable {variable} is not set",
-            "set it where the job is started, or take its name out of the config file",
-        )
-    return value
 
 
 def _misuse(what: str, fix: str) -> SourceError:

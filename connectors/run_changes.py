@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from connectors.base import Delivery, SourceError, Table
-from connectors.mlflow_records import ParquetParts, digest_of
+from connectors.records import ParquetParts, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

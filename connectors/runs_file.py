@@ -12,7 +12,7 @@ absent.
                     gpu_count, started_at, ended_at]; one of pod, pod_uid, node, instance_id
     run_inputs      native_id, [attempt, dataset_uri, dataset_name, dataset_digest, context,
                     bytes_read]; one of dataset_uri and dataset_name
-    run_outputs     native_id, dataset_uri, [attempt]
+    run_outputs     native_id, dataset_uri, [attempt, dataset_digest]
     run_models      native_id, model_name, model_version, [attempt]
     run_references  native_id, resource_id, [attempt]
     run_mentions    native_id, mentioned_id, relation, [attempt, mentioned_system, evidence]
@@ -31,15 +31,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError
-from connectors.mlflow_records import ParquetFile
+from connectors.records import ParquetFile
 from connectors.runs_file_rows import TABLES, check
-from connectors.store import fingerprint, has_format, open_store, read_whole, stem_of
+from connectors.store import open_store
+from connectors.stored import fingerprint, has_format, read_whole, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.base import Known, Table
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,11 @@ CONTRACTS: Mapping[str, Contract] = {
         one_of=("dataset_uri", "dataset_name"),
         key=("dataset_uri", "dataset_name", "dataset_digest", "context"),
     ),
-    "run_outputs": Contract(("native_id", "dataset_uri"), ("attempt",), key=("dataset_uri",)),
+    "run_outputs": Contract(
+        ("native_id", "dataset_uri"),
+        ("attempt", "dataset_digest"),
+        key=("dataset_uri", "dataset_digest"),
+    ),
     "run_models": Contract(
         ("native_id", "model_name", "model_version"),
         ("attempt",),

@@ -33,7 +33,8 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from connectors.base import Checksum, Format, SourceError
-from connectors.store import StoredFile, changed_since, format_of
+from connectors.stored import StoredFile, changed_since, format_of
+from connectors.tally import count_boto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ class S3Store:
         retries = {"mode": "standard", "max_attempts": _ATTEMPTS}
         config = Config(connect_timeout=10, read_timeout=60, retries=retries)
         try:
-            return boto3.session.Session().client("s3", config=config)
+            return count_boto(boto3.session.Session().client("s3", config=config))
         except BotoCoreError as error:
             raise _source_error(error, "list", self.root) from error
 

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from connectors.base import Checksum, Delivery, Format, SourceError, Table
 from connectors.local import FrameFile
-from connectors.store import fingerprint, open_store, read_whole
+from connectors.store import open_store
+from connectors.stored import fingerprint, read_whole
+from connectors.tally import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.base import Known
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 _NAME = re.compile(r"(?:^|/)(20\d\d-\d\d-\d\d)-\d\d-\d\d-\d\d-[0-9A-Z]{16}$")
 _RECORD = re.compile(
@@ -88,7 +90,7 @@ class _LogBatch:
         import polars as pl  # noqa: PLC0415  (slow to import)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            texts = list(pool.map(_lines_of, self.members))
+            texts = list(pool.map(shared(_lines_of), self.members))
         files = [file.name for file, lines in zip(self.members, texts, strict=True) for _ in lines]
         lines = [line for lines in texts for line in lines]
         schema = {"file": pl.String, "line": pl.String}

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from connectors.base import Checksum, Delivery, Format, SourceError, Table
 from connectors.billing_files import raise_all
-from connectors.store import fingerprint, format_of, open_store, read_whole
+from connectors.store import open_store
+from connectors.stored import fingerprint, format_of, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.base import Known
-    from connectors.store import StoredFile
+    from connectors.stored import StoredFile
 
 _MANIFEST = "manifest.json"
 _FOLDERS_ABOVE = 2

@@ -70,7 +70,7 @@ class Sagemaker:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        self._check()
+        self.check()
         from connectors.aws_asking import Account  # noqa: PLC0415 - loads boto3
 
         account = Account(self.role_arn, self.external_id, self.endpoint_url, page_size=100)
@@ -84,7 +84,11 @@ class Sagemaker:
                     extraction.read(kind, region_id)
         yield from extraction.deliver()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         for name in self.without:
             if name not in _NAMES:
                 near = get_close_matches(name, _NAMES, n=1)

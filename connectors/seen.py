@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.base import Delivery
-from connectors.mlflow_records import ParquetParts, digest_of
+from connectors.records import ParquetParts, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Self
 
     from connectors.base import Table
@@ -28,6 +28,19 @@ _LAG = timedelta(minutes=5)
 """Clocks differ, and a change may be written late."""
 
 Row = tuple[object, ...]
+
+
+def text_of(digests: Mapping[bytes, bytes]) -> str:
+    """Write digests of six bytes by digests of six bytes, as cursors hold them."""
+    packed = b"".join(key + content for key, content in sorted(digests.items()))
+    return base64.b64encode(packed).decode()
+
+
+def digests_of(text: str) -> dict[bytes, bytes]:
+    """Read what `text_of` wrote."""
+    packed = base64.b64decode(text)
+    pairs = (packed[start : start + 12] for start in range(0, len(packed), 12))
+    return {pair[:6]: pair[6:] for pair in pairs}
 
 
 @dataclass(slots=True)
@@ -49,25 +62,22 @@ class Seen:
         held = json.loads(cursor) if cursor else {}
         if held.get("format") != _FORMAT:
             return cls()
-        packed = base64.b64decode(held["digests"])
-        pairs = (packed[start : start + 12] for start in range(0, len(packed), 12))
         return cls(
             high_water=datetime.fromisoformat(held["high_water"]),
             rescanned=datetime.fromisoformat(held["rescanned"]),
             open_ids=set(held["open"]),
-            digests={pair[:6]: pair[6:] for pair in pairs},
+            digests=digests_of(held["digests"]),
         )
 
     def text(self) -> str:
         """Write the cursor; both times must be known."""
-        packed = b"".join(key + content for key, content in sorted(self.digests.items()))
         return json.dumps(
             {
                 "format": _FORMAT,
                 "high_water": self.high_water and self.high_water.isoformat(),
                 "rescanned": self.rescanned and self.rescanned.isoformat(),
                 "open": sorted(self.open_ids),
-                "digests": base64.b64encode(packed).decode(),
+                "digests": text_of(self.digests),
             }
         )
 

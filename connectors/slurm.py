@@ -9,7 +9,9 @@ Saved outputs lie as `<root>/<UTC day>*.txt`, or .txt.gz, and are whatever
 
     TZ=UTC sacct -a -X -D -P -S <start> -E <end> -o JobIDRaw,DBIndex,User,Account,State,...
 
-printed, with its header. The file whose name comes last counts for a job.
+printed, with its header. The file whose name comes last counts for a job. Which nodes there are, so
+that those without work are known to be idle, lies in `<root>/nodes/<UTC day>*.txt`, as
+`sinfo -a -N -h -o '%N|%T'` printed it.
 
 Source: https://slurm.schedmd.com/sacct.html
 """
@@ -17,20 +19,22 @@ Source: https://slurm.schedmd.com/sacct.html
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import re
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError
 from connectors.local import digest_of, written_at
-from connectors.mlflow_records import ParquetParts
+from connectors.records import ParquetParts
 from connectors.seen import Days, Night
+from connectors.slurm_nodes import NODES, SINFO, nodes_of
 from connectors.slurm_records import (
     FIELDS,
     JOBS,
@@ -66,6 +70,8 @@ class Slurm:
     """What to put before sacct, such as `["ssh", "login1"]`."""
     cluster: str = ""
     """The cluster to read, where one slurmdbd keeps several."""
+    nodes: bool = False
+    """Whether to ask sinfo, too, which nodes there are: those without work are idle then."""
     time_zone: str = "UTC"
     """The zone of times in saved outputs; sacct is run in UTC."""
     backfill_days: int = 400
@@ -80,7 +86,7 @@ class Slurm:
     """How long one sacct may take."""
 
     name: ClassVar[str] = "slurm"
-    tables: ClassVar[Sequence[Table]] = (JOBS,)
+    tables: ClassVar[Sequence[Table]] = (JOBS, NODES)
 
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield the jobs that are new or changed since the last delivery.
@@ -91,10 +97,14 @@ class Slurm:
 
     def deliveries_at(self, known: Known, at: datetime) -> Iterator[Delivery]:
         """Yield what there is to deliver at the time `at`."""
-        self._check()
+        self.check()
         yield from self._saved(known) if self.root else self._asked(known, at.astimezone(UTC))
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         check_zone(self.time_zone, _WHERE)
         days = (self.backfill_days, self.overlap_days, self.rescan_days)
         if min(days) < 1 or self.rescan_every_days < 0:
@@ -122,6 +132,11 @@ class Slurm:
             runs += 1
         _log.info("slurm: sacct run %d times, %d jobs read", runs, len(night.read))
         yield from night.delivery()
+        if self.nodes:
+            chosen = ["-M", self.cluster] if self.cluster else []
+            with self._run([*self.command, *SINFO, *chosen]) as lines:
+                found = nodes_of(lines, f"{_WHERE} sinfo")
+            yield from _listing(found, at.date().isoformat(), at, known)
 
     def _read(self, night: Night, words: Sequence[str]) -> None:
         chosen = ["-M", self.cluster] if self.cluster else []
@@ -140,6 +155,7 @@ class Slurm:
 
         Raises: SourceError
         """
+        tool = "sinfo" if SINFO[0] in words else "sacct"
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             try:
                 done = subprocess.run(  # noqa: S603 - the config's own command
@@ -155,10 +171,10 @@ class Slurm:
             except OSError as error:
                 raise _no_sacct(f"{words[0]} cannot be run: {error.strerror}") from error
             except subprocess.TimeoutExpired as error:
-                raise _no_sacct(f"sacct takes more than {self.timeout_seconds} s") from error
+                raise _no_sacct(f"{tool} takes more than {self.timeout_seconds} s") from error
             if done.returncode != 0:
                 said = " ".join(done.stderr.split())[-300:]
-                raise _no_sacct(f"sacct ended with {done.returncode}: {said}")
+                raise _no_sacct(f"{tool} ended with {done.returncode}: {said}")
             output.seek(0)
             yield output
 
@@ -175,6 +191,11 @@ class Slurm:
         for path in paths:
             try:
                 yield from self._saved_file(path, known)
+            except SourceError as error:
+                errors.append(error)
+        for path in sorted((Path(self.root) / "nodes").glob("*.txt")):
+            try:
+                yield from _saved_nodes(path, known)
             except SourceError as error:
                 errors.append(error)
         if errors:
@@ -209,6 +230,30 @@ class Slurm:
             yield Delivery(
                 JOBS.name, path.name, version, written_at(path), files, stated_rows=parts.row_count
             )
+
+
+def _saved_nodes(path: Path, known: Known) -> Iterator[Delivery]:
+    try:
+        unit = date.fromisoformat(path.name[:10]).isoformat()
+        found = nodes_of(path.read_text(encoding="utf-8").splitlines(), str(path))
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"{path.name} cannot be read: {error}",
+            where=str(path),
+            fix="save it again, and name it by its day: nodes/2026-10-03.txt",
+        ) from error
+    yield from _listing(found, unit, written_at(path), known)
+
+
+def _listing(
+    found: Sequence[tuple[str, str | None]], unit: str, at: datetime, known: Known
+) -> Iterator[Delivery]:
+    parts = ParquetParts(NODES)
+    for row in found:
+        parts.add(row)
+    version = hashlib.sha256(repr(found).encode()).hexdigest()[:32]
+    if not known.has(NODES.name, unit, version):
+        yield Delivery(NODES.name, unit, version, at, parts.files(), stated_rows=parts.row_count)
 
 
 def _as_time(at: datetime) -> str:

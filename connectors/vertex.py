@@ -78,14 +78,18 @@ class Vertex:
         """Yield what there is to deliver at the time `at`."""
         back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
         days = days_of(*back, kind=self.name)
-        self._check()
+        self.check()
         jobs = _Jobs(self, _Account())
         try:
             yield from changes(JOBS, jobs, known, at, days)
         finally:
             jobs.close()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
         if not self.regions or not all(re.fullmatch("[a-z0-9-]+", one) for one in self.regions):
             raise SourceError(
                 "regions names none, or one that cannot be",
@@ -185,7 +189,7 @@ class _Jobs:
             self.services[region] = opened(
                 "Vertex AI",
                 self.settings.endpoint_url or address,
-                {},
+                dict,
                 kind=self.settings.name,
                 timeout_seconds=self.settings.timeout_seconds,
             )

@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import SourceError
+from connectors.platforms import check_address, days_of
 from connectors.run_changes import Days, Record, changes, table_of, utc_micros
 from connectors.run_labels import NAMED, allowed
+from connectors.secrets import as_login, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,6 +121,15 @@ class Wandb:
     name: ClassVar[str] = "wandb"
     tables: ClassVar[Sequence[Table]] = (RUNS,)
 
+    def check(self) -> None:
+        """Refuse settings that contradict each other.
+
+        Raises: SourceError
+        """
+        check_address(self.root, self.name)
+        back = (self.overlap_days, self.rescan_days, self.rescan_every_days, self.backfill_days)
+        days_of(*back, kind=self.name)
+
     def deliveries(self, known: Known) -> Iterator[Delivery]:
         """Yield what is new or changed since the last delivery; nothing where nothing did.
 
@@ -144,18 +154,10 @@ class Wandb:
                 fix='write "https://wandb.example", and name the environment variable that holds '
                 "the API key in api_key_env",
             )
-        key = os.environ.get(self.api_key_env)
-        if not key:
-            raise SourceError(
-                f"the environment variable {self.api_key_env} is not set",
-                where=self.root,
-                fix="set it where the job is started, or name another in api_key_env",
-            )
         return JsonService.at(
             "W&B",
             self.root,
-            headers={},
-            auth=("api", key),
+            headers=lambda: as_login("api", secret_of(self.api_key_env, where=self.root)),
             timeout_seconds=self.timeout_seconds,
         )
 

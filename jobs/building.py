@@ -10,6 +10,7 @@ from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
+from jobs.proving import prove_changed
 from jobs.quotas.writing import write_standings
 from queries import ModelError
 from queries.build import build
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobs.ledger import Entry, State
-    from jobs.nightly import Night
+    from jobs.night import Night
     from queries.build import BuildInput, Built
 
 
@@ -48,6 +49,7 @@ def _build_and_publish(night: Night) -> bool:
     if built is None:
         return False
     try:
+        prove_changed(night)
         night.progress.say("publish")
         target = publish(built, night.generations, views_of(night.config))
         write_contacts(built.con, night.config.state_dir)

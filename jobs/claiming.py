@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from jobs.journal import Journal
 from jobs.journal.claims import Claims
+from queries import ModelError
 from queries.answers import TableAnswer
 from queries.claims import Claim
+from queries.read import newest_generation, open_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -49,6 +52,27 @@ def enter_claim(state_dir: Path, claim: Claim, why: str) -> int:
     """Enter a claim in the journal; return its number."""
     with Journal(state_dir / "journal.sqlite") as journal:
         return Claims(journal).make(claim, why)
+
+
+def unheard_of(state_dir: Path, claim: Claim) -> Iterator[str]:
+    """Yield the team and the project of a claim that have had no cost so far, with the nearest.
+
+    That is no mistake of a new team's; it is one of whoever misspelt an old one.
+    """
+    try:
+        generation = newest_generation(state_dir)
+    except ModelError:
+        return  # before the first night nobody has had any
+    with open_generation(generation) as con:
+        for dimension, member in (("team", claim.team), ("project", claim.project)):
+            rows = con.execute(
+                "select distinct member from marts.spend_daily where dimension = $1", [dimension]
+            ).fetchall()
+            known = sorted(str(row[0]) for row in rows)
+            if member and member not in known:
+                near = get_close_matches(member, known, 1)
+                hint = f'; did you mean "{near[0]}"?' if near else ""
+                yield f'the {dimension} "{member}" has had no cost so far{hint}'
 
 
 def withdraw_claim(state_dir: Path, number: int, why: str) -> None:

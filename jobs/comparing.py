@@ -16,13 +16,13 @@ from queries import ModelError
 from queries.answers import TableAnswer
 from queries.comparison import compare, open_beside
 from queries.generation import generations_of, newest_generation
-from queries.raw import Landed, LandedFile
+from queries.landed import Landed, LandedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from jobs.nightly import Night
+    from jobs.night import Night
     from queries.build import BuildInput
     from queries.claims import Claim
     from queries.comparison import Moved

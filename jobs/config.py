@@ -1,7 +1,8 @@
 """The config file: read once, checked whole, every mistake listed before anything runs.
 
 A connector's fields are its table in the file, so a connector that gains a field needs no line
-here. Secrets never stand in the file: a key ending in `_env` names the variable that holds one.
+here. Secrets never stand in the file: a key ending in `_env` names the variable
+that holds one, a key ending in `_file` the file.
 """
 
 from __future__ import annotations
@@ -12,24 +13,27 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from connectors.base import SourceError
+from connectors.addresses import mistaken
+from connectors.base import Checked, SourceError
 from connectors.toml_lines import line_of, shown
 from jobs.enforcement import LEVERS
+from jobs.settings.attribution import Attribution
 from jobs.settings.base import Section as _Section
+from jobs.settings.books import Books
 from jobs.settings.currency import Currency
 from jobs.settings.detectors import detector_sections, read_detectors
 from jobs.settings.invoices import Invoice, entered_once, of_no_source
 from jobs.settings.mail import Mail
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
-from jobs.settings.quotas import Enforcement, Quota, as_decimal, mistakes_between
+from jobs.settings.quotas import Enforcement, Quota, mistakes_between
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.settings.shared_costs import SharedCost, named_once
-from jobs.state import DEFAULT_STATE, place
+from jobs.state import DEFAULT_STATE, DEMO_CONFIG, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,57 +66,6 @@ class ConfigError(Exception):
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
-_Weight = Annotated[Decimal, BeforeValidator(as_decimal), Field(ge=0, le=1_000_000)]
-_Texts = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-class Attribution(_Section):
-    """How cost is shared out."""
-
-    idle_policy: Literal["separate", "by_node", "by_cluster"] = "separate"
-    gpu_weight: _Weight = Decimal(9)
-    cpu_weight: _Weight = Decimal("0.9")
-    memory_weight: _Weight = Decimal("0.1")
-    split_cost_allocation: Literal["use", "ignore"] = "use"
-    shared_namespaces: _Texts = ("kube-system",)
-    shared_users: _Texts = ("root", "ubuntu", "ec2-user", "jovyan", "airflow", "nobody")
-    inventory_days: Annotated[int, Field(ge=1, le=3660)] = 35
-    prefix_depth: Annotated[int, Field(ge=1, le=64)] = 6
-    lost_after_hours: Annotated[int, Field(ge=1, le=8760)] = 24
-    stale_hours: Annotated[int, Field(ge=1, le=8760)] = 36
-    team_tags: _Texts = (
-        "k8s-label/team",
-        "team",
-        "Team",
-        "user_team",
-        "user:team",
-        "user:Team",
-        "tag/team",
-        "project-label/team",
-    )
-    user_tags: _Texts = (
-        "k8s-label/user",
-        "user",
-        "owner",
-        "Owner",
-        "user_owner",
-        "user:owner",
-        "user:Owner",
-        "tag/user",
-        "project-label/owner",
-    )
-    project_tags: _Texts = (
-        "k8s-label/project",
-        "project",
-        "Project",
-        "user_project",
-        "user:project",
-        "user:Project",
-        "tag/project",
-        "project-label/project",
-    )
-
-
 class Engine(_Section):
     """What a night may use of the machine."""
 
@@ -139,6 +92,7 @@ class _File(_Section):
     state_dir: str = DEFAULT_STATE
     connectors: dict[str, Any] = Field(default_factory=dict)
     attribution: Attribution = Attribution()
+    books: Books = Books()
     engine: Engine = Engine()
     report: Report = Report()
     currency: Currency = Currency()
@@ -175,6 +129,7 @@ class Config:
     state_dir: Path
     sources: tuple[Source, ...]
     attribution: Attribution
+    books: Books
     engine: Engine
     report: Report
     currency: Currency
@@ -209,9 +164,10 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise _only(
-            "there is no config file", str(path), "copy config.example.toml there, or give --config"
-        ) from error
+        fix = "copy config.example.toml there, or give --config"
+        if (path.parent / DEMO_CONFIG).is_file():
+            fix += f", such as --config {DEMO_CONFIG} of the demo company"
+        raise _only("there is no config file", str(path), fix) from error
     except (OSError, UnicodeDecodeError) as error:
         raise _only(
             f"the config file cannot be read: {error}", str(path), "make it a readable UTF-8 file"
@@ -270,13 +226,14 @@ class _Reader:
             state_dir=Path(place(file.state_dir, self.path.parent)),
             sources=tuple(sources),
             attribution=file.attribution,
+            books=file.books,
             engine=file.engine,
             report=file.report,
             currency=file.currency,
             keep=file.keep,
-            privacy=file.privacy,
+            privacy=file.privacy.settled(self.path.parent),
             operations=file.operations,
-            mail=file.mail,
+            mail=file.mail.settled(self.path.parent),
             shared_costs=file.shared_costs,
             invoices=file.invoices,
             quotas=file.quotas,
@@ -313,17 +270,22 @@ class _Reader:
         cls = class_of(self.registry[kind])
         model = model_of(kind, cls, SOURCE_KEYS)
         try:
-            values = model.model_validate(table)
+            values = model.model_validate(table).settled(self.path.parent)
         except ValidationError as error:
             self._note_all(error, model, where)
             return None
         settings = {field.name: getattr(values, field.name) for field in fields(cls)}
         settings = {key: self._settled(key, value) for key, value in settings.items()}
         name = values.source or kind  # type: ignore[attr-defined]
+        for key, what, fix in mistaken(settings):
+            self._note(f"[connectors.{kind}] {key}: {what}", (*where, key), fix)
         try:
             connector = cls(**settings)
+            if isinstance(connector, Checked) and not values.retired:  # type: ignore[attr-defined]
+                connector.check()
         except SourceError as error:
-            self.mistakes.append(_mistake_of(error, kind))
+            fix = error.__notes__[1].removeprefix("fix: ")
+            self._note(f"[connectors.{kind}] {error}", where, fix)
             return None
         return Source(name, kind, connector, values.retired)  # type: ignore[attr-defined]
 
@@ -338,7 +300,7 @@ class _Reader:
             model = model_of(kind, cls)
             for where, table in _each(("levers", kind), value):
                 try:
-                    values = model.model_validate(table)
+                    values = model.model_validate(table).settled(self.path.parent)
                 except ValidationError as error:
                     self._note_all(error, model, where)
                     continue
@@ -381,6 +343,9 @@ class _Reader:
             )
         elif found["type"] == "missing":
             self._note(f'{section} lacks the key "{key}"', where[:-1], f"add {key} = ...")
+        elif isinstance(found["input"], dict) and found["type"] == "value_error":
+            expected = found["msg"].removeprefix("Value error, ")
+            self._note(f"{shown(where)} is not {expected}", where, "config.example.toml says more")
         else:
             value = "a secret" if _SECRETS.search(key.lower()) else _as_written(found["input"])
             expected = found["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
@@ -401,12 +366,6 @@ def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)
-
-
-def _mistake_of(error: SourceError, kind: str) -> Mistake:
-    mistake = Mistake(f"[connectors.{kind}] {error}", where="", fix="")
-    mistake.__notes__ = list(error.__notes__)
-    return mistake
 
 
 def _each(where: KeyPath, value: object) -> list[tuple[KeyPath, object]]:

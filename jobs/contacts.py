@@ -25,6 +25,8 @@ with newest_teams as (
         user_id,
         arg_max(team, (charge_date, team)) as team
     from attribution.user_days
+    cross join marts.covered_days
+    where charge_date not between newest_day + 1 and last_day
     group by user_id
 )
 
@@ -38,7 +40,14 @@ left join newest_teams using (user_id)
 where
     people.email <> ''
     and not people.is_service
-    and (people.left_on > (select max(charge_date) from attribution.user_days)) is not false
+    and (
+        people.left_on > (
+            select max(charge_date)
+            from attribution.user_days
+            cross join marts.covered_days
+            where charge_date not between newest_day + 1 and last_day
+        )
+    ) is not false
 order by people.user_id
 """
 

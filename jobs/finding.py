@@ -6,6 +6,7 @@ import getpass
 import json
 from collections import defaultdict
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, TextIO
 
 from jobs.journal import Journal
@@ -14,7 +15,7 @@ from queries.generation import newest_generation
 from queries.read import open_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -35,19 +36,34 @@ def print_findings(
     state_dir: Path, wanted: Mapping[str, str | None], out: TextIO, *, as_json: bool
 ) -> None:
     """Write the findings that have the wanted values, dearest first; the sum of what counts."""
+    found = _findings(state_dir)
     rows = [
         row
-        for row in _findings(state_dir)
+        for row in found
         if all(value is None or row[column] == value for column, value in wanted.items())
     ]
     if as_json:
         out.write(json.dumps(rows, indent=1, default=str, ensure_ascii=False) + "\n")
+        return
+    if not rows:
+        out.writelines(f"{line}\n" for line in _unknown(found, wanted))
         return
     _write_table([_HEADS, *(_cells(row) for row in rows)], out)
     totals = sorted(_totals(rows).items())
     out.writelines(
         f"\nopen and counted once: {total:,.2f} {currency} a month\n" for currency, total in totals
     )
+
+
+def _unknown(found: Sequence[Row], wanted: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield why nothing is shown: what is asked for that no finding has, with the nearest."""
+    yield "there is no such finding"
+    for column, value in wanted.items():
+        known = sorted({str(row[column]) for row in found if row[column] is not None})
+        if column != "state" and value is not None and value not in known:
+            near = get_close_matches(value, known, 1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            yield f'none has the {column.removeprefix("owner_")} "{value}"{hint}'
 
 
 def _findings(state_dir: Path) -> list[Row]:

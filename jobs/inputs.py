@@ -14,20 +14,21 @@ from queries.build import BuildInput, Settings
 from queries.catalog import models
 from queries.engines.duckdb import Limits
 from queries.invoices import Invoice
+from queries.landed import Landed, LandedFile
 from queries.ledgers import Restated
 from queries.loading import SharedCost
 from queries.publish import newest_manifest
 from queries.quotas import Quota
-from queries.raw import Landed, LandedFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from connectors.base import Table
-    from jobs.config import Attribution, Config
+    from jobs.config import Config
     from jobs.ledger import Entry, Restatement
     from jobs.raw_store import RawStore
+    from jobs.settings.attribution import Attribution
 
 _LINES = re.compile(r"\((\d+) lines(?:, before (\d+))?\)$")
 """How `jobs.restatements` ends what it enters, in every ledger there is."""
@@ -108,21 +109,26 @@ def settings_of(attribution: Attribution) -> Settings:
     return Settings(
         params={
             "idle_policy": attribution.idle_policy,
+            "control_planes": attribution.control_planes,
             "gpu_weight": float(attribution.gpu_weight),
             "cpu_weight": float(attribution.cpu_weight),
             "memory_weight": float(attribution.memory_weight),
             "split_cost_allocation": attribution.split_cost_allocation,
             "inventory_days": attribution.inventory_days,
+            "artefact_gib": float(attribution.artefact_gib),
             "prefix_depth": attribution.prefix_depth,
             "lost_after_hours": attribution.lost_after_hours,
             "stale_hours": attribution.stale_hours,
             "shared_namespaces": ",".join(attribution.shared_namespaces),
             "shared_users": ",".join(attribution.shared_users),
+            "minimise": ",".join(attribution.minimise),
+            "maximise": ",".join(attribution.maximise),
         },
         tag_keys={
             "team": list(attribution.team_tags),
             "user": list(attribution.user_tags),
             "project": list(attribution.project_tags),
+            "model": list(attribution.model_tags),
         },
     )
 

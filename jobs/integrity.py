@@ -114,6 +114,6 @@ class _Parquet(_Filled):
 
 def check_of(format_: str) -> Check:
     """Return the check for a file format."""
-    if format_ == "csv.gz":
+    if format_ in ("csv.gz", "json.gz"):
         return _Gzip()
     return _Parquet() if format_ == "parquet" else _Filled()

@@ -8,13 +8,15 @@ Source: https://www.rfc-editor.org/rfc/rfc5321 (4.2.1 replies, 4.5.3.2 time-outs
 
 from __future__ import annotations
 
-import os
 import smtplib
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.policy import SMTP
 from typing import TYPE_CHECKING, Self
+
+from connectors.base import SourceError
+from connectors.secrets import secret_of, written
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -140,7 +142,7 @@ def _explained(error: Exception, settings: Mail) -> MailError:
     where = f"{settings.host}:{settings.port}, [mail] of the config file"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         what = f"the mail server does not let us in: {error.smtp_code}"
-        fix = f"check ${settings.username_env} and ${settings.password_env}"
+        fix = f"check {_written(settings)}"
     elif isinstance(error, ssl.SSLError):
         what = f"the mail server's certificate or TLS is not accepted: {error.reason}"
         fix = 'check host and tls ("starttls" is port 587\'s, "tls" is 465\'s), or ca_path'
@@ -151,14 +153,22 @@ def _explained(error: Exception, settings: Mail) -> MailError:
 
 
 def _credentials(settings: Mail) -> tuple[str, str]:
-    found = [os.environ.get(name, "") for name in (settings.username_env, settings.password_env)]
-    if not all(found):
-        raise MailError(
-            "the mail server's name or password is not set",
-            where=f"the environment: ${settings.username_env}, ${settings.password_env}",
-            fix="set both where cron or systemd starts mlspend",
+    try:
+        name, password = (
+            secret_of(named, where="[mail]")
+            for named in (settings.username_env, settings.password_env)
         )
-    return found[0], found[1]
+    except SourceError as error:
+        raise MailError(
+            f"the mail server's name or password is not there: {error}",
+            where=_written(settings),
+            fix="set both where cron or systemd starts mlspend, or name files that hold them",
+        ) from error
+    return name, password
+
+
+def _written(settings: Mail) -> str:
+    return f"{written(settings.username_env)} and {written(settings.password_env)}"
 
 
 def _refusal(code: int, words: bytes | str) -> Answer:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from jobs.digests import Batch, Letter
-    from jobs.nightly import Night
+    from jobs.night import Night
 
 
 @dataclass(slots=True)
@@ -82,9 +82,10 @@ def mail_digests(
 ) -> Tally | None:
     """Write everybody's digest, or those of `only` some, and mail them where asked.
 
-    Raises: MailError where the server cannot be used, or the mails are withheld.
+    Raises: MailError where the server cannot be used, the mails are withheld, or nobody is meant.
     """
     from jobs.digests import write_digests  # noqa: PLC0415
+    from jobs.mail import MailError  # noqa: PLC0415
 
     if night.database is None:
         return None
@@ -92,6 +93,12 @@ def mail_digests(
     if batch is None:
         return None
     letters = [letter for letter in batch.letters if not only or _is_among(letter, only)]
+    if only and not letters:
+        raise MailError(
+            f"nobody gets a digest as {' or '.join(only)}",
+            where="[mail]",
+            fix="`mlspend mail` writes everybody's; who has no team or address gets none",
+        )
     tally = Tally(len(letters), str(batch.folder))
     if batch.without_team:
         night.progress.say(f"  {batch.without_team} people get none: no team or no usable address")

@@ -8,9 +8,10 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.nightly import SITE_MARKER
+from connectors.base import SourceError
+from connectors.secrets import secret_of, written
 from jobs.settings.privacy import EVERYTHING
-from jobs.state import AUDIENCES, reports_of
+from jobs.state import AUDIENCES, SITE_MARKER, reports_of
 from queries import ModelError
 from queries.generation import file_name
 from queries.privacy.views import DIMENSIONS, OPENNESS, View
@@ -97,13 +98,17 @@ def read_key(config: Config) -> bytes:
 
     Raises: ModelError where the variable is not set or too short, or others can read the file.
     """
-    variable = config.privacy.key_env
-    if variable:
-        key = os.environ.get(variable, "").encode()
+    named = config.privacy.key_env
+    if named:
+        where = f"{config.path}, [privacy]"
+        try:
+            key = secret_of(named, where=where).encode()
+        except SourceError:
+            key = b""
         if len(key) < _SHORTEST_KEY:
             raise ModelError(
-                f"${variable} is not set, or shorter than {_SHORTEST_KEY} characters",
-                where=f"{config.path}, [privacy] key_env",
+                f"{written(named)} is not set, or shorter than {_SHORTEST_KEY} characters",
+                where=where,
                 fix="set it to a long random text, and keep it: with another one everybody "
                 "gets another pseudonym",
             )

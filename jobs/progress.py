@@ -7,6 +7,7 @@ Every line of JSON has `time` (UTC), `level`, `event` and `text`; what else an e
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -118,9 +119,31 @@ class _BarProgress:
         self._bars.update(self._task, completed=done)
 
 
+class _Warnings(logging.Handler):
+    """Tells what a connector or a library warns of as the rest is told, so that JSON stays JSON."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.say(f"note: {record.getMessage()}", "warning", logger=record.name)
+
+
 @contextmanager
 def progress_on(stream: TextIO, style: LogFormat = "text") -> Iterator[Progress]:
-    """Yield the progress that suits `stream`."""
+    """Yield the progress that suits `stream`; what nobody else hears of warnings goes there too."""
+    before = logging.lastResort
+    try:
+        with _progress_on(stream, style) as progress:
+            logging.lastResort = _Warnings(progress)
+            yield progress
+    finally:
+        logging.lastResort = before
+
+
+@contextmanager
+def _progress_on(stream: TextIO, style: LogFormat) -> Iterator[Progress]:
     if style == "json":
         yield JsonProgress(stream)
         return

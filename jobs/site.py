@@ -6,9 +6,8 @@ import shutil
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from jobs.nightly import SITE_MARKER
 from jobs.privacy import give_to_group, site_rules
-from jobs.state import reports_of
+from jobs.state import SITE_MARKER, reports_of
 from queries.manifest import Manifest
 from queries.read import open_generation, run_named
 from reports.base import Frame, Meta, Span

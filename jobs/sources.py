@@ -1,12 +1,15 @@
-"""`mlspend sources`: what every source has landed, and what of it nobody reads.
+"""`mlspend sources`: what every source has landed, what it adds up to, and what is wrong with it.
 
-The journal tells the first, the headers of each table's newest delivery the second: a column that a
-source has added, or one whose name has changed, which is otherwise read as null.
+The journal tells what landed and what the last night complained of, the headers of each table's
+newest delivery what nobody reads: a column that a source has added, or one whose name has changed,
+which is otherwise read as null. The newest generation tells which invoices differ.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 from jobs.inputs import landed_of
@@ -18,6 +21,8 @@ from queries.engines.duckdb import Limits, connect
 from queries.generation import newest_generation
 from queries.raw import undeclared_columns
 from queries.read import open_generation, run_named
+from reports.figures import exact
+from reports.terminal import invoice_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,12 +94,16 @@ class _Line:
 
 
 def print_sources(config: Config, out: TextIO) -> None:
-    """Write a line for every table of every source, then what is left out, and what is not read."""
+    """Write a line for every table of every source, then their bills, then what is wrong."""
     path = config.state_dir / "journal.sqlite"
     entries: list[Entry] = []
+    bills: list[str] = []
+    complaints: list[str] = []
     if path.exists():
         with Journal(path) as journal:
             entries = journal.deliveries()
+            bills = _bills(config, journal, entries)
+            complaints = _complaints(journal)
     lines = [
         _Line(
             source.name,
@@ -113,25 +122,64 @@ def print_sources(config: Config, out: TextIO) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         out.write("  ".join(cells).rstrip() + "\n")
+    out.writelines(bills)
     out.writelines(f"left out: {reason}\n" for line in lines for reason in line.reasons())
     out.writelines(_unread(lines, config.state_dir / "raw"))
     out.writelines(_missing_rates(config))
+    out.writelines(f"{line}\n" for line in invoice_lines(_published(config, "invoices")))
+    out.writelines(complaints)
+
+
+def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[str]:
+    """Say what the newest good delivery of every unit bills: lines, and cost by currency."""
+    newest: dict[tuple[str, str, str], Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.order):
+        if entry.state == "landed":
+            newest[entry.unit_key] = entry
+    rows: Counter[str] = Counter()
+    costs: dict[tuple[str, str], Decimal] = {}
+    for entry in newest.values():
+        for total in journal.totals_of(entry.id):
+            if total.measure == "billed_cost":
+                rows[entry.source] += total.rows
+                key = (entry.source, total.billing_currency)
+                costs[key] = costs.get(key, Decimal(0)) + total.amount + total.beyond
+    lines = []
+    for source in config.sources:
+        found = sorted(key for key in costs if key[0] == source.name)
+        amounts = ", ".join(exact(costs[key], key[1]) for key in found)
+        if amounts:
+            lines.append(f"billed: {source.name}: {rows[source.name]:,} lines, {amounts}\n")
+    return lines
+
+
+def _complaints(journal: Journal) -> list[str]:
+    """Return what the last night complained of, each problem on a line."""
+    nights = [night for night in journal.nights() if night.command in ("nightly", "extract")]
+    if not nights:
+        return []
+    lines = [line for line in nights[-1].problems.splitlines() if line.strip()]
+    return [f"last night: {visible(line)}\n" for line in lines]
+
+
+def _published(config: Config, query: str) -> list[dict[str, object]]:
+    """Return what a named query finds in the newest generation; nothing before the first."""
+    try:
+        generation = newest_generation(config.state_dir)
+    except ModelError:
+        return []
+    with open_generation(generation) as con:
+        columns, rows = run_named(con, query, {})
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _missing_rates(config: Config) -> list[str]:
     """Say which exchange rates the newest generation lacks."""
     if not config.currency.report:
         return []
-    try:
-        generation = newest_generation(config.state_dir)
-    except ModelError:  # no night has published anything yet
-        return []
-    with open_generation(generation) as con:
-        columns, rows = run_named(con, "freshness", {})
-    records = [dict(zip(columns, row, strict=True)) for row in rows]
     return [
         f"missing: {row['source']}, {row['table_name']}: {row['note']}\n"
-        for row in records
+        for row in _published(config, "freshness")
         if row["source"] == RATES
     ]
 

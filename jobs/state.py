@@ -8,8 +8,14 @@ from pathlib import Path
 
 DEFAULT_CONFIG = "mlspend.toml"
 DEFAULT_STATE = "state"
+SQLITE = "sqlite:///"
+"""What MLflow writes before the path of a database, relative ones too."""
+DEMO_CONFIG = "demo/config.toml"
+"""Where `nightly --demo` writes one, if it is not told another folder."""
 AUDIENCES = "audiences"
 """The folder below the reports that has a folder for each audience."""
+SITE_MARKER = "generation"
+"""The file of a site that names the generation it shows; it is written last."""
 
 
 def reports_of(state_dir: Path, audience: str = "") -> Path:
@@ -20,6 +26,8 @@ def reports_of(state_dir: Path, audience: str = "") -> Path:
 
 def place(value: str, folder: Path) -> str:
     """Take a relative path as one below `folder`; leave URLs, and what is not given, alone."""
+    if value.startswith(SQLITE):
+        return SQLITE + place(value.removeprefix(SQLITE), folder)
     if not value or "://" in value:
         return value
     return os.path.normpath(folder / Path(value).expanduser())

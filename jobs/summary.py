@@ -12,6 +12,7 @@ from reports.terminal import (
     invoice_lines,
     proof_lines,
     quota_lines,
+    stale_lines,
     waste_line,
     write_boards,
 )
@@ -37,13 +38,17 @@ def print_summary(config: Config, site: Path | None, out: TextIO) -> None:
         proof = proof_lines(_records(con, "books_proof"))
         invoices = _records(con, "invoices")
         quotas = _records(con, "quotas")
+        stale = stale_lines(_records(con, "freshness"))
         waste = waste_line(_records(con, "waste_by_detector"))
     if quotas:
         out.write(f"\nQuotas, up to {quotas[0]['as_of_date']}:\n")
         out.writelines(f"  {line}\n" for line in quota_lines(quotas, config.report.top))
     if waste:
         out.write(f"\nWaste: {waste}\n")
-    out.write("\nThe books:\n")
+    if stale:
+        out.write("\nStale:\n")
+        out.writelines(f"  {line}\n" for line in stale)
+    out.write("\nThe books, by user:\n")
     out.writelines(f"  {line}\n" for line in proof)
     out.writelines(f"  {line}\n" for line in invoice_lines(invoices))
     out.write(f"\nDatabase: {generation}\n")

@@ -12,7 +12,8 @@ from queries.focus.validation import validate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queries.focus.validation import Finding, Report
+    from queries.focus.rules import Finding
+    from queries.focus.validation import Report
 
 _WIDTH = 60
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from queries.catalog import BESIDE, HOME, ROW
+from queries.catalog import BESIDE, ROW, shared_macros
 from queries.checks import check_model
 from queries.engines.duckdb import literal
 from queries.lake import StoredFile, StoredTable, write
@@ -18,7 +18,6 @@ from queries.warehouse import empty, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from queries.catalog import Model
     from queries.manifest import Manifest
@@ -47,30 +46,41 @@ def keep_beside(warehouse: Warehouse, before: Manifest, progress: Callable[[str]
     warehouse.show_beside(None)
 
 
+def show_kept(warehouse: Warehouse) -> None:
+    """Show what nights before have kept beside the staged lines; nothing is computed for it."""
+    for model in warehouse.beside_models:
+        _create_shape(warehouse, model)
+        warehouse.manifest.stored.setdefault(model.name, StoredTable())
+    warehouse.show_beside(None)
+
+
 def _create_shape(warehouse: Warehouse, model: Model) -> None:
     con = warehouse.con
-    con.execute(f"create or replace view {LINES} as {_numbered(f'({empty(LINES)})', 'null')}")
-    con.execute(f"create or replace table {shape(model)} as {warehouse.sql_of(model)}")
+    rows = f"select *, {_numbered('null')} from ({empty(LINES)})"
+    con.execute(f"create or replace view {LINES} as {rows}")
+    tables = warehouse.tables
+    if shape(model) in tables.columns:
+        tables.create_empty(shape(model), tables.columns[shape(model)])
+    else:
+        con.execute(f"create or replace table {shape(model)} as {warehouse.sql_of(model)}")
+        tables.learn(shape(model))
 
 
 def _compute(warehouse: Warehouse, model: Model, lines: StoredFile, path: str) -> None:
     con, lake = warehouse.con, warehouse.lake
-    con.execute(f"create or replace view {LINES} as {_numbered(_scan(lake / lines.path))}")
+    rows = lines.rows(lake, _numbered("file_row_number"))
+    con.execute(f"create or replace view {LINES} as {rows}")
     write(con, warehouse.sql_of(model), lake, path)
-    con.execute(f"create or replace view {model.name} as select * from {_scan(lake / path)}")
+    scan = f"read_parquet({literal(str(lake / path))})"
+    con.execute(f"create or replace view {model.name} as select * from {scan}")
     check_model(con, model)
 
 
-def _scan(path: Path) -> str:
-    return f"read_parquet({literal(str(path))})"
-
-
-def _numbered(relation: str, number: str = "file_row_number") -> str:
-    """Return the lines with their place in the file, which only these models see."""
-    return f"select *, cast({number} as bigint) as {ROW} from {relation}"
+def _numbered(number: str) -> str:
+    """Return a line's place in its file, which only these models see."""
+    return f"cast({number} as bigint) as {ROW}"
 
 
 def _path(warehouse: Warehouse, model: Model, lines: StoredFile) -> str:
-    macros = (HOME / "macros.sql").read_text(encoding="utf-8")
-    made = digest(warehouse.sql_of(model), macros, lines.path)[:24]
+    made = digest(warehouse.sql_of(model), shared_macros(), lines.path)[:24]
     return f"{model.name}/{PurePath(lines.path).parent.name}/{made}.parquet"

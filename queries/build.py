@@ -19,15 +19,22 @@ from queries.checks import check_books, check_model
 from queries.claims import Claim, create_claims
 from queries.currencies import create_reporting
 from queries.detecting import LAYER, SWITCH, Finding
-from queries.engines.duckdb import Limits, connect, create_macros, create_seeds, literal
+from queries.engines.duckdb import (
+    ENGINE_VERSION,
+    Limits,
+    connect,
+    create_macros,
+    create_seeds,
+    literal,
+)
 from queries.findings import create_findings
 from queries.invoices import Invoice, create_invoices
 from queries.lake import StoredTable, write
+from queries.landed import declaration
 from queries.ledgers import create_ledgers, create_restatements
 from queries.loading import SharedCost, create_shared_costs
 from queries.manifest import Manifest, StagedGroup, digest
 from queries.quotas import Quota, create_quotas
-from queries.raw import declaration
 from queries.stage import Stager
 from queries.warehouse import SCHEMAS, Value, Warehouse, shape
 
@@ -36,8 +43,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
+    from queries.landed import Declared, Landed
     from queries.ledgers import Restated
-    from queries.raw import Declared, Landed
     from queries.totals import RawTotal
 
 
@@ -48,9 +55,9 @@ class Settings:
     params: Mapping[str, Value] = field(default_factory=dict)
     """Parameter of a model -> value; the header's default where absent."""
     tag_keys: Mapping[str, Sequence[str]] = field(
-        default_factory=lambda: {"team": ["team"], "user": ["user"], "project": ["project"]}
+        default_factory=lambda: {owner: [owner] for owner in ("team", "user", "project", "model")}
     )
-    """What a resource tag can own -> the tag keys that say so, in order."""
+    """What a tag of a resource or a run can say -> the keys that say so, in order."""
     detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """Detector -> its parameters, and `is_enabled`; its header's defaults where absent."""
 
@@ -106,13 +113,8 @@ class BuildInput:
     models: Sequence[Model] = field(default_factory=models)
     """Each after what it reads."""
 
-    def fingerprint(self) -> str:
-        """Return a digest of everything that can change a figure."""
-        deliveries = [
-            f"{row.source} {row.raw_name} {row.unit} {row.version_at} {file.sha256}"
-            for row in self.landed
-            for file in row.files
-        ]
+    def plan(self) -> str:
+        """Return a digest of everything, but for rows, that makes tables what they are."""
         sql = [model.fingerprint for model in self.models]
         declared = [
             f"{connector} {declaration(table)}"
@@ -120,14 +122,21 @@ class BuildInput:
             for table in tables.values()
         ]
         settings = [self.settings.fingerprint(), *self.settings.detecting()]
+        return digest(code_fingerprint(), ENGINE_VERSION, sql, declared, settings)
+
+    def fingerprint(self) -> str:
+        """Return a digest of everything that can change a figure."""
+        deliveries = [
+            f"{row.source} {row.raw_name} {row.unit} {row.version_at} {file.sha256}"
+            for row in self.landed
+            for file in row.files
+        ]
         quotas = [repr(quota) for quota in self.quotas]
         claims = [repr(claim) for claim in self.claims]
         invoices = [repr(invoice) for invoice in self.invoices]
         loads = [repr(rule) for rule in self.shared_costs]
         mutes = [f"{row.finding_id} {row.muted_until}" for row in self.findings if row.muted_until]
-        figures = digest(
-            code_fingerprint(), sql, declared, settings, quotas, claims, loads, sorted(mutes)
-        )
+        figures = digest(self.plan(), quotas, claims, loads, sorted(mutes))
         return digest(figures, invoices, self.reporting, sorted(deliveries), self.privacy)
 
 
@@ -149,10 +158,11 @@ def build(given: BuildInput) -> Built | None:
     night = given.fingerprint()
     if given.previous is not None and given.previous.night == night:
         return None
+    before = deepcopy(given.previous) or Manifest()
     manifest = Manifest(night=night, built_at=datetime.now(UTC).isoformat())
+    manifest.planned, manifest.columns = before.planned, before.columns
     warehouse = opened(given, manifest)
     con = warehouse.con
-    before = deepcopy(given.previous) or Manifest()
     _stage(warehouse, given, before.staged)
     keep_beside(warehouse, before, given.progress)
     warehouse.create_raw(given.tables, given.landed)
@@ -195,8 +205,14 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
 
 
 def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
-    """Open a database for a build, with all in it that does not come from deliveries' rows."""
+    """Open a database for a build, with all in it that does not come from deliveries' rows.
+
+    The columns of tables that `manifest` remembers are forgotten where other code made them.
+    """
     settings = given.settings
+    planned = given.plan()
+    if manifest.planned != planned:
+        manifest.planned, manifest.columns = planned, {}
     con = connect(given.limits)
     warehouse = Warehouse(
         con, given.models, settings.params, given.lake, manifest, settings.detectors
@@ -213,6 +229,7 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     create_shared_costs(con, given.shared_costs)
     create_reporting(con, given.reporting)
     _know_findings(warehouse, given)
+    warehouse.tables.know_all()
     return warehouse
 
 
@@ -270,8 +287,10 @@ def _attribute(
             con.execute(f"drop table if exists {model.name}")
     warehouse.show_days(None)
     for model in partitions:
-        query = stored[model.name].scan(given.lake) or f"select * from {shape(model)}"
+        scan = stored[model.name].scan(given.lake)
+        query = scan or f"select * from {shape(model)}"
         con.execute(f"create or replace view {model.name} as {query}")
+        warehouse.tables.know(model.name, is_empty=scan is None)
 
 
 def _attribute_days(warehouse: Warehouse, days: Sequence[str]) -> None:
@@ -280,11 +299,11 @@ def _attribute_days(warehouse: Warehouse, days: Sequence[str]) -> None:
     for model in warehouse.day_models:
         sql = warehouse.sql_of(model)
         if model.kind == "step":
-            warehouse.con.execute(f"create or replace table {model.name} as {sql}")
+            warehouse.tables.fill(model, model.name, sql)
         else:
             query = _store(warehouse, model, sql, days)
             warehouse.con.execute(f"create or replace view {model.name} as {query}")
-        check_model(warehouse.con, model)
+        check_model(warehouse.con, model, warehouse.tables.empty)
 
 
 def _store(warehouse: Warehouse, model: Model, sql: str, days: Sequence[str]) -> str:
@@ -292,11 +311,12 @@ def _store(warehouse: Warehouse, model: Model, sql: str, days: Sequence[str]) ->
     contents = [f"{day} {warehouse.manifest.days.get(day, '')}" for day in days]
     month = days[0][:7] if days else "none"
     path = f"{model.name}/{month}/{digest(model.fingerprint, contents)[:24]}.parquet"
-    written = write(warehouse.con, sql, warehouse.lake, path)
+    tables = warehouse.tables
+    written = None if tables.is_sure(model) else write(warehouse.con, sql, warehouse.lake, path)
     warehouse.manifest.stored[model.name].replace(days, written)
+    tables.know(model.name, is_empty=written is None)
     if written is not None:
         return f"select * from read_parquet({literal(str(warehouse.lake / path))})"
-    warehouse.con.execute(
-        f"create or replace table {shape(model)} as select * from ({sql}) limit 0"
-    )
+    tables.learn(shape(model), of=sql)
+    tables.create_empty(shape(model), tables.columns[shape(model)])
     return f"select * from {shape(model)}"

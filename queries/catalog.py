@@ -82,6 +82,10 @@ class Model:
     """Tables read, as `schema.name`."""
     columns: Mapping[str, str]
     """Column -> its comment, for the columns that have one."""
+    ways: frozenset[frozenset[str]] = frozenset([frozenset()])
+    """Sets of tables; it has rows only where every table of one of the sets has some."""
+    grouped: frozenset[str] = frozenset()
+    """Columns of which its SQL yields no two rows that have the same; none where unknown."""
     key: tuple[str, ...] = ()
     conserves: tuple[Conserves, ...] = ()
     feeds: str | None = None
@@ -142,7 +146,15 @@ def union_model(found: Iterable[Model]) -> Model:
         kind="full",
         reads=frozenset(model.name for model in detectors),
         columns={},
+        ways=frozenset(frozenset([model.name]) for model in detectors),
     )
+
+
+@cache
+def shared_macros() -> str:
+    """Return the statements that create every model's macros, each after those that it uses."""
+    files = sorted((HOME / "macros").glob("*.sql"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
 @cache
@@ -172,6 +184,8 @@ def read_model(path: Path) -> Model:
         kind=_kind(header, path),
         reads=query.reads,
         columns=query.columns,
+        ways=query.ways,
+        grouped=query.grouped,
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
         feeds=header.one("feeds"),
@@ -264,7 +278,7 @@ def _param(text: str, path: Path) -> Param:
 
 
 def in_order(found: Iterable[Model]) -> tuple[Model, ...]:
-    """Sort models so that each comes after what it reads; ties by name.
+    """Sort models so that each comes after what it reads or is held against; ties by name.
 
     Raises: ModelError where a model reads what nothing builds.
     """
@@ -276,7 +290,7 @@ def in_order(found: Iterable[Model]) -> tuple[Model, ...]:
     graph: dict[str, set[str]] = {}
     for model in by_name.values():
         needs: set[str] = set()
-        for table in model.reads:
+        for table in model.reads | {promise.table for promise in model.conserves}:
             needs |= _needs(table, model, by_name, feeders)
         graph[model.name] = needs
     order = TopologicalSorter({name: sorted(needs) for name, needs in sorted(graph.items())})

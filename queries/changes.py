@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from queries.catalog import BESIDE, DAY, HOME, canonical_columns
+from queries.catalog import BESIDE, DAY, HOME, canonical_columns, shared_macros
 from queries.manifest import digest
 from queries.warehouse import whole
 
@@ -42,7 +42,7 @@ def _common(warehouse: Warehouse, reads: list[str], settings: str) -> str:
     seeds = sorted((HOME / "seeds").glob("*.csv"))
     return digest(
         [warehouse.sql_of(model) for model in warehouse.day_models],
-        (HOME / "macros.sql").read_text(encoding="utf-8"),
+        shared_macros(),
         [path.read_text(encoding="utf-8") for path in seeds],
         settings,
         [_content(warehouse, table) for table in reads if _is_whole(warehouse, table)],

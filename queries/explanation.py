@@ -7,12 +7,13 @@ the postings and the bill lines in the lake, found by the same rules again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from queries import ModelError
 from queries.answers import visible
+from queries.beside import show_kept
 from queries.build import opened
 from queries.engines.duckdb import literal
 from queries.figures import FULL_COSTS, ask
@@ -121,6 +122,7 @@ def open_books(
     warehouse = opened(given, manifest)
     con = warehouse.con
     warehouse.create_raw(given.tables, given.landed)
+    show_kept(warehouse)
     warehouse.show_staged(None)
     warehouse.build_metadata()
     scan = manifest.stored.get("attribution.postings", StoredTable()).scan(given.lake)
@@ -146,6 +148,7 @@ def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) ->
     con.execute(f"attach {literal(str(generation))} as masked (read_only)")
     stored = warehouse.manifest.stored.get("attribution.member_spend", StoredTable())
     con.execute(f"create view attribution.member_spend as {stored.scan(warehouse.lake)}")
+    con.execute("create view marts.covered_days as from masked.marts.covered_days")
     (rates,) = (model for model in warehouse.models if model.name == "attribution.reporting_rates")
     warehouse.build_whole(rates)
     con.execute("attach ':memory:' as published")
@@ -288,7 +291,10 @@ class _Tree:
 
 
 def _rule(row: Mapping[str, Any]) -> str:
-    return f"{row['cost_kind']}: owner by {visible(str(row['rule']))}, cut by {row['method']}"
+    return (
+        f"{row['cost_kind']}: owner by {visible(str(row['rule']))}, cut by {row['method']} "
+        f"(confidence {row['confidence']})"
+    )
 
 
 def _part(row: Mapping[str, Any]) -> str:
@@ -321,6 +327,12 @@ def _line(row: Mapping[str, Any]) -> str:
         days = f"{days} to {row['last_day']}"
     count = row["line_count"]
     return f"{visible(said)} ({count} {'line' if count == 1 else 'lines'}, {days})"
+
+
+def masked(node: Node, clean: Callable[[str], str]) -> Node:
+    """Return the tree with `clean` labels."""
+    children = [masked(child, clean) for child in node.children]
+    return replace(node, label=clean(node.label), children=children)
 
 
 def as_text(root: Node) -> str:
@@ -357,4 +369,4 @@ def _amount(cost: Decimal) -> str:
     return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
-__all__ = ["Measure", "Node", "Question", "as_text", "explain", "open_books"]
+__all__ = ["Measure", "Node", "Question", "as_text", "explain", "masked", "open_books"]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
+from queries.answers import visible
 from queries.catalog import HOME
 from queries.named import parse_query
 from queries.run_records import run_named
@@ -76,12 +77,33 @@ def _figures_of_run(con: Connection, given: str) -> list[Figures]:
         {"run_id": run_id},
     ).fetchall()
     if not rows:
-        raise ModelError(
+        raise _unbilled(con, given, run_id)
+    return [Figures(run_id, row[0], row[1], row[2], _bills(row[3])) for row in rows]
+
+
+def _unbilled(con: Connection, given: str, run_id: str) -> ModelError:
+    """Say why a run has no cost, as far as the bills tell."""
+    found = con.execute(
+        "select distinct billed.resource_id, coalesce(billed.x_line_class, 'other') "
+        "from staging.cost_lines as billed inner join attribution.run_stays as stays "
+        "on split_part(billed.resource_id, '/', -1) in (stays.instance_id, stays.node) "
+        "where stays.run_id = $run_id and billed.x_line_class is distinct from 'instance' "
+        "order by all limit 1",
+        {"run_id": run_id},
+    ).fetchone()
+    if found is None:
+        return ModelError(
             f'no bill shows the run "{given}"',
             where="marts.runs",
             fix="its machine is not on a bill yet, or nothing says where it ran",
         )
-    return [Figures(run_id, row[0], row[1], row[2], _bills(row[3])) for row in rows]
+    return ModelError(
+        f'the run "{given}" was on {visible(str(found[0]))}, whose lines on the bill are '
+        f"not told apart as a machine's: they are of the class {found[1]}",
+        where="staging.cost_lines",
+        fix='have the bill say so (FOCUS: ServiceSubcategory "Virtual Machines", or a SkuMeter '
+        'with "instance"), or read it by [connectors.mapped_csv] with line_class = "instance"',
+    )
 
 
 def _full_costs_of(con: Connection, asked: str, member: str) -> list[Figures]:
@@ -137,7 +159,8 @@ def _unknown(con: Connection, dimension: str, member: str) -> ModelError:
             where="marts.spend_daily",
             fix=f"ask for one of {', '.join([*dimensions, RUN, *FULL_COSTS])}",
         )
-    near = get_close_matches(member, [str(row[1]) for row in pairs if row[0] == dimension], 1)
+    members = {str(row[1]) for row in pairs if row[0] == dimension}
+    near = [] if member in members else get_close_matches(member, sorted(members), 1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     return ModelError(
         f'the {dimension} "{member}" has no cost in these days{hint}',

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from queries.engines.duckdb import Connection
-    from queries.raw import Declared, Landed
+    from queries.landed import Declared, Landed
     from queries.totals import RawTotal
 
 _TOTALS = """

@@ -61,6 +61,14 @@ class Lineage:
         Raises: ModelError where there is none.
         """
         table, _, name = text.rpartition(".")
+        if f"marts.{table}" in self.shapes:
+            table = f"marts.{table}"
+        if not table:
+            raise ModelError(
+                f"{text} is no column of a table",
+                where=text,
+                fix="write TABLE.COLUMN, such as marts.runs.effective_cost",
+            )
         columns = self.shapes.get(table, {})
         if name not in columns:
             what = f"{table} has no column {name}" if columns else f"there is no table {table}"

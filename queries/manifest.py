@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-FORMAT = 1
-"""Of the manifest and of the lake files it names. One of another format is never read: the next
-night builds from the raw files anew. Raise it where an older file would be misread."""
+FORMAT = 2
+"""Of the manifest and of the lake files it names. One that is not `KNOWN` is never read: the next
+night builds from the raw files anew. Raise it where an older program would misread a newer file."""
+KNOWN = (1, FORMAT)
+"""1: every file holds its rows as they are."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,10 @@ class Manifest:
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     """Published table -> rows and digest, as the verification must find them."""
 
+    planned: str = ""
+    """Digest of the code that gave the tables their columns."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Table of a build that had no rows -> its columns, as `create table` wants them."""
     people: str = "names"
     """How people are shown in it."""
     views: dict[str, str] = field(default_factory=dict)
@@ -100,6 +106,8 @@ class Manifest:
                 "stored": {name: table.as_json() for name, table in sorted(self.stored.items())},
                 "raw": sorted(self.raw),
                 "tables": self.tables,
+                "planned": self.planned,
+                "columns": self.columns,
                 "people": self.people,
                 "views": self.views,
             },
@@ -114,7 +122,7 @@ class Manifest:
         Raises: ModelError for one of another format.
         """
         row = json.loads(path.read_text(encoding="utf-8"))
-        if row.get("format", 1) != FORMAT:
+        if row.get("format", 1) not in KNOWN:
             raise FormatError(path, row["format"])
         return cls(
             number=row["number"],
@@ -128,6 +136,8 @@ class Manifest:
             stored={name: StoredTable.from_json(rows) for name, rows in row["stored"].items()},
             raw=row["raw"],
             tables=row["tables"],
+            planned=row.get("planned", ""),
+            columns=row.get("columns", {}),
             people=row.get("people", "names"),
             views=row.get("views", {}),
         )

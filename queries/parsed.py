@@ -40,6 +40,10 @@ class Query:
     """Tables, as `schema.name`; CTEs are not tables."""
     columns: Mapping[str, str]
     """Column of the final select -> its comment, for those that have one."""
+    ways: frozenset[frozenset[str]]
+    """Sets of tables; it has rows only where every table of one of the sets has some."""
+    grouped: frozenset[str]
+    """Columns that it groups by and yields as they are: no two rows have the same. Or none."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ def memory() -> Memory:
 @cache
 def _rules() -> str:
     """Return a digest of what decides, besides the text, what is found in it."""
-    code = Path(__file__).read_bytes()
+    here = Path(__file__)
+    code = here.read_bytes() + here.with_name("emptiness.py").read_bytes()
     return hashlib.sha256(code + _sqlglot().encode()).hexdigest()
 
 
@@ -120,7 +125,8 @@ def query_of(sql: str) -> Query:
     Raises: SyntaxMistakeError
     """
     found = memory().recall(sql, find_query)
-    return Query(frozenset(found["reads"]), found["columns"])
+    ways = frozenset(frozenset(way.split()) for way in found["ways"])
+    return Query(frozenset(found["reads"]), found["columns"], ways, frozenset(found["grouped"]))
 
 
 def tables_of(sql: str) -> Mapping[str, Names]:
@@ -132,15 +138,44 @@ def tables_of(sql: str) -> Mapping[str, Names]:
 
 
 def find_query(sql: str) -> Mapping[str, Names]:
-    """Read a select: its tables under `reads`, the comments of its columns under `columns`."""
+    """Read a select: its tables, the comments of its columns, and what it needs to have rows."""
     from sqlglot import exp  # noqa: PLC0415  (slow to import, and seldom needed)
+
+    from queries.emptiness import ways_to_rows  # noqa: PLC0415  (imports sqlglot)
 
     trees = _parse(sql)
     if len(trees) != 1:
         raise SyntaxMistakeError(f"it holds {len(trees)} statements where one select belongs")
     (tree,) = trees
     tables = (f"{table.db}.{table.name}".lower() for table in tree.find_all(exp.Table) if table.db)
-    return {"reads": dict.fromkeys(sorted(tables), ""), "columns": _comments(tree)}
+    ways = sorted(" ".join(sorted(way)) for way in ways_to_rows(tree))
+    return {
+        "reads": dict.fromkeys(sorted(tables), ""),
+        "columns": _comments(tree),
+        "ways": dict.fromkeys(ways, ""),
+        "grouped": dict.fromkeys(_grouped(tree), ""),
+    }
+
+
+def _grouped(tree: exp.Expr) -> list[str]:
+    """Return the columns of a select that its grouping makes unique together."""
+    from sqlglot import exp  # noqa: PLC0415
+
+    group = tree.args.get("group") if isinstance(tree, exp.Select) else None
+    if group is None or any(column.find(exp.Unnest, exp.Explode) for column in tree.expressions):
+        return []
+    plain = {
+        (column.unalias().table, column.unalias().name)
+        for column in tree.expressions
+        if isinstance(column.unalias(), exp.Column)
+        and column.alias_or_name == column.unalias().name
+    }
+    by = [
+        (column.table, column.name) if isinstance(column, exp.Column) else None
+        for column in group.expressions
+    ]
+    is_told = all(column in plain for column in by)
+    return sorted(column[1] for column in by if column) if is_told else []
 
 
 def _comments(tree: exp.Expr) -> Names:

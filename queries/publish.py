@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queries import ModelError
 from queries.catalog import canonical_comments, macro_files, models
-from queries.engines.duckdb import STORAGE_VERSION, literal, name
+from queries.engines.duckdb import STORAGE_VERSION, Error, literal, name
 from queries.generation import file_name
 from queries.lake import sync
 from queries.manifest import FormatError, Manifest
@@ -124,8 +125,10 @@ def _databases(generations: Path) -> list[Path]:
 def _write(built: Built, path: Path, masked: Masks) -> dict[str, dict[str, str]]:
     """Write what a view shows of every mart; return each table's rows and digest."""
     con, tables = built.con, {}
+    con.execute("reset checkpoint_threshold")  # a file is to be whole in itself
     con.execute(f"attach {literal(str(path))} as published (storage_version '{STORAGE_VERSION}')")
     try:
+        con.execute("begin")  # one write to the disk, not one for each table and comment
         con.execute("create schema published.marts")
         for model in models():
             if model.layer == "marts":
@@ -137,6 +140,11 @@ def _write(built: Built, path: Path, masked: Masks) -> dict[str, dict[str, str]]
         con.execute("use published")
         for file in macro_files():
             con.execute(file.read_text(encoding="utf-8"))
+        con.execute("commit")
+    except BaseException:
+        with suppress(Error):  # one that failed to commit is not open any more
+            con.execute("rollback")
+        raise
     finally:
         con.execute("use memory")
         con.execute("detach published")

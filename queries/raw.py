@@ -7,20 +7,19 @@ row and the value named; `raw_values` says how each is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from queries import ModelError
 from queries.engines.duckdb import Error, literal, literals, name
 from queries.raw_values import TYPES, expression
-from queries.shapes import shape_of, unreadable
+from queries.shapes import constants_in, json_scan, shape_of, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Collection, Mapping, Sequence
 
     from queries.engines.duckdb import Connection
+    from queries.landed import Declared, Landed, LandedFile
     from queries.shapes import Shape
 
 PROVENANCE: Mapping[str, str] = {
@@ -31,104 +30,27 @@ PROVENANCE: Mapping[str, str] = {
 }
 
 
-class Declared(Protocol):
-    """What a connector says of one of its tables; `connectors.base.Table` is one."""
-
-    @property
-    def name(self) -> str:
-        """The table."""
-        ...
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        """Declared column -> type, a key of TYPES."""
-        ...
-
-    @property
-    def maps(self) -> Mapping[str, str]:
-        """A `tags` column -> prefix of the loose columns packed into it."""
-        ...
-
-    @property
-    def rename(self) -> Callable[[str], str] | None:
-        """Header as delivered -> declared name."""
-        ...
-
-    @property
-    def aliases(self) -> Mapping[str, Sequence[str]]:
-        """A declared column -> its other names, the first that is there counts."""
-        ...
-
-    @property
-    def of_file(self) -> Mapping[str, Callable[[str], str]]:
-        """A `text` column -> what a file's name says of all its rows."""
-        ...
-
-    @property
-    def month_first(self) -> bool:
-        """Whether times in text may be MM/DD/YYYY."""
-        ...
-
-    @property
-    def null_marks(self) -> Sequence[str]:
-        """Texts that mean null in CSV."""
-        ...
-
-    @property
-    def is_bill(self) -> bool:
-        """Whether its rows are money."""
-        ...
-
-
-def declaration(table: Declared) -> str:
-    """Return what a table declares as one text: where it differs, files read differently."""
-    columns = [f"{column} {kind}" for column, kind in table.columns.items()]
-    maps = [f"{column} {prefix}" for column, prefix in table.maps.items()]
-    aliases = [f"{column} {' '.join(names)}" for column, names in table.aliases.items()]
-    told = [*table.of_file, "month first" if table.month_first else ""]
-    return repr((table.name, columns, maps, aliases, told, list(table.null_marks)))
-
-
-@dataclass(frozen=True, slots=True)
-class LandedFile:
-    """One file in the raw store."""
-
-    path: Path
-    name: str
-    """As the source names it."""
-    format: str
-    """csv, csv.gz or parquet."""
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """One delivery in the raw store."""
-
-    source: str
-    connector: str
-    table: str
-    unit: str
-    version: str
-    version_at: datetime
-    """UTC, without a zone."""
-    files: tuple[LandedFile, ...]
-    landed_at: datetime
-    """UTC, without a zone."""
-
-    @property
-    def raw_name(self) -> str:
-        """`<connector>__<table>`: the raw table, and the stem of the staging models over it."""
-        return f"{self.connector}__{self.table}"
+CSV_BUFFERS = "max_line_size = 16777216, buffer_size = 33554432"
+"""Left alone, a buffer is sixteen of the longest lines: 256 MB, and a big file fills several."""
 
 
 def create_raw_view(
     con: Connection, connector: str, table: Declared, landed: Sequence[Landed]
-) -> None:
-    """Create `raw.<connector>__<table>` over deliveries; with none it is empty, and typed."""
+) -> str:
+    """Create `raw.<connector>__<table>` over deliveries; with none it is empty, and typed.
+
+    Returns its query.
+    """
+    query = raw_select(con, table, landed)
+    show_raw(con, connector, table, query)
+    return query
+
+
+def show_raw(con: Connection, connector: str, table: Declared, query: str) -> None:
+    """Create `raw.<connector>__<table>` over a query."""
     con.execute("create schema if not exists raw")
     view = f"raw.{name(f'{connector}__{table.name}')}"
-    con.execute(f"create or replace view {view} as {raw_select(con, table, landed)}")
+    con.execute(f"create or replace view {view} as {query}")
 
 
 def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> str:
@@ -144,7 +66,21 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
                 shapes.setdefault(shape, []).append((delivery, file))
     if not shapes:
         return _empty(table)
-    return "\nunion all\n".join(_select(table, shape, members) for shape, members in shapes.items())
+    return "\nunion all\n".join(
+        _select(table, _knowing_constants(con, table, shape, members), members)
+        for shape, members in shapes.items()
+    )
+
+
+def _knowing_constants(
+    con: Connection, table: Declared, shape: Shape, members: Sequence[tuple[Landed, LandedFile]]
+) -> Shape:
+    """Return a shape whose columns that are the same in all lines of a bill are read as values."""
+    if not table.is_bill or shape.format != "parquet":
+        return shape
+    known = constants_in(con, shape, [file for _, file in members])
+    sources = tuple(known.get(source, source) for source in shape.sources)
+    return replace(shape, sources=sources)
 
 
 def _empty(table: Declared) -> str:
@@ -161,7 +97,7 @@ def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, Lande
     ]
     files = [file for _, file in members]
     deliveries = {delivery for delivery, _ in members}
-    scan = _scan(table, shape, files)
+    scan = f"{_scan(table, shape, files)} as rows{_joins(table, shape, files)}"
     if len(deliveries) == 1:
         (only,) = deliveries
         columns += [f"{value} as {column}" for column, value in _provenance(only).items()]
@@ -172,7 +108,31 @@ def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, Lande
     )
     of_file = f"(values {rows}) as of_file (x_path, {', '.join(PROVENANCE)})"
     columns += [f"of_file.{column}" for column in PROVENANCE]
-    return f"select {', '.join(columns)} from {scan} as rows inner join {of_file} using (x_path)"
+    return f"select {', '.join(columns)} from {scan} inner join {of_file} using (x_path)"
+
+
+def _joins(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
+    """Return what brings maps to their texts, where a file says few: each text is parsed once."""
+    meant = expression("tags", ("said", "VARCHAR"), [], is_month_first=False)
+    scan = _scan(table, shape, files)
+    return "".join(
+        f" left join (select said, {meant} as meant from (select distinct {source} as said "
+        f"from {scan})) as {meaning} on rows.{source} = {meaning}.said"
+        for source, meaning in _meanings(table, shape).items()
+    )
+
+
+def _meanings(table: Declared, shape: Shape) -> dict[str, str]:
+    """Return column that is text of a map, and says few -> what stands for it in a query."""
+    found = _places(table, shape.headers)
+    sources = [shape.sources[found[column]] for column in _maps(table) if column in found]
+    return {
+        source: f"of_text_{place}" for place, source in enumerate(sources) if source in shape.few
+    }
+
+
+def _maps(table: Declared) -> list[str]:
+    return [column for column, kind in table.columns.items() if kind == "tags"]
 
 
 def _provenance(delivery: Landed) -> dict[str, str]:
@@ -188,13 +148,15 @@ def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     paths = literals([str(file.path) for file in files])
     if shape.format == "parquet":
         return f"read_parquet({paths}, filename = 'x_path', hive_partitioning = false)"
+    if shape.format.startswith("json"):
+        return json_scan(paths, shape)
     columns = ", ".join(f"'c{position}': 'varchar'" for position in range(len(shape.headers)))
     compression = "gzip" if shape.format == "csv.gz" else "none"
     return (
         f"read_csv({paths}, columns = {{{columns}}}, header = true, auto_detect = false, "
         "delim = ',', quote = '\"', escape = '\"', strict_mode = true, "
         f"nullstr = {literals(list(table.null_marks))}, compression = '{compression}', "
-        "max_line_size = 16777216, filename = 'x_path')"
+        f"{CSV_BUFFERS}, filename = 'x_path')"
     )
 
 
@@ -210,6 +172,10 @@ def _columns(table: Declared, shape: Shape) -> dict[str, str]:
                 key = _key_of(header, (table.rename or str)(header), target, prefix)
                 if key is not None:
                     loose[target].append((key, shape.sources[place]))
+    for source, meaning in _meanings(table, shape).items():
+        for column in _maps(table):
+            if column in there and there[column][0] == source:
+                there[column] = (f"{meaning}.meant", TYPES["tags"].upper())
     told = {column: literal(value) for column, value in shape.told}
     return {
         column: told.get(column)
@@ -249,6 +215,17 @@ def _is_read(table: Declared, header: str) -> bool:
         _key_of(header, renamed, target, prefix) is not None
         for target, prefix in table.maps.items()
     )
+
+
+def read_places(table: Declared, headers: Sequence[str], columns: Collection[str]) -> list[int]:
+    """Return which headers some of a table's declared `columns` read."""
+    places = {place for column, place in _places(table, headers).items() if column in columns}
+    for target, prefix in table.maps.items():
+        for place, header in enumerate(headers):
+            renamed = (table.rename or str)(header)
+            if target in columns and _key_of(header, renamed, target, prefix) is not None:
+                places.add(place)
+    return sorted(places)
 
 
 def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:

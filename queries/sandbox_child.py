@@ -57,6 +57,8 @@ def main() -> int:
         return _say(str(refusal), "ask with one select; `mlspend sql --list` shows examples", 2)
     except (_duckdb.ParserException, _duckdb.BinderException, _duckdb.CatalogException) as error:
         return _say(_first_lines(error), "`show all tables` names the marts and their columns", 2)
+    except _duckdb.PermissionException as error:
+        return _say(_first_lines(error), "ask the marts alone: files and networks are shut off", 2)
     except (_duckdb.Error, MemoryError, ValueError, ImportError) as error:
         return _say(_first_lines(error), "ask for less, or for other types", 1)
 

@@ -1,6 +1,6 @@
 """What a raw file looks like from outside: its columns, their types, and how SQL names them.
 
-Parquet may nest. A struct stands for its fields, called as flattened text calls them
+Parquet and JSON may nest. A struct stands for its fields, called as flattened text calls them
 (`service.description`), however deep; a list of structs is one column, which reads as JSON in which
 every value is a text, because a number in JSON would be a double.
 """
@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
-from queries.engines.duckdb import Error, literal, name
+from queries.engines.duckdb import Error, literal, literals, name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from queries.engines.duckdb import Connection
-    from queries.raw import LandedFile
+    from queries.landed import LandedFile
 
+BIG_TEXT = 1 << 20
+"""Bytes of CSV: of less, loading what makes it Parquet takes longer than all that it saves."""
 _STRUCT = "STRUCT("
+_PLAIN = (
+    *("VARCHAR", "DOUBLE", "FLOAT", "BIGINT", "INTEGER"),
+    *("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+)
+"""Types whose nulls statistics count as rows do: what nests has values of its own."""
+_SHOWN_AS_IT_IS = re.compile(r"[ -\[\]-~]+")
+"""Texts that statistics show as they are: other letters may be escaped, by a backslash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class Shape:
     types: tuple[str, ...]
     sources: tuple[str, ...]
     """What each column is in SQL over a scan of the file."""
+    few: frozenset[str] = frozenset()
+    """Of the sources, texts that say few things many times over."""
     is_month_first: bool = False
     """Whether the times in text are MM/DD/YYYY."""
     told: tuple[tuple[str, str], ...] = ()
@@ -45,6 +57,16 @@ def shape_of(con: Connection, file: LandedFile) -> Shape:
 
     Raises: ModelError for a file that cannot be opened.
     """
+    if file.kept:
+        return Shape(
+            file.format,
+            headers=tuple(header for _, header in file.kept),
+            types=("VARCHAR",) * len(file.kept),
+            sources=tuple(name(column) for column, _ in file.kept),
+            few=frozenset(map(name, file.few)),
+        )
+    if file.format.startswith("json"):
+        return _json_shape(con, file)
     if file.format != "parquet":
         headers = csv_header(file)
         sources = tuple(f"c{position}" for position in range(len(headers)))
@@ -59,6 +81,31 @@ def shape_of(con: Connection, file: LandedFile) -> Shape:
     columns = [leaf for row in rows for leaf in _leaves(row[0], row[1], name(row[0]))]
     headers, types, sources = zip(*columns, strict=True) if columns else ((), (), ())
     return Shape("parquet", headers, types, sources)
+
+
+def constants_in(con: Connection, shape: Shape, files: Sequence[LandedFile]) -> dict[str, str]:
+    """Return what needs no reading of Parquet files: column in SQL -> the value of all its rows.
+
+    As their own statistics say it of every row group: only nulls, or no null and a least value that
+    is the greatest too. A bound may be cut off, but then it is not the other one as well.
+    """
+    rows = con.execute(
+        "select path_in_schema, min(stats_min_value), "
+        "sum(stats_null_count) = sum(num_values) as is_null "
+        f"from parquet_metadata({literals([str(file.path) for file in files])}) group by all "
+        "having count(stats_null_count) = count(*) and (is_null or (sum(stats_null_count) = 0 "
+        "and count(stats_min_value) = count(*) and count(stats_max_value) = count(*) "
+        "and min(stats_min_value) = max(stats_max_value)))"
+    ).fetchall()
+    kinds = dict(zip(shape.sources, shape.types, strict=True))
+    found = {}
+    for column, value, is_null in rows:
+        source, kind = name(column), kinds.get(name(column), "")
+        if is_null and kind in _PLAIN:
+            found[source] = f"cast(null as {kind})"
+        elif not is_null and kind == "VARCHAR" and _SHOWN_AS_IT_IS.fullmatch(value):
+            found[source] = literal(value)
+    return found
 
 
 def _leaves(header: str, kind: str, source: str) -> Iterator[tuple[str, str, str]]:
@@ -96,6 +143,73 @@ def _field(text: str) -> tuple[str, str]:
             fix="report the schema as a fault",
         )
     return match[1].replace('""', '"'), match[2]
+
+
+def _json_shape(con: Connection, file: LandedFile) -> Shape:
+    """Return the shape of JSON lines: every field that any line has.
+
+    Lines of one structure are looked at once; an aggregate over all of them would hold them all.
+    """
+    packing = _packing(file.format)
+    try:
+        structures = con.execute(
+            "select distinct json_structure(json) from "
+            f"read_ndjson_objects({literal(str(file.path))}, compression = '{packing}')"
+        ).fetchall()
+    except Error as error:
+        raise unreadable(file, str(error).splitlines()[0]) from error
+    leaves: dict[str, None] = {}
+    objects: set[str] = set()
+    nulls: dict[str, None] = {}
+    for (text,) in structures:
+        for field, kind in _json_fields(json.loads(text), ""):
+            if kind == "NULL":
+                nulls[field] = None
+            elif isinstance(kind, dict):
+                objects.add(field)
+            else:
+                leaves[field] = None
+    mixed = next((field or "a line" for field in leaves if field in objects or not field), None)
+    if mixed is not None:
+        raise unreadable(file, f"{mixed} is not an object, or only in some lines")
+    headers = tuple(sorted(leaves.keys() | (nulls.keys() - objects)))
+    sources = tuple(f"found[{place}]" for place in range(1, len(headers) + 1))
+    return Shape(file.format, headers, ("VARCHAR",) * len(headers), sources)
+
+
+def _json_fields(structure: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield a structure and, of an object, what is in it, each with its path."""
+    yield path, structure
+    if isinstance(structure, dict):
+        for field, inner in structure.items():
+            yield from _json_fields(inner, f"{path}.{field}".removeprefix("."))
+
+
+def json_scan(paths: str, shape: Shape) -> str:
+    """Return what reads JSON lines: `found`, the values of a shape's headers as text, and `x_path`.
+
+    Each line is parsed once, whatever number of its fields is read.
+    """
+    pointers = literals([_pointer_to(header) for header in shape.headers])
+    return (
+        f"(select json_extract_string(json, {pointers}) as found, x_path from "
+        f"read_ndjson_objects({paths}, compression = '{_packing(shape.format)}', "
+        "filename = 'x_path', maximum_object_size = 16777216))"
+    )
+
+
+def _pointer_to(header: str) -> str:
+    """Return the JSON pointer of a field within fields."""
+    return "".join("/" + field.replace("~", "~0").replace("/", "~1") for field in header.split("."))
+
+
+def _packing(format_: str) -> str:
+    return "gzip" if format_.endswith(".gz") else "none"
+
+
+def is_big_text(file: LandedFile) -> bool:
+    """Tell whether a file is CSV that is worth making Parquet before it is read."""
+    return file.format in ("csv", "csv.gz") and file.path.stat().st_size >= BIG_TEXT
 
 
 def csv_header(file: LandedFile) -> tuple[str, ...]:

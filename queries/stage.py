@@ -7,23 +7,28 @@ it is read, and only the days that differ are written.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from queries import ModelError
-from queries.catalog import DAY, HOME, canonical_columns
-from queries.engines.duckdb import Error, MachineError
+from queries.catalog import BESIDE, DAY, HOME, canonical_columns, shared_macros
+from queries.engines.duckdb import Error, MachineError, literal, name, reading_text
 from queries.lake import write
+from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
-from queries.raw import create_raw_view, declaration, find_bad_value
+from queries.packing import ALIKE, OF_A_BILL, Packing, proven
+from queries.raw import create_raw_view, find_bad_value, show_raw
+from queries.shapes import is_big_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from queries.catalog import Model
     from queries.engines.duckdb import Connection
-    from queries.raw import Declared, Landed
+    from queries.landed import Declared, Landed
 
 
 class DeliveryError(Exception):
@@ -57,14 +62,13 @@ class Stager:
     @property
     def model_digest(self) -> str:
         """What the rows depend on besides the delivery."""
-        files = ("raw.py", "raw_values.py", "shapes.py")
+        files = ("packing.py", "raw.py", "raw_values.py", "shapes.py", "unpacked.py")
         reader = [(HOME / name).read_text(encoding="utf-8") for name in files]
-        macros = (HOME / "macros.sql").read_text(encoding="utf-8")
         seeds = sorted(
             table.removeprefix("seeds.") for table in self.model.reads if "seeds." in table
         )
         looked_up = [(HOME / "seeds" / f"{seed}.csv").read_text(encoding="utf-8") for seed in seeds]
-        return digest(self.sql, reader, macros, looked_up, declaration(self.table))
+        return digest(self.sql, reader, shared_macros(), looked_up, declaration(self.table))
 
     def stage(
         self, landed: Sequence[Landed], before: Mapping[str, StagedGroup]
@@ -98,13 +102,34 @@ class Stager:
         self.progress(f"stage {self.model.name} {key}: {len(changed)} of {len(deliveries)} units")
         by_day = _DAY_UNIT.match(next(iter(units)))
         try:
-            if by_day:
-                return self._stage_days(key, units, changed, before, gone)
-            return self._stage_period(key, units, changed, before)
+            with (
+                self._unpacked(changed) as readable,
+                reading_text(self.con) if is_text(readable) else nullcontext(),
+            ):
+                if by_day:
+                    return self._stage_days(key, units, readable, before, gone)
+                return self._stage_period(key, units, readable, before)
         except MachineError as error:
             raise self._cannot_work(key, error) from error
         except Error as error:
             raise self._blame(changed, error) from error
+
+    def _unpacked(self, changed: Sequence[Landed]) -> AbstractContextManager[Sequence[Landed]]:
+        files = [file for delivery in changed for file in delivery.files]
+        if not self.table.is_bill or not any(map(is_big_text, files)):
+            return nullcontext(changed)
+        from queries.unpacked import unpacked  # noqa: PLC0415 - what it reads with is slow to load
+
+        row = self.con.execute("select current_setting('threads')").fetchone() or (1,)
+        columns = self._columns_read()
+        return unpacked(self.table, columns, changed, self.lake / self.model.name, int(row[0]))
+
+    def _columns_read(self) -> set[str]:
+        """Return the declared columns that the model may read: it names them, or yields them."""
+        words = set(re.findall(r"\w+", self.sql.lower()))
+        if self.model.feeds is not None:
+            words |= set(canonical_columns()[f"staging.{self.model.feeds}"])
+        return {column for column in self.table.columns if column.lower() in words}
 
     def _cannot_work(self, key: str, error: Exception) -> ModelError:
         return ModelError(
@@ -150,38 +175,72 @@ class Stager:
             path = self._path(key, [units[day] for day in days])
             in_days = ", ".join(f"date '{day}'" for day in days)
             query = f"select * from staged where {DAY} in ({in_days})"
-            after.table.replace(days, write(self.con, query, self.lake, path))
+            after.table.replace(days, write(self.con, query, self.lake, path, self._packing()))
         return after
 
     def _stage_period(
         self, key: str, units: dict[str, str], changed: Sequence[Landed], before: StagedGroup
     ) -> StagedGroup:
         """Stage a bill's period: all of it the first time, then the days that differ."""
-        self._create_view(changed)
+        raw = self._create_view(changed)
         path = self._path(key, units.values())
         after = StagedGroup(before.model, units, {}, before.table)
         if not before.units:
-            written = write(self.con, "select * from staged", self.lake, path)
+            packing = self._packing() if is_text(changed) else self._packing_of_all(raw)
+            written = write(self.con, "select * from staged", self.lake, path, packing)
             after.table.replace(set(), written)
             return after
-        old = before.hashes or self._hash_days(after.table.scan(self.lake))
-        new = self._hash_days("select * from staged")
-        days = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
-        after.hashes = new
-        written = None
-        if days & new.keys():
-            in_days = ", ".join(f"date '{day}'" for day in sorted(days))
-            query = f"select * from staged where {DAY} in ({in_days})"
-            written = write(self.con, query, self.lake, path)
+        with self._read_once(changed, path):
+            old = before.hashes or self._hash_days(after.table.scan(self.lake))
+            new = self._hash_days("select * from staged")
+            days = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+            after.hashes = new
+            written = None
+            if days & new.keys():
+                in_days = ", ".join(f"date '{day}'" for day in sorted(days))
+                query = f"select * from staged where {DAY} in ({in_days})"
+                written = write(self.con, query, self.lake, path, self._packing())
         after.table.replace(days, written)
         return after
+
+    def _packing(self) -> Packing:
+        return Packing(alike=ALIKE) if self.model.feeds == BESIDE else Packing()
+
+    def _packing_of_all(self, raw: str) -> Packing:
+        """Return how all lines of a bill are to be written, whose raw rows are those of `raw`."""
+        packing = self._packing()
+        if not packing.alike:
+            return packing
+        show_raw(self.con, self.connector, self.table, f"select * from ({raw}) limit 1")
+        first = self.con.execute(f"select {', '.join(OF_A_BILL)} from staged").fetchone()
+        show_raw(self.con, self.connector, self.table, raw)
+        guesses = dict(zip(OF_A_BILL, first, strict=True)) if first else {}
+        return replace(packing, constants=proven(self.con, "staged", guesses))
+
+    @contextmanager
+    def _read_once(self, changed: Sequence[Landed], path: str) -> Iterator[None]:
+        """Let `staged` be a file for a while where it comes from text, which each query unpacks."""
+        rows = "select * from staged"
+        written = write(self.con, rows, self.lake, f"{path}.once") if is_text(changed) else None
+        if written is None:
+            yield
+            return
+        once = self.lake / written.path
+        scan = f"select * from read_parquet({literal(str(once))})"
+        self.con.execute(f"create or replace temp view staged as {scan}")
+        try:
+            yield
+        finally:
+            once.unlink()
 
     def _hash_days(self, query: str | None) -> dict[str, str]:
         if query is None:
             return {}
+        columns = ", ".join(name(row[0]) for row in self.con.execute("describe staged").fetchall())
         rows = self.con.execute(
             f"select cast(line.{DAY} as varchar), count(*), bit_xor(hash(line)), "
-            f"sum(cast(hash(line) as hugeint)) from ({query}) as line group by line.{DAY}"
+            f"sum(cast(hash(line) as hugeint)) from (select {columns} from ({query})) as line "
+            f"group by line.{DAY}"
         ).fetchall()
         return {row[0]: f"{row[1]}-{row[2]}-{row[3]}" for row in rows}
 
@@ -189,11 +248,18 @@ class Stager:
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", key)
         return f"{self.model.name}/{safe}/{digest(self.model_digest, contents)[:24]}.parquet"
 
-    def _create_view(self, landed: Sequence[Landed]) -> None:
-        create_raw_view(self.con, self.connector, self.table, landed)
+    def _create_view(self, landed: Sequence[Landed]) -> str:
+        """Show deliveries as `staged`; returns the query of their raw rows."""
+        raw = create_raw_view(self.con, self.connector, self.table, landed)
         self.con.execute(f"create or replace temp view staged as {self.sql}")
         if self.model.feeds is not None:
             check_feed(self.con, self.model, "staged")
+        return raw
+
+
+def is_text(landed: Sequence[Landed]) -> bool:
+    """Tell whether any file of some deliveries is text, which every query unpacks anew."""
+    return any(file.format != "parquet" for delivery in landed for file in delivery.files)
 
 
 def newest(landed: Sequence[Landed]) -> list[Landed]:
@@ -215,10 +281,7 @@ def check_feed(con: Connection, model: Model, relation: str) -> None:
 
     Raises: ModelError
     """
-    wanted = {
-        column: _type_of(con, kind)
-        for column, kind in canonical_columns()[f"staging.{model.feeds}"].items()
-    }
+    wanted = _types_of(con, canonical_columns()[f"staging.{model.feeds}"])
     given = {row[0]: row[1] for row in con.execute(f"describe {relation}").fetchall()}
     wrong = [
         f"{column} is {given.get(column, 'absent')}, not {wanted.get(column, 'wanted')}"
@@ -233,9 +296,10 @@ def check_feed(con: Connection, model: Model, relation: str) -> None:
         )
 
 
-def _type_of(con: Connection, kind: str) -> str:
-    row = con.execute(f"select typeof(cast(null as {kind}))").fetchone()
-    return str(row[0]) if row else kind
+def _types_of(con: Connection, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns' types as the engine calls them, asked in one go: it is asked often."""
+    nulls = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
+    return {row[0]: row[1] for row in con.execute(f"describe select {nulls}").fetchall()}
 
 
 def _group_of(delivery: Landed) -> str:

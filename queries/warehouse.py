@@ -17,6 +17,7 @@ from queries.detecting import FOUND, LAYER, SWITCH, check_detector
 from queries.engines.duckdb import literal, name
 from queries.raw import create_raw_view
 from queries.stage import check_feed
+from queries.tables import Tables, typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from queries.engines.duckdb import Connection
     from queries.lake import StoredTable
+    from queries.landed import Declared, Landed
     from queries.manifest import Manifest
-    from queries.raw import Declared, Landed
 
 SCHEMAS = ("raw", "staging", "attribution", "marts", LAYER, "whole")
 """`whole` holds hashed models with all their days, and the empty shapes of stored ones."""
@@ -45,6 +46,11 @@ class Warehouse:
     manifest: Manifest
     detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """Detector -> its parameters, and whether it is switched on; the defaults where absent."""
+    tables: Tables = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with what the manifest remembers of tables."""
+        object.__setattr__(self, "tables", Tables(self.con, self.manifest.columns))
 
     @property
     def staged_models(self) -> list[Model]:
@@ -67,9 +73,9 @@ class Warehouse:
 
     @property
     def late_models(self) -> list[Model]:
-        """The models that read attributed days, directly or not."""
+        """The models that read attributed days, or what is kept beside lines, directly or not."""
         late: list[Model] = []
-        names = by_day = {model.name for model in self.day_models}
+        names = by_day = {model.name for model in (*self.day_models, *self.beside_models)}
         for model in self.models:
             if model.name not in by_day and model.reads & names:
                 late.append(model)
@@ -110,6 +116,8 @@ class Warehouse:
                 raw_name = f"{connector}__{table.name}"
                 wanted = [] if f"raw.{raw_name}" in by_day else by_name.get(raw_name, [])
                 create_raw_view(self.con, connector, table, wanted)
+                is_read = f"raw.{raw_name}" not in by_day
+                self.tables.know(f"raw.{raw_name}", is_empty=is_read and not wanted)
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""
@@ -117,9 +125,17 @@ class Warehouse:
             if model.kind == "full":
                 self.build_whole(model)
         for table in canonical_columns().keys() - set(self.daily_tables):
-            feeders = [f"select * from {model.name}" for model in feeders_of(table, self.models)]
-            query = " union all by name ".join([empty(table), *feeders])
-            self.con.execute(f"create or replace table {table} as {query}")
+            feeders = [
+                f"select * from {model.name}"
+                for model in feeders_of(table, self.models)
+                if model.name not in self.tables.empty
+            ]
+            self.tables.know(table, is_empty=not feeders)
+            if feeders:
+                query = " union all by name ".join([empty(table), *feeders])
+                self.con.execute(f"create or replace table {table} as {query}")
+            else:
+                self.tables.create_empty(table, typed(canonical_columns()[table]))
         late = {model.name for model in self.late_models}
         for model in self.models:
             is_early = model.layer != "staging" and model.name not in late
@@ -130,16 +146,17 @@ class Warehouse:
         """Compute a model over all there is, and prove what it promises."""
         if model.kind == "inline":
             self.con.execute(f"create or replace view {model.name} as {self.sql_of(model)}")
+            self.tables.know(model.name, is_empty=self.tables.is_sure(model))
             return
         target = model.name if model.kind == "full" else whole(model)
-        self.con.execute(f"create or replace table {target} as {self.sql_of(model)}")
+        is_asked = self.tables.fill(model, target, self.sql_of(model))
         if model.kind == "hashed":
             self.con.execute(f"create or replace view {model.name} as select * from {target}")
-        if model.feeds is not None:
+        if is_asked and model.feeds is not None:
             check_feed(self.con, model, target)
-        if model.layer == LAYER and model.name != FOUND:
+        if is_asked and model.layer == LAYER and model.name != FOUND:
             check_detector(self.con, model.name)
-        check_model(self.con, model)
+        check_model(self.con, model, self.tables.empty)
 
     def show_days(self, days: Collection[str] | None) -> None:
         """Let every table that is kept by day show some days; none means all."""
@@ -160,6 +177,7 @@ class Warehouse:
             stored = self.stored_of(table)
             scans = [each.scan(self.lake, days) for each in stored]
             query = " union all by name ".join([empty(table), *filter(None, scans)])
+            self.tables.know(table, is_empty=not any(scans))
             taken_out = f"whole.{name('some days of ' + table)}"
             is_few = days is not None and any(each.is_mostly_skipped(days) for each in stored)
             if is_few and table in read_by_day:
@@ -173,8 +191,10 @@ class Warehouse:
         """Let what is kept beside bill lines show some days; none means all."""
         for model in self.beside_models:
             stored = self.manifest.stored[model.name]
-            query = stored.scan(self.lake, days) or f"select * from {shape(model)}"
+            scan = stored.scan(self.lake, days)
+            query = scan or f"select * from {shape(model)}"
             self.con.execute(f"create or replace view {model.name} as {query}")
+            self.tables.know(model.name, is_empty=scan is None)
 
     def stored_of(self, table: str) -> list[StoredTable]:
         """Return where the rows of a canonical table lie that is kept by day."""

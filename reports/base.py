@@ -69,6 +69,12 @@ class Read:
         return f"mlspend sql --named {self.query}{given}"
 
 
+def explaining(asked: str, days: Range) -> str:
+    """Return the command that writes what a figure is made of, safe to paste into a shell."""
+    first, last = days.from_date, days.to_date
+    return f"mlspend explain {_quoted(asked)} --from {first} --to {last} --html figure.html"
+
+
 def in_currency(currency: str) -> dict[str, str]:
     """Return what a query is told to answer in the reporting currency, where there is one."""
     return {"currency": currency} if currency else {}

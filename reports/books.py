@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reports.base import Frames, Meta, Span
 
+_NOBODYS = (None, "unattributed", "lost_telemetry")
 COLUMNS = ("billed", "attributed", "idle", "shared", "unattributed")
 PROOFS = {
     measure: Read("books_proof", {"measure": measure, "dimension": "user"})
@@ -25,6 +26,7 @@ FRESHNESS = Read("freshness")
 RESTATED = Read("restatements")
 INVOICES = Read("invoices")
 CONVERSIONS = Read("conversions")
+SOURCES = Read("source_coverage")
 CAUSES = {
     "late_lines": "lines came late",
     "credits": "credits or corrections: more lines, less cost",
@@ -57,6 +59,7 @@ class Books:
             RESTATED,
             INVOICES,
             CONVERSIONS,
+            SOURCES,
         ]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:  # noqa: ARG002 - as above
@@ -93,6 +96,8 @@ class Books:
                 "invoices_read": INVOICES,
                 "conversions": [conversion_row(one) for one in frames.records(CONVERSIONS)],
                 "conversions_read": CONVERSIONS,
+                "sources": [source_row(record) for record in frames.records(SOURCES)],
+                "sources_read": SOURCES,
                 "freshness": freshness_rows(frames.records(FRESHNESS)),
                 "freshness_read": FRESHNESS,
             },
@@ -126,8 +131,13 @@ def _line(record: dict[str, Any]) -> dict[str, Any]:
         line["source"] = visible(record["source"])
         line["period"] = f"{record['billing_period']:%b %Y}"
         line["measure"] = MEASURES.get(record["measure"], visible(record["measure"]))
-        line["beyond"] = visible(record["beyond_12_places"] or "0")
+        line["beyond"] = _shortest(str(record["beyond_12_places"] or "0"))
     return line
+
+
+def _shortest(digits: str) -> str:
+    """Return a number without the zeros at its end, which most are all of."""
+    return visible(digits.rstrip("0").rstrip(".") if "." in digits else digits)
 
 
 def restated_row(record: dict[str, Any]) -> dict[str, Any]:
@@ -193,6 +203,22 @@ def conversion_row(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def source_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what the runs of one source explain; costs of several sources overlap."""
+    currency = record["billing_currency"]
+    return {
+        "source": visible(record["source"]),
+        "system": visible(record["system"]),
+        "currency": visible(currency),
+        "runs": f"{record['run_count']:,}",
+        "amounts": [
+            {"cost": money(cost, currency), "exact": exact(cost, currency)}
+            for cost in (record["non_additive_cost"], record["alone_cost"])
+        ],
+        "share": f"{(record['cost_share'] or 0) * 100:.1f} %",
+    }
+
+
 def coverage_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return, for each currency, the rules by what they attributed."""
     tables: dict[str, list[dict[str, Any]]] = {}
@@ -210,7 +236,7 @@ def _rules(records: Sequence[dict[str, Any]], currency: str) -> list[dict[str, A
     return [
         {
             "rule": member_name(record["rule_id"] or "unattributed"),
-            "kind": "unattributed" if record["rule_id"] in (None, "unattributed") else "member",
+            "kind": "unattributed" if record["rule_id"] in _NOBODYS else "member",
             "cost": money(record["effective_cost"], currency),
             "exact": exact(record["effective_cost"], currency),
             "share": percent(record["effective_cost"], total),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,6 +18,7 @@ from rich.cells import set_cell_size
 from reports.base import Read
 from reports.board import ZERO
 from reports.books import BOOKS, FRESHNESS, freshness_rows
+from reports.compiled import Compiled
 from reports.digest_rows import finding_row, moved_row, quota_bar, spend_row, work_row
 from reports.figures import change, exact, member_name, money, percent, visible, whole_money
 
@@ -82,9 +84,15 @@ class Section:
     """Rows that are not shown."""
 
     def cut(self, most: int) -> Section:
-        """Return the section with at most so many rows."""
-        left = max(len(self.rows) - most, 0)
-        return Section(self.title, self.kind, self.rows[:most], self.read, self.note, left)
+        """Return the section with at most so many rows, the first of each currency in turn."""
+        places: dict[str, list[int]] = {}
+        for place, row in enumerate(self.rows):
+            places.setdefault(row.get("unit", ""), []).append(place)
+        in_turn = [place for turn in zip_longest(*places.values()) for place in turn]
+        taken = sorted([place for place in in_turn if place is not None][:most])
+        left = len(self.rows) - len(taken)
+        rows = [self.rows[place] for place in taken]
+        return Section(self.title, self.kind, rows, self.read, self.note, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +320,7 @@ def _templates(*, is_html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=Compiled("mail" if is_html else "text"),
     )
     templates.filters["left"] = lambda text, width: _cell(str(text), width)
     templates.filters["right"] = lambda text, width: f"{text!s:>{width}}"

@@ -1,4 +1,4 @@
-"""Machines: what their idle hours cost, machine by machine and day by day."""
+"""Machines: what their idle hours cost, by machine and day, and what their GPUs did."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 
 TREND_DAYS = 92
 MOST_ROWS = 500
+USES = Read("gpu_uses")
+MEANINGS = {
+    "in use": "active, or the active share of slow hours",
+    "unallocated": "nobody held the machine, or the rest of it",
+    "dead": "held, and no work ran",
+    "waiting": "a model's server that was not asked",
+    "starved": "held, and waited for cores or for data over the network",
+    "wrong class": "held, and a smaller GPU would have done",
+    "slow": "held, and mostly inactive for a reason that telemetry does not tell",
+    "unknown": "held, and too few samples to judge",
+    "unwatched": "runs on bare machines, pods without GPUs, machines without telemetry",
+    "lost": "telemetry saw nothing of the machine: unattributed",
+}
+"""What the GPUs did, as `marts.gpu_uses` calls it -> what that means."""
 
 
 def idle_read(days: Range) -> Read:
@@ -42,7 +56,8 @@ class Machines:
 
     def reads(self, span: Span) -> Sequence[Read]:
         """Return every query the page needs."""
-        return [*(idle_read(days) for days in span.ranges()), self.daily(span), *choice_reads(span)]
+        machines = [idle_read(days) for days in span.ranges()]
+        return [*machines, self.daily(span), USES, *choice_reads(span)]
 
     def pages(self, frames: Frames, meta: Meta) -> Iterator[Page]:
         """Yield the one page."""
@@ -66,6 +81,8 @@ class Machines:
                 "charts": _charts(
                     frames.records(self.daily(span)), choice, span.recent(TREND_DAYS)
                 ),
+                "uses": use_tables(frames.records(USES), choice.currencies),
+                "uses_read": USES,
                 "daily_read": self.daily(span),
                 "trend_days": span.recent(TREND_DAYS),
             },
@@ -88,6 +105,36 @@ def _content(records: Sequence[dict[str, Any]], currency: str, read: Read) -> di
         "idle_exact": exact(idle, currency),
         "idle_share": percent(idle, cost),
     }
+
+
+def use_tables(
+    records: Sequence[dict[str, Any]], currencies: Sequence[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return, for each billing currency, what the GPUs did by what it cost.
+
+    `currencies` come first, in their order, and then any other.
+    """
+    tables: dict[str, list[dict[str, Any]]] = {currency: [] for currency in currencies}
+    for record in records:
+        tables.setdefault(record["billing_currency"], []).append(record)
+    return [(visible(currency), _uses(rows)) for currency, rows in tables.items() if rows]
+
+
+def _uses(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    total = sum((record["effective_cost"] for record in records), ZERO)
+    most = max(record["effective_cost"] for record in records)
+    return [
+        {
+            "name": visible(record["gpu_use"]).capitalize(),
+            "meaning": MEANINGS.get(record["gpu_use"], ""),
+            "kind": "member" if record["gpu_use"] == "in use" else "idle",
+            "cost": money(record["effective_cost"], record["billing_currency"]),
+            "exact": exact(record["effective_cost"], record["billing_currency"]),
+            "share": percent(record["effective_cost"], total),
+            "bar": bar(record["effective_cost"], most),
+        }
+        for record in records
+    ]
 
 
 def machine_rows(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from reports.base import Page, Read
+from reports.base import Page, Read, explaining
 from reports.board import ZERO, boards, proof
 from reports.charts import Series, stacked_days
 from reports.figures import (
@@ -188,6 +188,7 @@ class Members:
                 "read_daily": read_daily,
                 "read_runs": read_runs if self.has_runs else None,
                 "full_costs": one.full_costs,
+                "explain": explaining(f"{self.dimension}={one.member}", days),
                 "read_full": self.full_costs and self.full_costs.parts_of(one.member),
             },
         )

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import REPORTS
 from reports.base import Frames, ReportError
+from reports.compiled import Compiled
 from reports.figures import apart, day, moment
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).parent
 _INDENT = re.compile(r"\n\s+")  # templates are indented for people; pages are sent to them
+_BETWEEN = re.compile(r"\n(?=</?(?:table|thead|tbody|tfoot|tr|th|td|caption|section|div|p|h2)\b)")
+"""Where browsers take a line break for nothing."""
 KEPT = ("mails",)
 """What lies in a site's folder and is not the site's: it stays when the site is written again."""
 STATIC = ("site.css", "site.js", "plotly-basic.min.js", "plotly-LICENSE.txt")
@@ -89,7 +92,7 @@ def _put_in_place(half: Path, out_dir: Path) -> None:
 def render(page: Page, report_name: str, meta: Meta) -> str:
     """Return a page's HTML."""
     written = (
-        _templates()
+        templates()
         .get_template(page.template)
         .render(
             **page.context,
@@ -100,7 +103,7 @@ def render(page: Page, report_name: str, meta: Meta) -> str:
             reports=_navigation(),
         )
     )
-    return _INDENT.sub("\n", written)
+    return _BETWEEN.sub("", _INDENT.sub("\n", written))
 
 
 def _navigation() -> Sequence[tuple[str, str]]:
@@ -108,15 +111,17 @@ def _navigation() -> Sequence[tuple[str, str]]:
 
 
 @cache
-def _templates() -> Environment:
-    templates = Environment(
+def templates() -> Environment:
+    """Return the templates of pages, with everything in them escaped."""
+    found = Environment(
         loader=FileSystemLoader(HOME / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=Compiled("page"),
     )
-    templates.filters["apart"] = apart
-    templates.filters["day"] = day
-    templates.filters["moment"] = moment
-    return templates
+    found.filters["apart"] = apart
+    found.filters["day"] = day
+    found.filters["moment"] = moment
+    return found

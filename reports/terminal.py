@@ -256,6 +256,15 @@ def _quota_cells(record: Mapping[str, object]) -> tuple[str, ...]:
     return (name, money(used), "of", f"{money(limit)} {unit}", _share(used, limit), note)
 
 
+def stale_lines(records: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a line for each stale table of a source, from rows of the cookbook's `freshness`."""
+    return [
+        _visible(f"{row['source']} {row['table_name']}: {row['note']}")
+        for row in records
+        if row["is_stale"]
+    ]
+
+
 def waste_line(records: Sequence[Mapping[str, object]]) -> str:
     """Return what the findings of the cookbook's `waste_by_detector` cost a month in all."""
     totals: dict[str, Decimal] = {}

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from jobs.state import DEFAULT_CONFIG, state_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.nightly import Night
+    from jobs.night import Night
     from jobs.progress import LogFormat, Progress
 
 HELP_WIDTH = 80
 
 
 ORDER = (
-    "nightly extract build check report mail findings claim enforce gate sql explain lineage "
+    "nightly extract build check prove report mail findings claim enforce gate sql explain lineage "
     "export sources validate init doctor status restore demo"
 )
 """Every command, as help lists them: a night's steps, what reads, what operates."""
@@ -71,12 +72,22 @@ log_option = click.option(
     expose_value=False,
     callback=_take_style,
 )
+
+
+def _given_to_the_group(context: click.Context, option: click.Parameter, value: Path) -> Path:
+    """Take the file that stands before a subcommand, as in `claim --config FILE add`."""
+    group = context.parent.params if context.parent else {}
+    is_given = context.get_parameter_source(option.name or "") is not ParameterSource.DEFAULT
+    return value if is_given else group.get("config_path", value)
+
+
 config_option = click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
     default=DEFAULT_CONFIG,
     show_default=True,
+    callback=_given_to_the_group,
     help="The config file; config.example.toml shows every key.",
 )
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -91,7 +102,7 @@ date_option = click.option(
 def open_night_of(config_path: Path, command: str) -> Iterator[Night]:
     """Read the config file and open a night on it."""
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.nightly import open_night  # noqa: PLC0415
+    from jobs.night import open_night  # noqa: PLC0415
     from jobs.settings.operations import operations_of  # noqa: PLC0415
 
     with progress_of(operations_of(config_path).log_format) as progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.commands.base import DAY, config_option, end, mlspend, open_night_of, state_dir_at
+from jobs.commands.base import DAY, config_option, end, mlspend, open_night_of, state_dir_at, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,9 +54,11 @@ def add(
 
     All that is given must match. Tags, labels, rules and the map of accounts stand above a claim.
     """
-    from jobs.claiming import enter_claim, made_of  # noqa: PLC0415
+    from jobs.claiming import enter_claim, made_of, unheard_of  # noqa: PLC0415
 
     wanted = made_of(given, first.date() if first else None, last.date() if last else None)
+    for line in unheard_of(state_dir_at(config_path), wanted):
+        tell(line)
     if not dry_run:
         number = enter_claim(state_dir_at(config_path), wanted, why)
         click.echo(f"claim {number} counts from the next build on")

@@ -40,16 +40,18 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None, *, send:
     """Run one night: extract, build, check, publish, plan, report, mail."""
     if demo is not None:
         config_path = write_demo_at(demo)
+    from jobs import extracting  # noqa: PLC0415
+    from jobs import nightly as steps  # noqa: PLC0415
     from jobs.operations.watch import watched  # noqa: PLC0415
 
     with watched(config_path, tell) as watch, open_night_of(config_path, "nightly") as night:
         watch.night = night
-        night.extract()
-        night.build_and_publish()
+        extracting.extract(night)
+        steps.build_and_publish(night)
         day = date.date() if date else None
-        night.plan_quotas(day)
-        site = night.report(day)
-        mails = night.mail(day, is_sent=send)
+        steps.plan_quotas(night, day)
+        site = steps.report(night, day)
+        mails = steps.mail(night, day, is_sent=send)
     if demo is not None or night.is_published:
         from jobs.summary import print_summary  # noqa: PLC0415
 
@@ -64,8 +66,10 @@ def nightly(config_path: Path, demo: str | None, date: datetime | None, *, send:
 @log_option
 def extract(config_path: Path) -> None:
     """Fetch what is new of every source into the raw store."""
+    from jobs import extracting  # noqa: PLC0415
+
     with open_night_of(config_path, "extract") as night:
-        night.extract()
+        extracting.extract(night)
     end(night)
 
 
@@ -88,8 +92,10 @@ def build(config_path: Path, compare_to: str | None, rules: Path | None, *, as_j
     if compare_to is None:
         if rules is not None or as_json:
             raise click.UsageError("--rules and --json go with --compare-to")
+        from jobs import nightly as steps  # noqa: PLC0415
+
         with open_night_of(config_path, "build") as night:
-            night.build_and_publish()
+            steps.build_and_publish(night)
     else:
         from jobs.comparing import print_comparison, with_rules  # noqa: PLC0415
 
@@ -104,8 +110,10 @@ def build(config_path: Path, compare_to: str | None, rules: Path | None, *, as_j
 @log_option
 def check(config_path: Path) -> None:
     """Check the raw files and the published generation again."""
+    from jobs import nightly as steps  # noqa: PLC0415
+
     with open_night_of(config_path, "check") as night:
-        night.check()
+        steps.check(night)
     end(night)
 
 
@@ -115,8 +123,10 @@ def check(config_path: Path) -> None:
 @date_option
 def report(config_path: Path, date: datetime | None) -> None:
     """Write the site of the newest generation."""
+    from jobs import nightly as steps  # noqa: PLC0415
+
     with open_night_of(config_path, "report") as night:
-        site = night.report(date.date() if date else None, again=True)
+        site = steps.report(night, date.date() if date else None, again=True)
     if site is not None:
         click.echo(site)
     end(night)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from jobs.commands.base import DAY, config_option, mlspend, state_dir_at
 
@@ -61,6 +62,13 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
 @click.option("--from", "first", type=DAY, help="First day; by default the first there is.")
 @click.option("--to", "last", type=DAY, help="Last day, inclusive; by default the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The tree as JSON, every digit kept.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write one page to pass on, with people as everybody may see them.",
+)
 def explain(  # noqa: PLR0913  (click gives each option an argument)
     config_path: Path,
     what: str,
@@ -69,6 +77,7 @@ def explain(  # noqa: PLR0913  (click gives each option an argument)
     last: datetime | None,
     *,
     as_json: bool,
+    page: Path | None,
 ) -> None:
     """Show what a figure is made of, down to the raw files.
 
@@ -78,19 +87,34 @@ def explain(  # noqa: PLR0913  (click gives each option an argument)
     model_full_cost and dataset_full_cost hold what a member was made from, too.
     """
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.explaining import print_explanation  # noqa: PLC0415
+    from jobs.explaining import print_explanation, write_explanation  # noqa: PLC0415
 
     days = (first.date() if first else None, last.date() if last else None)
     asked = what if member is None else f"{what}={member}"
-    print_explanation(read_config(config_path), asked, days, sys.stdout, as_json=as_json)
+    if page is None:
+        print_explanation(read_config(config_path), asked, days, sys.stdout, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json is for the terminal, --html is a file: leave out one")
+    write_explanation(read_config(config_path), asked, days, page.absolute())
+    click.echo(page)
 
 
 @mlspend.command()
 @config_option
 @click.argument("column", metavar="TABLE.COLUMN")
-@click.option("--depth", default=3, show_default=True, help="How many models down to show.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How many models down to show.",
+)
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
-def lineage(config_path: Path, column: str, depth: int, *, as_json: bool) -> None:
+@click.pass_context
+def lineage(
+    context: click.Context, config_path: Path, column: str, depth: int, *, as_json: bool
+) -> None:
     """Show which columns of which sources a column is computed from.
 
     TABLE.COLUMN is any of a mart, such as marts.runs.effective_cost, or below. With a config file,
@@ -99,20 +123,22 @@ def lineage(config_path: Path, column: str, depth: int, *, as_json: bool) -> Non
     from jobs.config import read_config  # noqa: PLC0415
     from jobs.tracing import print_lineage  # noqa: PLC0415
 
-    kinds = {each.kind for each in read_config(config_path).sources} if config_path.exists() else ()
+    is_given = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
+    is_read = is_given or config_path.exists()
+    kinds = {each.kind for each in read_config(config_path).sources} if is_read else ()
     print_lineage(column, kinds, depth, sys.stdout, as_json=as_json)
 
 
 @mlspend.command()
 @config_option
-@click.option("--ask", is_flag=True, help="Ask providers what they billed, and compare.")
+@click.option("--ask", is_flag=True, help="Ask each source: may it be read, what was billed?")
 def sources(config_path: Path, *, ask: bool) -> None:
     """Show what every source has landed, and what is wrong with it."""
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.reconciling import print_stated  # noqa: PLC0415
+    from jobs.reconciling import print_reach, print_stated  # noqa: PLC0415
     from jobs.sources import print_sources  # noqa: PLC0415
 
     config = read_config(config_path)
     print_sources(config, sys.stdout)
     if ask:
-        sys.exit(print_stated(config, sys.stdout))
+        sys.exit(max(print_reach(config, sys.stdout), print_stated(config, sys.stdout)))

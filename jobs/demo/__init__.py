@@ -12,23 +12,30 @@ from datetime import date
 from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
+from jobs.demo.annex import split_charges
 from jobs.demo.aws_listing import write_listings
+from jobs.demo.azure import azure_charges
+from jobs.demo.azure_export import write_azure
 from jobs.demo.cur import write_cur
 from jobs.demo.estate_bill import estate_charges
 from jobs.demo.estate_truth import write_waste
 from jobs.demo.focus import write_csv, write_parquet
+from jobs.demo.google import google_charges
+from jobs.demo.google_export import write_google
 from jobs.demo.machines_bill import job_charges, machine_charges
 from jobs.demo.monthly_bill import monthly_charges
 from jobs.demo.papers import CONFIG, write_identities, write_inventory, write_ownership
 from jobs.demo.planted import found_estate
 from jobs.demo.rented_bill import rented_charges
 from jobs.demo.runs import found_company
+from jobs.demo.sacct import write_sacct
 from jobs.demo.services_bill import service_charges
 from jobs.demo.telemetry import write_telemetry
 from jobs.demo.tracker import write_tracker
 from jobs.demo.truth import Truth
 from jobs.demo.truth_files import write_truth
 from jobs.demo.truth_findings import write_findings
+from jobs.demo.truth_lineage import write_full_costs
 from jobs.demo.world import HOUR
 
 if TYPE_CHECKING:
@@ -45,14 +52,17 @@ _MARK: Final = CONFIG.partition("\n")[0]
 _NAMES: Final = (
     "aws",
     "aws-inventory",
+    "azure",
     "config.toml",
     "eu-lab",
+    "gcp",
     "identities",
     "inventory",
     "lab",
     "mlflow.db",
     "ownership.toml",
     "prometheus",
+    "slurm",
     "truth",
 )
 """What the company's folder holds."""
@@ -82,17 +92,19 @@ def write_company(
     `progress` is told what is being written, in a few words. A company written there earlier is
     replaced; what nights made of it (`state`) stays.
 
-    Raises: FileExistsError where files of somebody else's bear the company's names.
+    Raises: FileExistsError where files of somebody else's bear the company's names, or nights of
+    somebody else's would be gone on with.
     """
     say = progress or (lambda _: None)
     _make_room(folder)
     say("people, machines and runs")
     world = found_company(seed, until, months)
-    truth = Truth(world)
     estate = found_estate(world)
+    truth = Truth(world, estate)
     charges = _write_bills(folder, world, estate, truth, say)
     say("the tracker")
     write_tracker(folder / "mlflow.db", world)
+    write_sacct(folder / "slurm", world)
     say("telemetry")
     write_telemetry(folder / "prometheus", world)
     say("people, ownership and inventory")
@@ -104,6 +116,7 @@ def write_company(
     write_truth(folder / "truth", world, truth)
     write_waste(folder / "truth" / "waste.csv", world, estate, charges)
     write_findings(folder / "truth", world, truth)
+    write_full_costs(folder / "truth" / "full_costs.csv", world, truth)
     config = folder / "config.toml"
     config.write_text(CONFIG, encoding="utf-8")
     _date_files(folder, world.calendar.until + 8 * HOUR)
@@ -120,6 +133,7 @@ def _write_bills(
         *job_charges(world),
         *service_charges(world),
         *estate_charges(world, estate),
+        *split_charges(world),
     ]
     charges += list(monthly_charges(world, charges))
     write_cur(folder / "aws", world, charges)
@@ -129,6 +143,12 @@ def _write_bills(
         rented = rented_charges(world, source)
         write(folder / source, world, source, rented)
         truth.add(source, rented)
+    say("other clouds' bills")
+    of_google, of_azure = google_charges(world), azure_charges(world)
+    write_google(folder / "gcp", world, of_google)
+    truth.add("gcp", of_google)
+    write_azure(folder / "azure", world, of_azure)
+    truth.add("azure", of_azure)
     return charges
 
 
@@ -136,10 +156,13 @@ def _make_room(folder: Path) -> None:
     """Take away the company that was written there before, and nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
     there = [folder / name for name in _NAMES if (folder / name).exists()]
+    state = folder / "state"
     config = folder / "config.toml"
     is_ours = config.is_file() and config.read_text(encoding="utf-8").startswith(_MARK)
-    if there and not is_ours:
-        error = FileExistsError(f"{there[0].name} is there already, and is not of the demo")
+    if not is_ours and (there or state.exists()):
+        error = FileExistsError(
+            f"{(*there, state)[0].name} is there already, and is not of the demo"
+        )
         error.add_note(f"in:  {folder}")
         error.add_note("fix: give another folder; an empty or a new one will do")
         raise error

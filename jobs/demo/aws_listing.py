@@ -42,15 +42,19 @@ _TAG_KEYS: Final = {
 
 def write_listings(folder: Path, world: World, estate: Estate) -> None:
     """Save the answers of the last eight weeks, one day a week, and of the last two days."""
+    for day in listed_days(world):
+        for account, region in _HOMES.items():
+            place = folder / day_of(day).isoformat() / account
+            listing = _Listing(world, estate, account, region, day + 12 * HOUR)
+            _save(place / region, listing.of_region())
+            _save(place / "global", listing.of_account())
+
+
+def listed_days(world: World) -> list[int]:
+    """Return the days at whose noon the accounts were listed."""
     last = world.calendar.until - DAY
     days = {last - week * 7 * DAY for week in range(_WEEKS)} | {last - DAY}
-    for day in sorted(days):
-        if day >= world.calendar.start:
-            for account, region in _HOMES.items():
-                place = folder / day_of(day).isoformat() / account
-                listing = _Listing(world, estate, account, region, day + 12 * HOUR)
-                _save(place / region, listing.of_region())
-                _save(place / "global", listing.of_account())
+    return [day for day in sorted(days) if day >= world.calendar.start]
 
 
 def _save(folder: Path, answers: Answers) -> None:

@@ -53,6 +53,11 @@ FAR: Final = ("product-shots", "parallel-text")
 """Kept in eu-west-1, read from us-east-1: compute far from its data."""
 _WESTERN: Final = ("energy-load", "captions", "route-learning")
 """Projects that work in eu-west-1."""
+_KEPT: Final = (
+    *("parallel-text", "click-stream", "caption-tracks", "call-transcripts"),
+    *("smoke-tests", "reference-tables", "shelf-labels"),
+)
+"""Datasets whose last version is kept beside the newest."""
 _COLD: Final = ("telemetry-archive", "back-translations", "redline-history")
 _MODELS: Final[Mapping[str, str]] = {
     "vision": "detector, segmenter, classifier",
@@ -106,6 +111,7 @@ def collect_datasets(
                     project=project,
                     owner=rng.choice(team),
                     made_at=calendar.start + (rng.randint(10, 50) * DAY if late else 0),
+                    is_kept=name in _KEPT,
                 )
             )
     return datasets

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jobs.demo.world import DAY, EAST, GIB, TICKS, WEST, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobs.demo.estate import Disk, Snapshot
     from jobs.demo.world import Machine, ManagedJob, Period, World
 
 SERVICES: Final[Mapping[str, str]] = {
@@ -34,6 +35,18 @@ TRANSFER_RATE: Final = ticks("0.02")
 """Per GB between regions."""
 INTERNET_RATE: Final = ticks("0.07")
 CENT: Final = TICKS // 100
+
+
+class Split(NamedTuple):
+    """What a pod was allotted of a resource of its machine in an hour."""
+
+    parent: str
+    """The machine."""
+    reserved: int
+    used: int
+    capacity: int
+    cost: int
+    """The part of the machine's cost; the machine's own line carries it."""
 
 
 @dataclass(slots=True)
@@ -74,6 +87,13 @@ class Charge:
     job: ManagedJob | None = None
     bucket: str = ""
     storage_class: str = ""
+    split: Split | None = None
+    disk: Disk | None = None
+    copy: Snapshot | None = None
+    namespace: str = ""
+    """Of Kubernetes, where the bill itself splits a node."""
+    is_labelled: bool = False
+    """The split line has its pods' labels, too."""
     moved_to: str = ""
     """Where bytes really went, though the bill may not know."""
 

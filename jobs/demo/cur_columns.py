@@ -16,7 +16,7 @@ from jobs.demo.world import EAST, TICKS, WEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jobs.demo.charges import Charge
+    from jobs.demo.charges import Charge, Split
 
 _FAMILIES: Final = (
     ("NatGateway", "NAT Gateway"),
@@ -126,11 +126,16 @@ TEXTS: Final[Mapping[str, Callable[[Charge], str]]] = {
     "savings_plan_offering_type": lambda c: "ComputeSavingsPlans" if c.plan else "",
     "savings_plan_purchase_term": lambda c: "1yr" if c.plan else "",
     "savings_plan_savings_plan_a_r_n": lambda c: c.plan,
+    "split_line_item_parent_resource_id": lambda c: c.split.parent if c.split else "",
 }
 
 
 def _amount(ticks: int) -> float:
     return ticks / TICKS
+
+
+def _allotted(split: Split) -> float:
+    return float(max(split.reserved, split.used))
 
 
 NUMBERS: Final[Mapping[str, Callable[[Charge], float]]] = {
@@ -154,6 +159,13 @@ NUMBERS: Final[Mapping[str, Callable[[Charge], float]]] = {
     ),
     "savings_plan_total_commitment_to_date": lambda c: _amount(c.commitment),
     "savings_plan_used_commitment": lambda c: _amount(c.used_commitment),
+    "split_line_item_actual_usage": lambda c: float(c.split.used) if c.split else 0.0,
+    "split_line_item_reserved_usage": lambda c: float(c.split.reserved) if c.split else 0.0,
+    "split_line_item_split_cost": lambda c: _amount(c.split.cost) if c.split else 0.0,
+    "split_line_item_split_usage": lambda c: _allotted(c.split) if c.split else 0.0,
+    "split_line_item_split_usage_ratio": lambda c: (
+        _allotted(c.split) / c.split.capacity if c.split else 0.0
+    ),
 }
 TIMES: Final[Mapping[str, Callable[[Charge], int]]] = {
     "bill_billing_period_start_date": lambda c: c.period.start,

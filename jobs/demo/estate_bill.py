@@ -25,10 +25,17 @@ _BALANCER_RATE: Final = ticks("0.0225")
 
 def estate_charges(world: World, estate: Estate) -> Iterator[Charge]:
     """Yield a line a day for each thing."""
+    lines = []
     for disk in estate.disks:
-        yield from _daily(world, _of_disk(disk), disk.size_gb, disk.start, disk.end)
+        for line in _daily(world, _of_disk(disk), disk.size_gb, disk.start, disk.end):
+            line.disk = disk
+            lines.append(line)
+    yield from sorted(lines, key=lambda line: line.start)
+    end = world.calendar.until
     for copy in estate.snapshots:
-        yield from _daily(world, _of_snapshot(copy), copy.size_gb, copy.start, world.calendar.until)
+        for line in _daily(world, _of_snapshot(copy), copy.size_gb, copy.start, end):
+            line.copy = copy
+            yield line
     for address in estate.addresses:
         yield from _hours(world, _of_address(address))
     for balancer in estate.balancers:

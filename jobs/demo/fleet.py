@@ -67,6 +67,11 @@ G5: Final = _kind("g5.12xlarge", "4/NVIDIA-A10G/24", (48, 192), "5.672", "6.3288
 G4DN: Final = _kind("g4dn.12xlarge", "4/Tesla-T4/16", (48, 192), "3.912", "4.368")
 M5: Final = _kind("m5.4xlarge", "0//0", (16, 64), "0.768", "0.856")
 H100: Final = _kind("h100-8x", "8/NVIDIA-H100-80GB-HBM3/80", (192, 1800), "19.92")
+L40S: Final = _kind("l40s-4x", "4/NVIDIA-L40S/48", (64, 384), "4.64")
+G2: Final = _kind("g2-standard-24", "2/NVIDIA-L4/24", (24, 96), "2.00104")
+NC6: Final = _kind("Standard_NC6s_v3", "1/Tesla-V100-PCIE-16GB/16", (6, 112), "0", "2.8")
+NC24: Final = _kind("Standard_NC24ads_A100_v4", "1/NVIDIA-A100-80GB-PCIe/80", (24, 220), "0", "3.4")
+NC48: Final = _kind("Standard_NC48ads_A100_v4", "2/NVIDIA-A100-80GB-PCIe/80", (48, 440), "0", "6.4")
 A100: Final = _kind("a100-4x", "4/NVIDIA-A100-SXM4-80GB/80", (64, 480), "0", "7.1")
 
 

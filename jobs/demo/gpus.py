@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jobs.demo.slices import OFFERED, SLICE
 from jobs.demo.world import DAY, HOUR
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from jobs.demo.world import Machine, Pod
 
 Values = list[tuple[int, str]]
+
+_OF_GUESTS: Final = 0.7
+"""How active GPUs are that something else than a pod uses."""
 
 
 def assign_gpus(machine: Machine) -> None:
@@ -48,7 +51,14 @@ def gpu_series(
             held = labels | {"namespace": pod.namespace, "pod": pod.name}
             yield from _measured(held, machine, hours, pod, dim, rng)
         spare = {hour: minutes for hour, minutes in spare.items() if minutes > 0}
-        yield from _measured(labels, machine, spare, None, dim, rng)
+        used = {hour for hour in spare if number >= machine.kind.gpus - _taken(machine, hour)}
+        yield from _measured(labels, machine, spare, None, dim, rng, used)
+
+
+def _taken(machine: Machine, hour: int) -> int:
+    """Return how many GPUs are used, the last ones first, by what is no pod."""
+    at = hour + HOUR // 2
+    return sum(gpus for start, end, gpus in machine.guests if start <= at < end)
 
 
 def offered_gpus(machine: Machine) -> Mapping[str, int]:
@@ -104,8 +114,9 @@ def _measured(  # noqa: PLR0913, PLR0917  (what is measured, where, when and by 
     pod: Pod | None,
     dim: Collection[int],
     rng: random.Random,
+    used: Collection[int] = (),
 ) -> Iterator[tuple[str, Mapping[str, str], Values]]:
-    busy, signs = (pod.busy, pod.signs) if pod else (0.0, "")
+    usual, signs = (pod.busy, pod.signs) if pod else (0.0, "")
     columns: dict[str, Values] = {
         "gpu_gr": [],
         "gpu_gr_max": [],
@@ -117,14 +128,16 @@ def _measured(  # noqa: PLR0913, PLR0917  (what is measured, where, when and by 
     for hour, minutes in hours.items():
         if not minutes:
             continue
+        busy = _OF_GUESTS if hour in used else usual
         activity = min(1.0, busy * rng.uniform(0.85, 1.12))
         at = hour + HOUR
-        used = memory * (0.15 + 0.8 * busy) * rng.uniform(0.97, 1.0) if pod else 3.0
-        used = 3.0 if signs == "empty" else used
+        is_held = pod is not None or hour in used
+        full = memory * (0.15 + 0.8 * busy) * rng.uniform(0.97, 1.0) if is_held else 3.0
+        full = 3.0 if signs == "empty" else full
         watts = 250.0 if signs == "hot" else 55 + 290 * activity
         columns["gpu_gr"].append((at, f"{activity:.4f}"))
         columns["gpu_gr_max"].append((at, f"{min(1.0, activity * 1.2):.4f}"))
-        columns["gpu_memory_mib"].append((at, f"{used:.0f}"))
+        columns["gpu_memory_mib"].append((at, f"{full:.0f}"))
         columns["gpu_watts"].append((at, f"{watts:.1f}"))
         samples = minutes // 3 if hour in dim or signs == "dim" else minutes
         columns["gpu_samples"].append((at, str(samples)))

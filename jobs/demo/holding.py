@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jobs.demo.world import HOUR, Machine
+from jobs.demo.tries import Claim
+from jobs.demo.world import DAY, HOUR, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ class Holder(NamedTuple):
     pod: str = ""
     """A pod that no run held, by uid."""
     dataset: str = ""
+    version: str = ""
+    """Of the dataset."""
     tag_user: str = ""
     tag_team: str = ""
     tag_project: str = ""
@@ -39,14 +42,6 @@ class Holder(NamedTuple):
         return "direct" if is_known or is_registered else "unattributed"
 
 
-class Claim(NamedTuple):
-    """A run in a place for a time."""
-
-    run: Run
-    start: int
-    end: int
-
-
 def holders_between(
     world: World, machine: Machine, start: int, end: int
 ) -> tuple[Sequence[tuple[Holder, int]], int]:
@@ -61,6 +56,21 @@ def holders_between(
     return list(sums.items()), (end - start) * _PARTS
 
 
+def holders_on_day(
+    world: World, machine: Machine, day: int
+) -> tuple[Sequence[tuple[Holder, int]], int]:
+    """Return what each held of a cluster's machine on a day, and what there was to hold."""
+    sums: dict[Holder, int] = {}
+    whole = 0
+    for hour in range(day, day + DAY, HOUR):
+        if machine.up_seconds(hour):
+            held, there = holders_between(world, machine, hour, hour + HOUR)
+            whole += there
+            for holder, weight in held:
+                sums[holder] = sums.get(holder, 0) + weight
+    return list(sums.items()), whole
+
+
 def _held(world: World, machine: Machine, hour: int) -> Sequence[tuple[Holder, int]]:
     weights: list[tuple[Holder, int]] = []
     for pod in _pods_of(world, machine).get(hour, ()):
@@ -73,6 +83,8 @@ def _held(world: World, machine: Machine, hour: int) -> Sequence[tuple[Holder, i
                 weights.append((Holder(run=run.run_id), parts * pod.weight))
                 left -= parts
         weights.append((_holder_of(pod), left * pod.weight))
+    for run, parts in _present(_claims(world, machine), hour, hour + HOUR, machine.kind.gpus):
+        weights.append((Holder(run=run.run_id), parts * machine.kind.weight))
     return weights
 
 
@@ -95,12 +107,18 @@ def _pods_of(world: World, machine: Machine) -> dict[int, list[Pod]]:
 
 def _claims(world: World, place: Pod | Machine) -> list[Claim]:
     """Return the runs that say they were in a place."""
-    if not world.runs_inside:
+    if not world.claims:
         for run in world.runs:
             where = run.inside or run.machine
             if where is not None:
-                world.runs_inside.setdefault(id(where), []).append(run)
-    return [Claim(run, run.start, run.end) for run in world.runs_inside.get(id(place), ())]
+                claim = Claim(run, run.start, run.end, run.gpus)
+                world.claims.setdefault(id(where), []).append(claim)
+        for one in world.tries:
+            for node in one.nodes:
+                if one.run is not None:
+                    claim = Claim(one.run, one.start, one.end, one.gpus // len(one.nodes))
+                    world.claims.setdefault(id(node), []).append(claim)
+    return world.claims.get(id(place), [])
 
 
 def _present(claims: Sequence[Claim], start: int, end: int, gpus: int) -> Iterator[tuple[Run, int]]:
@@ -111,13 +129,14 @@ def _present(claims: Sequence[Claim], start: int, end: int, gpus: int) -> Iterat
         edges |= {max(start, claim.start), min(end, claim.end)}
     times = sorted(edges)
     for since, upto in pairwise(times):
-        runs = [claim.run for claim in here if claim.start <= since and claim.end >= upto]
-        parents = {run.parent.run_id for run in runs if run.parent}
-        leaves = [run for run in runs if run.run_id not in parents]
-        told = all(run.gpus for run in leaves)
-        whole = max(sum(run.gpus for run in leaves), gpus) if told and gpus else len(leaves)
-        for run in leaves:
-            yield run, (upto - since) * _PARTS * (run.gpus if told and gpus else 1) // whole
+        there = [claim for claim in here if claim.start <= since and claim.end >= upto]
+        parents = {claim.run.parent.run_id for claim in there if claim.run.parent}
+        leaves = [claim for claim in there if claim.run.run_id not in parents]
+        told = all(claim.gpus for claim in leaves)
+        whole = max(sum(claim.gpus for claim in leaves), gpus) if told and gpus else len(leaves)
+        for claim in leaves:
+            part = claim.gpus if told and gpus else 1
+            yield claim.run, (upto - since) * _PARTS * part // whole
 
 
 def gpu_seconds(world: World) -> dict[str, float]:
@@ -125,8 +144,7 @@ def gpu_seconds(world: World) -> dict[str, float]:
     held: dict[str, float] = {}
     for machine in world.machines:
         places: list[tuple[Pod | Machine, int]] = [(machine, machine.kind.gpus)]
-        if machine.cluster:
-            places = [(pod, pod.gpus) for pod in machine.pods if pod.gpus]
+        places += [(pod, pod.gpus) for pod in machine.pods if pod.gpus]
         for place, gpus in places:
             total = machine.kind.gpus if place is machine else 0
             left = gpus * (place.end - place.start)

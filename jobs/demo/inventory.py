@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from jobs.demo.world import COMPANY, DAY, GIB
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jobs.demo.world import Dataset, World
 
 TERABYTE: Final = 1000 * GIB
@@ -30,15 +32,26 @@ class Place:
     object_count: int
     is_current: bool
     dataset: Dataset | None
+    version: str = ""
+    """Of the dataset; '' is what belongs to all of its versions, or to nobody's."""
 
 
 def stored_on(world: World, day: int) -> list[Place]:
     """Return what is stored on a day, bucket by bucket as the company thinks of it."""
-    places = [_place_of(dataset, day) for dataset in world.datasets]
+    places = [place for dataset in world.datasets for place in _places_of(dataset, day)]
     lake = next(dataset for dataset in world.datasets if dataset.name == "event-lake")
     old = 21 * TERABYTE
     places.append(
-        Place(lake.bucket, lake.prefix, lake.storage_class, old, old // 2**26, False, lake)  # noqa: FBT003
+        Place(
+            bucket=lake.bucket,
+            prefix=lake.prefix,
+            storage_class=lake.storage_class,
+            size_bytes=old,
+            object_count=old // 2**26,
+            is_current=False,
+            dataset=lake,
+            version=lake.version_at(day),
+        )
     )
     age = (day - world.calendar.start) // DAY
     for bucket, prefix, first, more in _UNREGISTERED:
@@ -47,15 +60,29 @@ def stored_on(world: World, day: int) -> list[Place]:
     return places
 
 
-def _place_of(dataset: Dataset, day: int) -> Place:
-    """Return a dataset's place; a version that is not there yet leaves the last, smaller one."""
+def _places_of(dataset: Dataset, day: int) -> Iterator[Place]:
+    """Yield a dataset's places; a version that is not there yet leaves the last, smaller one.
+
+    Of versions that are kept beside each other, each has a folder, and an index lies beside them.
+    """
     part = 10 if day >= dataset.made_at else 6
-    return Place(
-        bucket=dataset.bucket,
-        prefix=dataset.prefix,
-        storage_class=dataset.storage_class,
-        size_bytes=dataset.size_bytes * part // 10,
-        object_count=max(1, dataset.object_count * part // 10),
-        is_current=True,
-        dataset=dataset,
-    )
+    shares = {dataset.version_at(day): 20}
+    if dataset.is_kept:
+        shares = {"": 1, dataset.last_version: 6, dataset.version: 13}
+        if day < dataset.made_at:
+            shares = {"": 1, dataset.last_version: 19}
+    size = dataset.size_bytes * part // 10
+    count = max(1, dataset.object_count * part // 10)
+    upto = 0
+    for version, share in shares.items():
+        before, upto = upto, upto + share
+        yield Place(
+            bucket=dataset.bucket,
+            prefix=dataset.prefix_of(version),
+            storage_class=dataset.storage_class,
+            size_bytes=size * upto // 20 - size * before // 20,
+            object_count=count * upto // 20 - count * before // 20,
+            is_current=True,
+            dataset=dataset,
+            version=version,
+        )

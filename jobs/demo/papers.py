@@ -37,9 +37,9 @@ finance = ["finance@lumenfold.example"]
 
 [attribution]
 stale_hours = 8760  # its days are fixed: what is old here is not late
-team_tags = ["user_team", "owner-team"]
-user_tags = ["user_owner"]
-project_tags = ["user_project"]
+team_tags = ["user_team", "owner-team", "team", "k8s-label/team"]
+user_tags = ["user_owner", "owner", "k8s-label/user"]
+project_tags = ["user_project", "project", "k8s-label/project"]
 
 [connectors.aws_cur]
 source = "aws"
@@ -53,8 +53,20 @@ root = "lab"
 source = "eu-lab"
 root = "eu-lab"
 
+[connectors.gcp_billing]
+source = "gcp"
+root = "gcp"
+
+[connectors.azure_cost]
+source = "azure"
+actual_root = "azure/actual"
+amortized_root = "azure/amortized"
+
 [connectors.mlflow]
 root = "mlflow.db"
+
+[connectors.slurm]
+root = "slurm"
 
 [[connectors.prometheus]]
 source = "forge-use1"
@@ -91,7 +103,7 @@ name = "vision-month"
 dimension = "team"
 member = "vision"
 measure = "effective_cost"
-limit = 42000
+limit = 44000
 currency = "USD"
 
 [[quotas]]
@@ -164,11 +176,14 @@ def _rules() -> Iterator[str]:
 
 def _datasets(world: World) -> Iterator[str]:
     for data in world.datasets:
-        yield (
-            f'[[datasets]]\nname = "{data.name}"\nversion = "{data.version}"\n'
-            f'uri = "{data.uri}"\nregion = "{data.region}"\nuser = "{data.owner.user_id}"\n'
-            f'team = "{data.project.team}"\nproject = "{data.project.name}"'
-        )
+        versions = (data.last_version, data.version) if data.is_kept else (data.version,)
+        places = [(f'version = "{version}"\n', data.uri_of(version)) for version in versions]
+        for version, uri in [("", data.uri_of("")), *places] if data.is_kept else places:
+            yield (
+                f'[[datasets]]\nname = "{data.name}"\n{version}'
+                f'uri = "{uri}"\nregion = "{data.region}"\nuser = "{data.owner.user_id}"\n'
+                f'team = "{data.project.team}"\nproject = "{data.project.name}"'
+            )
 
 
 def write_inventory(folder: Path, world: World) -> None:

@@ -34,8 +34,8 @@ _NODE_DISK_GB: Final = 200
 _LOST_GB: Final = 16_000
 _OLD: Final = 200 * DAY
 """How long before its bills begin the company made what it forgot."""
-_LOOSE: Final = 45 * DAY
-"""How long before the end its planted volumes were taken from their machines."""
+_LOOSE: Final = 43 * DAY
+"""How long before the end its planted volumes were taken from their machines: on a listed day."""
 
 
 def found_estate(world: World) -> Estate:
@@ -51,7 +51,6 @@ def _add_node_disks(estate: Estate, world: World) -> None:
     rng = stream(world.seed, "node disks")
     for machine in world.machines:
         if machine.source == "aws":
-            tags = {"user_team": "platform", "aws_eks_cluster_name": machine.cluster}
             estate.disks.append(
                 Disk(
                     volume_id=f"vol-0{hex_id(rng, 16)}",
@@ -61,7 +60,7 @@ def _add_node_disks(estate: Estate, world: World) -> None:
                     size_gb=_NODE_DISK_GB,
                     start=machine.start,
                     end=machine.end,
-                    tags=tags,
+                    tags=machine.tags,
                     machine_id=machine.machine_id,
                 )
             )
@@ -218,7 +217,7 @@ class _Planter:
         host = next(m for m in self.world.machines if m.account == TRAINING and m.end == self.until)
         for name, team, size, ago in (
             ("pretrain-scratch", "language", 4000, _LOOSE),
-            ("labels-export", "vision", 1500, _LOOSE - 6 * DAY),
+            ("labels-export", "vision", 1500, _LOOSE - 7 * DAY),
             ("moved-yesterday", "robotics", 2000, DAY),
         ):
             disk = Disk(

@@ -19,6 +19,11 @@ class Moved:
     dataset: Dataset
     size_bytes: int
 
+    @property
+    def version(self) -> str:
+        """The dataset's version that was the newest when the run began."""
+        return self.dataset.version_at(self.run.start)
+
 
 def bytes_moved(world: World) -> dict[tuple[int, str, str], list[Moved]]:
     """Return what crossed regions, by day, bucket and the region it went to.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from jobs.demo.world import Machine, Period, World
 
-CURRENCY: Final = {"aws": "USD", "lab": "USD", "eu-lab": "EUR"}
+CURRENCY: Final = {"aws": "USD", "azure": "EUR", "eu-lab": "EUR", "gcp": "USD", "lab": "USD"}
 """Source -> the currency of its bill."""
 _STEP: Final = {"lab": HOUR, "eu-lab": DAY}
 _VAT: Final = 19
@@ -26,6 +26,7 @@ def rented_charges(world: World, source: str) -> list[Charge]:
         _use(world, machine, start, step)
         for start in range(world.calendar.start, world.calendar.until, step)
         for machine in machines
+        if machine.start <= start < machine.end
     ]
     for period in world.calendar.periods:
         total = sum(charge.cost for charge in charges if charge.period is period)

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jobs.demo.annex import annex
+from jobs.demo.azure import azure_machines
+from jobs.demo.batch import batch_cluster
 from jobs.demo.catalog import collect_datasets, register_models
 from jobs.demo.fleet import G5, P3_HALF, POOLS, TRAINING, Ask, bare_machines, place
+from jobs.demo.google import google_machines
+from jobs.demo.lineage import derive
 from jobs.demo.people import found_projects, hire
 from jobs.demo.plans import WESTERN_POOLS, Planner, pod_labels
+from jobs.demo.purposes import tag_models
 from jobs.demo.quiet import quiet_corner
 from jobs.demo.slices import sliced_machines
 from jobs.demo.world import DAY, EAST, HOUR, Calendar, ManagedJob, Read, World, stream
@@ -58,6 +64,12 @@ def found_company(seed: int, until: date, months: int) -> World:
     world.runs = sorted(plans.runs, key=lambda run: (run.start, run.run_id))
     _spoil(world)
     _register(world)
+    derive(world)
+    batch_cluster(world, planner)
+    annex(world, planner)
+    google_machines(world, planner)
+    azure_machines(world, planner)
+    tag_models(world)
     return world
 
 

@@ -83,7 +83,12 @@ create table model_versions (
 );
 """
 _REVISION: Final = "dc11669786a5"
-_KINDS: Final = {"notebook": "notebook", "preparation": "job", "sweep": "pipeline"}
+_KINDS: Final = {
+    "generation": "job",
+    "notebook": "notebook",
+    "preparation": "job",
+    "sweep": "pipeline",
+}
 _CLOCK_ERROR: Final = 7 * 60
 _POINTS: Final = 4
 
@@ -106,8 +111,9 @@ class _Tracker:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.runs = [run for run in world.runs if run.is_tracked]
         self.rng: random.Random = stream(world.seed, "tracker")
-        names = sorted({run.experiment for run in world.runs} - {"Default"})
+        names = sorted({run.experiment for run in self.runs} - {"Default"})
         self.experiments = {name: number for number, name in enumerate(["Default", *names])}
 
     def tables(self) -> dict[str, list[Row]]:
@@ -127,13 +133,13 @@ class _Tracker:
                 )
                 for name, number in self.experiments.items()
             ],
-            "runs": [self._run(run) for run in world.runs],
-            "tags": [row for run in world.runs for row in self._tags(run)],
-            "params": [row for run in world.runs for row in self._params(run)],
+            "runs": [self._run(run) for run in self.runs],
+            "tags": [row for run in self.runs for row in self._tags(run)],
+            "params": [row for run in self.runs for row in self._params(run)],
             "metrics": [],
             "latest_metrics": [],
         }
-        for run in world.runs:
+        for run in self.runs:
             for row in self._metrics(run):
                 tables["metrics"].append(row)
             key, value, at, _, step, _ = tables["metrics"][-1]
@@ -177,7 +183,10 @@ class _Tracker:
             tags |= {"team": run.tagged_team or run.team, "project": run.project.name}
         tags |= self._place(run)
         if run.writes:
-            tags["finops.output_dataset"] = ",".join(dataset.uri for dataset in run.writes)
+            wrote = (data.uri_of(data.version_at(run.end)) for data in run.writes)
+            tags["finops.output_dataset"] = ",".join(wrote)
+        if run.tagged_model:
+            tags["model"] = run.tagged_model
         if run.snapshot_id:
             tags["data_snapshot"] = run.snapshot_id
         for key, value in sorted(tags.items()):
@@ -195,6 +204,8 @@ class _Tracker:
             }
         if run.job_arn:
             return {"finops.cloud_job_arn": run.job_arn}
+        if run.slurm_job:
+            return {"slurm_job_id": run.slurm_job}
         return {"finops.namespace": run.pods[0].namespace} if run.pods else {}
 
     def _params(self, run: Run) -> Iterator[Row]:
@@ -218,13 +229,14 @@ class _Tracker:
         datasets: dict[tuple[int, str], Row] = {}
         inputs: list[Row] = []
         tags: list[Row] = []
-        for run in self.world.runs:
+        for run in self.runs:
             number = self.experiments[run.experiment]
             for read in run.reads:
                 data = read.dataset
-                if (number, data.name) not in datasets:
-                    source = json.dumps({"uri": data.uri})
-                    datasets[number, data.name] = (
+                uri = data.uri_of(data.version_at(run.start))
+                if (number, uri) not in datasets:
+                    source = json.dumps({"uri": uri})
+                    datasets[number, uri] = (
                         hex_id(self.rng, 32),
                         number,
                         data.name,
@@ -234,7 +246,7 @@ class _Tracker:
                         None,
                         None,
                     )
-                use, dataset_id = hex_id(self.rng, 32), datasets[number, data.name][0]
+                use, dataset_id = hex_id(self.rng, 32), datasets[number, uri][0]
                 inputs.append((use, "DATASET", dataset_id, "RUN", run.run_id, 0))
                 context = "evaluation" if run.kind == "evaluation" else "training"
                 tags.append((use, "mlflow.data.context", context))
@@ -246,7 +258,7 @@ class _Tracker:
         made = sorted(
             (
                 (model.name, version, run.end * 1000, run)
-                for run in self.world.runs
+                for run in self.runs
                 for model, version in run.models
             ),
             key=lambda row: row[:2],

@@ -10,6 +10,8 @@ asked for and what it used, and is its run's for as long as it lives. Runs insid
 and runs on a bare machine, share it while they are there, by GPUs where all of them say how many;
 a run whose child is there holds nothing. The rest is idle. Storage and requests go to datasets by
 bytes of the storage class, transfers to the runs that moved the bytes, managed jobs to their run.
+A disk that a listing shows with a machine is its holders', idle part included, a day at a time,
+unless the disk's tags name an owner whom the machine's do not.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jobs.demo.holding import Holder, holders_between
+from jobs.demo.attached import Attached
+from jobs.demo.estate import Estate
+from jobs.demo.holding import Holder, holders_between, holders_on_day
 from jobs.demo.inventory import stored_on
 from jobs.demo.reads import bytes_moved
 from jobs.demo.rented_bill import CURRENCY
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
     from jobs.demo.charges import Charge
     from jobs.demo.inventory import Place
-    from jobs.demo.world import World
+    from jobs.demo.world import Machine, World
 
 RECENT: Final = 30 * DAY
 UNITS: Final = 100
@@ -39,8 +43,13 @@ _KINDS: Final = {
     "Refund": "credit",
     "EdpDiscount": "credit",
     "Fee": "shared",
+    "Purchase": "shared",
     "SavingsPlanUpfrontFee": "shared",
+    "UnusedReservation": "commitment_unused",
 }
+
+
+_CONTROL_PLANES: Final = ("AmazonEKS", "Kubernetes Engine")
 
 
 class Bill(NamedTuple):
@@ -96,17 +105,42 @@ class Recent:
             self.stored[holder.dataset] += part
 
 
+class Parts:
+    """What lineage asks for: costs of runs, and of data by day."""
+
+    def __init__(self) -> None:
+        self.work: dict[tuple[str, str, str], int] = defaultdict(int)
+        """Run, the dataset that it moved if that is what cost, and currency."""
+        self.stored: dict[tuple[str, int], int] = defaultdict(int)
+        """Dataset and day -> its storage and requests."""
+        self.of_data: dict[str, int] = defaultdict(int)
+        """Dataset -> what was stored and moved of it."""
+
+    def add(self, currency: str, charge: Charge, holder: Holder, part: int) -> None:
+        """Add a holder's part of a line."""
+        if holder.run:
+            self.work[holder.run, holder.dataset, currency] += part
+        elif holder.dataset:
+            self.stored[holder.dataset, charge.start // DAY * DAY] += part
+        if holder.dataset:
+            self.of_data[holder.dataset] += part
+
+
 class Truth:
     """Adds up what everybody cost."""
 
-    def __init__(self, world: World) -> None:
-        """Prepare for one company's bills."""
+    def __init__(self, world: World, estate: Estate | None = None) -> None:
+        """Prepare for one company's bills; without an estate none of them has disks."""
         self.world = world
+        self.attached = Attached(world, estate or Estate())
         self.costs: dict[Entry, list[int]] = defaultdict(lambda: [0, 0])
         self.totals: dict[Bill, list[int]] = defaultdict(lambda: [0, 0])
         self.recent = Recent()
+        self.parts = Parts()
         self._moved = bytes_moved(world)
         self._stored: dict[int, list[Place]] = {}
+        self._day = -1
+        self._held: dict[str, tuple[Sequence[tuple[Holder, int]], int]] = {}
 
     def add(self, source: str, charges: Iterable[Charge]) -> None:
         """Attribute the lines of a bill."""
@@ -126,18 +160,23 @@ class Truth:
             self._post(unused, Cost(cost.effective, 0))
         elif charge.line_type in _KINDS:
             self._post(Entry(bill, _KINDS[charge.line_type], charge.product, Holder()), cost)
-        elif charge.product == "AmazonEKS":
+        elif charge.product in _CONTROL_PLANES:
             self._post(Entry(bill, "shared", charge.product, Holder()), cost)
         else:
             self._share(bill, charge, cost, *self._shares(charge))
 
     def _shares(self, charge: Charge) -> tuple[Sequence[tuple[Holder, int]], int]:
         """Return who holds what of a line, and the whole."""
+        tags = self.attached.tags_of(charge.copy, charge.start) if charge.copy else charge.tags
         by_tags = Holder(
-            tag_user=charge.tags.get("user_owner", ""),
-            tag_team=charge.tags.get("user_team", charge.tags.get("owner-team", "")),
-            tag_project=charge.tags.get("user_project", ""),
+            tag_user=tags.get("user_owner", ""),
+            tag_team=tags.get("user_team", tags.get("owner-team", "")),
+            tag_project=tags.get("user_project", ""),
         )
+        if charge.disk is not None:
+            machine = self.attached.machine_of(charge.disk, charge.start)
+            if machine is not None:
+                return self._holders(machine, charge.start)
         if charge.machine is not None and (
             charge.machine.cluster or charge.machine.source != "aws"
         ):
@@ -150,10 +189,21 @@ class Truth:
             return self._datasets(charge, by_tags)
         return [(by_tags, 1)], 1
 
+    def _holders(self, machine: Machine, day: int) -> tuple[Sequence[tuple[Holder, int]], int]:
+        """Return who held a machine on a day; the last day asked for is at hand."""
+        if self._day != day:
+            self._day, self._held = day, {}
+        if machine.machine_id not in self._held:
+            self._held[machine.machine_id] = holders_on_day(self.world, machine, day)
+        return self._held[machine.machine_id]
+
     def _readers(self, charge: Charge) -> tuple[Sequence[tuple[Holder, int]], int]:
         moved = self._moved[charge.start, charge.bucket, charge.moved_to]
         weights = [
-            (Holder(run=part.run.run_id, dataset=part.dataset.name), part.size_bytes)
+            (
+                Holder(run=part.run.run_id, dataset=part.dataset.name, version=part.version),
+                part.size_bytes,
+            )
             for part in moved
         ]
         return weights, sum(weight for _, weight in weights)
@@ -171,7 +221,7 @@ class Truth:
         ]
         weights = [
             (
-                Holder(dataset=place.dataset.name)
+                Holder(dataset=place.dataset.name, version=place.version)
                 if place.dataset
                 else by_tags._replace(dataset="(unregistered)"),
                 place.size_bytes,
@@ -193,6 +243,8 @@ class Truth:
         if charge.start >= self.world.calendar.until - RECENT:
             for (holder, _), part in zip(weights, effective, strict=False):
                 self.recent.add(bill.currency, charge, holder, part)
+        for (holder, _), part in zip(weights, effective, strict=False):
+            self.parts.add(bill.currency, charge, holder, part)
         for (holder, _), part, cash in zip(weights, effective, billed, strict=False):
             self._post(Entry(bill, holder.kind, charge.product, holder), Cost(part, cash))
         left = Cost(effective[-1], billed[-1])

@@ -3,6 +3,7 @@
 totals.csv          what each bill comes to
 kinds.csv           the same, by kind of cost
 members.csv         by member of each dimension; within a dimension the rows add up to the bill
+versions.csv        the same of models and datasets, by version; '' is what is of none alone
 runs.csv            each run and currency, with the GPU hours it held
 model_versions.csv  each version: its run's cost, in equal parts where a run made several
 """
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Final
 from jobs.demo.charges import SERVICES
 from jobs.demo.holding import gpu_seconds
 from jobs.demo.owners import NOBODY, Owners
+from jobs.demo.purposes import versions_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from jobs.demo.purposes import Purpose
     from jobs.demo.truth import Cost, Entry, Truth
     from jobs.demo.world import Model, Run, World
 
@@ -47,15 +50,20 @@ def write_truth(folder: Path, world: World, truth: Truth) -> None:
     _write(folder / "totals.csv", bill, sorted((tuple(b), s) for b, s in truth.totals.items()))
     kinds: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
     members: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
+    versions: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0])
     spread = _Members(world)
     for entry, cost in truth.entries():
         _add(kinds[*entry.bill, entry.kind], cost)
         for dimension in DIMENSIONS:
-            for member, part in spread.of(dimension, entry, cost):
+            for (member, version), part in spread.of(dimension, entry, cost):
                 _add(members[*entry.bill, dimension, member, entry.kind], part)
+                if dimension in _OTHERS:
+                    _add(versions[*entry.bill, dimension, member, version, entry.kind], part)
     _write(folder / "kinds.csv", (*bill, "cost_kind"), sorted(kinds.items()))
     columns = (*bill, "dimension", "member", "cost_kind")
     _write(folder / "members.csv", columns, sorted(members.items()))
+    with_version = (*bill, "dimension", "member", "version", "cost_kind")
+    _write(folder / "versions.csv", with_version, sorted(versions.items()))
     _write_runs(folder, world, truth)
 
 
@@ -85,39 +93,42 @@ def _by_version(run: Run, sums: Sequence[int]) -> Iterator[tuple[tuple[Model, in
 
 
 class _Members:
-    """Spreads costs over the members of a dimension."""
+    """Spreads costs over the members of a dimension, and their versions."""
 
     def __init__(self, world: World) -> None:
         self.owners = Owners(world)
+        self.models = versions_of_runs(world)
 
-    def of(self, dimension: str, entry: Entry, cost: Cost) -> Iterator[tuple[str, Cost]]:
-        """Yield whose a cost is in a dimension."""
+    def of(self, dimension: str, entry: Entry, cost: Cost) -> Iterator[tuple[Purpose, Cost]]:
+        """Yield whose a cost is in a dimension: a member and, where it has some, its version."""
         if dimension == "service":
-            yield SERVICES.get(entry.service, entry.service), cost
+            yield (SERVICES.get(entry.service, entry.service), ""), cost
         elif entry.kind not in ("direct", NOBODY):
-            yield _MEMBERS[entry.kind], cost
+            yield (_MEMBERS[entry.kind], ""), cost
         elif dimension in _OTHERS:
             names = self._made(dimension, entry)
             otherwise = NOBODY if entry.kind == NOBODY else _OTHERS[dimension]
-            yield from _in_parts(names or [otherwise], cost)
+            yield from _in_parts(names or [(otherwise, "")], cost)
         else:
-            yield getattr(self.owners.of(entry.holder), dimension) or NOBODY, cost
+            yield (getattr(self.owners.of(entry.holder), dimension) or NOBODY, ""), cost
 
-    def _made(self, dimension: str, entry: Entry) -> list[str]:
+    def _made(self, dimension: str, entry: Entry) -> Sequence[Purpose]:
         """Return the models or datasets that a cost went into; one twice counts twice."""
         holder = entry.holder
-        run = self.owners.runs.get(holder.run)
         if dimension == "dataset":
             if holder.dataset:
-                return [holder.dataset]
-            return sorted(dataset.name for dataset in run.writes) if run else []
+                return [(holder.dataset, holder.version)]
+            run = self.owners.runs.get(holder.run)
+            if run is None:
+                return []
+            return sorted((data.name, data.version_at(run.end)) for data in run.writes)
         pod = self.owners.pods.get(holder.pod)
         if pod is not None and "model" in pod.labels:
-            return [pod.labels["model"]]
-        return sorted(model.name for model, _ in run.models) if run else []
+            return [(pod.labels["model"], "")]
+        return self.models.get(holder.run, [])
 
 
-def _in_parts(names: Sequence[str], cost: Cost) -> Iterator[tuple[str, Cost]]:
+def _in_parts(names: Sequence[Purpose], cost: Cost) -> Iterator[tuple[Purpose, Cost]]:
     count = len(names)
     for number, name in enumerate(names):
         parts = [total * (number + 1) // count - total * number // count for total in cost]

@@ -41,6 +41,18 @@ _LEAST: Final = {
 }
 
 
+_BATCH_REASONS: Final = {
+    "CANCELLED": "cancelled",
+    "FAILED": "error",
+    "NODE_FAIL": "machine failed",
+    "OUT_OF_MEMORY": "out of memory",
+    "PREEMPTED": "preempted",
+    "REQUEUED": "preempted",
+    "TIMEOUT": "timeout",
+}
+"""What detectors make of the state of a Slurm job; none lasts less than ten minutes."""
+
+
 class Found(NamedTuple):
     """A finding that there must be."""
 
@@ -161,13 +173,15 @@ def _ended_badly(world: World, truth: Truth) -> Iterator[Found]:
             for currency in ("EUR", "USD"):
                 cost = truth.recent.runs.get((run.run_id, currency), 0)
                 detector = "cancelled_runs" if reason == "cancelled" else "failed_runs"
-                name = f"{team} / {run.experiment} / {reason}"
+                name = f"{team} / {run.experiment or 'no experiment'} / {reason}"
                 sums[detector, name, currency] += cost
     for (detector, name, currency), cost in sums.items():
         yield Found(detector, name, currency, cost * _MONTH / 30)
 
 
 def _reason(run: Run) -> str:
+    if run.state:
+        return _BATCH_REASONS.get(run.state.partition(" ")[0], "")
     if run.is_zombie:
         return "lost"
     if run.status == "KILLED":

@@ -12,7 +12,10 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jobs.demo.tries import Claim, Try
 
 HOUR: Final = 3600
 DAY: Final = 86_400
@@ -156,11 +159,25 @@ class Dataset:
     owner: Person
     made_at: int
     """When the newest version was complete; its bytes were there before, as those of the last."""
+    is_kept: bool = False
+    """Its last version is kept beside the newest, each in a folder of its own."""
 
     @property
-    def uri(self) -> str:
-        """The place, as runs name it."""
-        return f"s3://{self.bucket}/{self.prefix}"
+    def last_version(self) -> str:
+        """The version before the newest."""
+        return f"v{int(self.version[1:]) - 1}"
+
+    def version_at(self, moment: int) -> str:
+        """Return the version that was the newest at a moment."""
+        return self.version if moment >= self.made_at else self.last_version
+
+    def prefix_of(self, version: str) -> str:
+        """Return the folder in which a version lies; '' is what belongs to all of them."""
+        return f"{self.prefix}/{version}" if self.is_kept and version else self.prefix
+
+    def uri_of(self, version: str) -> str:
+        """Return a version's place, as runs name it."""
+        return f"s3://{self.bucket}/{self.prefix_of(version)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +235,8 @@ class Machine:
     """When its market takes it back."""
     tags: dict[str, str] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
+    guests: list[tuple[int, int, int]] = field(default_factory=list)
+    """Who uses a cluster's node without a pod: from when to when, and of how many GPUs."""
     free: list[int] = field(default_factory=list)
     """GPUs, thousandths of cores and GiB not promised yet."""
 
@@ -317,6 +336,8 @@ class Run:
     reads: list[Read] = field(default_factory=list)
     writes: list[Dataset] = field(default_factory=list)
     models: list[tuple[Model, int]] = field(default_factory=list)
+    tagged_model: str = ""
+    """The model that it is to be, as its tag says."""
     pods: list[Pod] = field(default_factory=list)
     machine: Machine | None = None
     """The bare machine it ran on."""
@@ -328,6 +349,12 @@ class Run:
     """The managed job that it was."""
     tagged_team: str = ""
     """The team its tag says, where that is wrong."""
+    is_tracked: bool = True
+    """The tracker was told of it."""
+    slurm_job: str = ""
+    """The job that its tag names."""
+    state: str = ""
+    """How Slurm says that it ended, where Slurm ran it."""
 
 
 @dataclass(slots=True)
@@ -356,7 +383,8 @@ class World:
     machines: list[Machine] = field(default_factory=list)
     jobs: list[ManagedJob] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    tries: list[Try] = field(default_factory=list)
     pods_by_hour: dict[str, dict[int, list[Pod]]] = field(default_factory=dict)
     """Filled when first asked for: machine -> hour -> pods."""
-    runs_inside: dict[int, list[Run]] = field(default_factory=dict)
-    """Filled when first asked for: a shared pod or bare machine -> its runs."""
+    claims: dict[int, list[Claim]] = field(default_factory=dict)
+    """Filled when first asked for: a shared pod or machine -> the runs that were there."""

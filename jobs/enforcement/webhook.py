@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from connectors.base import SourceError
+from connectors.secrets import secret_of
 from jobs.enforcement.base import RefusedError, UnknownError
 
 if TYPE_CHECKING:
@@ -139,14 +140,14 @@ class Webhook:
         }
 
     def _secret(self) -> bytes:
-        secret = os.environ.get(self.secret_env, "")
-        if not secret:
+        try:
+            return secret_of(self.secret_env, where=f"levers.{self.name}").encode()
+        except SourceError as error:
             raise RefusedError(
-                f"the variable {self.secret_env} is not set, so nothing can be signed",
+                f"nothing can be signed: {error}",
                 where=f"levers.{self.name} secret_env",
-                fix=f"set {self.secret_env} in the environment of `mlspend enforce`",
-            )
-        return secret.encode()
+                fix="set it in the environment of `mlspend enforce`, or name a file that holds it",
+            ) from error
 
     def _check_transport(self) -> None:
         parts = urlsplit(self.url)

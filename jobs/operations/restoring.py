@@ -19,7 +19,7 @@ from jobs.journal.backup import FOLDER, faults_of_file, landed_since, nightly_ba
 from jobs.journal.reading import open_to_read
 from jobs.journal.restores import Restores
 from jobs.lock import locked
-from jobs.nightly import raw_store_of
+from jobs.night import raw_store_of
 from queries import ModelError
 from queries.generation import generations_of
 

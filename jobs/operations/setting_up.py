@@ -167,7 +167,7 @@ def _compose(chosen: Sequence[Found], others: Sequence[Found], state_dir: str) -
     """Return the text of a config file."""
     lines = [
         "# mlspend: written by `mlspend init`; config.example.toml lists every key.",
-        "# Secrets never stand here: a key that ends in _env names the variable that holds one.",
+        "# Secrets never stand here: keys in _env name variables, keys in _file name files.",
         "",
         "# Where everything is kept: raw files, the lake, generations, reports, the journal.",
         f"state_dir = {_quoted(state_dir)}",

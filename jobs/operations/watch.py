@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from jobs.nightly import Night
+    from jobs.night import Night
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from jobs.journal.quotas import Quotas
-    from jobs.nightly import Night
+    from jobs.night import Night
     from jobs.quotas.plan import Plan
     from jobs.quotas.standing import QuotaRow, Standings
 

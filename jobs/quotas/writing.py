@@ -25,7 +25,7 @@ _PRICES = (
     "where gpu_hours > 0 order by all"
 )
 _TABLES = (
-    "select source, table_name, newest_unit, is_stale, note from marts.freshness "
+    "select source, table_name, coalesce(newest_unit, ''), is_stale, note from marts.freshness "
     "order by source, table_name"
 )
 _MEMBERS = "select distinct dimension, member from marts.members where dimension <> 'service'"
@@ -34,7 +34,7 @@ _TEAMS = "select distinct 'team' as dimension, team as member from staging.membe
 
 def write_standings(config: Config, con: Connection, generation: str) -> None:
     """Write where quotas stand in a warehouse that was published as `generation`."""
-    (as_of,) = con.execute("select max(charge_date) from marts.spend_daily").fetchall()[0]
+    (as_of,) = con.execute("select newest_day from marts.covered_days").fetchall()[0]
     (open_books,) = con.execute(
         "select count(*) from marts.books where difference is distinct from 0"
     ).fetchall()[0]

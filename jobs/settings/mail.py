@@ -51,7 +51,9 @@ class Mail(Section):
     tls: Literal["starttls", "tls", "none"] = "starttls"
     ca_path: str = ""
     username_env: str = ""
+    username_file: str = ""
     password_env: str = ""
+    password_file: str = ""
     timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     most_mails: Annotated[int, Field(ge=1, le=100_000)] = 1000
     stale_days: Annotated[int, Field(ge=1, le=366)] = 7
@@ -67,8 +69,10 @@ class Mail(Section):
             raise ValueError(
                 'a server reached with tls = "starttls" or "tls"; "none" is loopback\'s'
             )
-        if bool(self.username_env) != bool(self.password_env):
-            raise ValueError("complete: username_env and password_env go together")
+        if bool(self.username_env or self.username_file) != bool(
+            self.password_env or self.password_file
+        ):
+            raise ValueError("complete: the user's name and the password go together")
         return self
 
 
@@ -76,6 +80,6 @@ def mail_of(config_path: Path) -> Mail:
     """Return `[mail]` of a config file that may be wrong in every other place."""
     try:
         table = tomllib.loads(config_path.read_text(encoding="utf-8")).get("mail", {})
-        return Mail.model_validate(table)
+        return Mail.model_validate(table).settled(config_path.absolute().parent)
     except (OSError, ValueError):
         return Mail()

@@ -57,6 +57,7 @@ class Privacy(Section):
 
     people: People = "names"
     key_env: str = ""
+    key_file: str = ""
     personal_days: Annotated[int, Field(ge=0, le=36_600)] = 0
     audiences: Annotated[tuple[Audience, ...], Field(strict=False)] = ()
 

@@ -32,14 +32,16 @@ def class_of(target: str) -> type[Any]:
 
 
 def model_of(kind: str, cls: type[Any], more: Mapping[str, Any] | None = None) -> type[Section]:
-    """Make a section of a class's fields, and of `more` keys."""
+    """Make a section of a class's fields, of a key for a file per secret, and of `more` keys."""
     names = {"Mapping": Mapping, "Sequence": Sequence, "Path": Path, "date": date}
     written = SimpleNamespace(__annotations__={field.name: field.type for field in fields(cls)})
     module = vars(import_module(cls.__module__))
     kinds = get_type_hints(written, globalns=module, localns=names, include_extras=True)
-    keys: dict[str, Any] = {
-        field.name: (_lenient(kinds[field.name]), _default_of(field)) for field in fields(cls)
-    }
+    keys: dict[str, Any] = {}
+    for field in fields(cls):
+        keys[field.name] = (_lenient(kinds[field.name]), _default_of(field))
+        if field.name.endswith("_env"):  # a secret: a file may be named instead
+            keys[f"{field.name.removesuffix('_env')}_file"] = (str, "")
     model: type[Section] = create_model(kind, __base__=Section, **keys, **(more or {}))
     return model
 

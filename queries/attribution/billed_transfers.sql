@@ -1,7 +1,8 @@
--- One row is about bytes that the bill says left a region for another on a day.
+-- One row is about bytes that the bill says left a region for another, or went through a NAT gateway of
+-- it, on a day.
 --
--- A gigabyte of AWS is 2^30 bytes. A line in a unit that is no bytes says nothing of them; lines
--- that cost nothing are the other side of a transfer, or free, and are not counted.
+-- A line in a unit that is no bytes says nothing of them; lines that cost nothing are the other side
+-- of a transfer, or free, and are not counted (`line_sums`).
 --
 -- grain: one row per pair of regions and container
 -- key:   charge_date, from_region, to_region, scope
@@ -10,23 +11,12 @@
 
 select
     charge_date,
-    x_from_region as from_region,
-    x_to_region as to_region,
+    case when x_line_class = 'nat' then region_id else x_from_region end as from_region,
+    case when x_line_class = 'nat' then 'nat' else x_to_region end as to_region,
     last_part(coalesce(resource_id, '')) as scope,  -- the container, or '' for lines that name none
-    cast(
-        sum(
-            case
-                when effective_cost > 0 or billed_cost > 0
-                    then
-                        cast(consumed_quantity as double) * case
-                            when lower(consumed_unit) in ('byte', 'bytes') then 1
-                            when lower(consumed_unit) in ('mb', 'mib', 'mebibyte') then 1048576
-                            when lower(consumed_unit) in ('gb', 'gib', 'gibibyte', 'gigabytes') then 1073741824
-                            when lower(consumed_unit) in ('tb', 'tib', 'tebibyte') then 1099511627776
-                        end
-            end
-        ) as bigint
-    ) as billed_bytes  -- null where the bill does not say
-from staging.cost_lines
-where x_line_class = 'transfer' and x_from_region is not null and x_to_region is not null
+    cast(sum(transferred_bytes) as bigint) as billed_bytes  -- null where the bill does not say
+from attribution.line_sums
+where
+    x_line_class = 'transfer' and x_from_region is not null and x_to_region is not null
+    or x_line_class = 'nat' and region_id is not null and last_part(resource_id) like 'nat-%'
 group by all

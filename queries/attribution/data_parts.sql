@@ -2,10 +2,10 @@
 --
 -- Lines of a container are cut by `stored_shares`: storage by the bytes of its class where the inventory
 -- has some, everything else by all bytes. Transfers between regions by `read_shares`;
--- what storage costs is the dataset owner's, what a transfer costs is the reading
+-- what storage costs is the dataset owner's, or the run's whose files it holds; what a transfer costs is the reading
 -- run's, or that of the person whom a log names; what nobody is known to have read goes by the line's tags.
 --
--- grain: one row per line group, dataset and run
+-- grain: one row per line group, dataset, version and run
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -40,12 +40,16 @@ data_lines as (
 
 select
     data_lines.line_no,
-    data_lines.method,
+    case when stored_shares.run_id = '' then data_lines.method else 'run_artefacts' end as method,
     null as run_no,
-    stored_shares.dataset,
-    stored_shares.owner_user,  -- of the registry
+    nullif(stored_shares.run_id, '') as stored_run_id,  -- which may be over for long
+    stored_shares.rule_rank as stored_rule_rank,
+    case when stored_shares.run_id = '' then stored_shares.dataset end as dataset,
+    nullif(stored_shares.dataset_version, '') as dataset_version,
+    stored_shares.owner_user,  -- of the registry, or the run's
     stored_shares.owner_team,
     stored_shares.project as owner_project,
+    true as is_logged,  -- who read was logged, or nothing was read
     cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
     cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
     cut(data_lines.list_cost, share_from, share_to) as list_cost
@@ -57,10 +61,14 @@ select
     data_lines.line_no,
     data_lines.method,
     day_runs.run_no,
+    null as stored_run_id,
+    null as stored_rule_rank,
     read_shares.dataset,
+    nullif(read_shares.dataset_version, '') as dataset_version,
     nullif(read_shares.reader_user, '') as owner_user,  -- whom the log names
     null as owner_team,
     null as owner_project,
+    read_shares.is_logged,
     cut(data_lines.effective_cost, share_from, share_to) as effective_cost,
     cut(data_lines.billed_cost, share_from, share_to) as billed_cost,
     cut(data_lines.list_cost, share_from, share_to) as list_cost

@@ -3,8 +3,8 @@
 -- What a principal's name tells is taken apart here: a session called after a machine is that
 -- machine's, a user of IAM or a session of single sign-on is a person, any other is nobody by name.
 --
--- grain:  one row per day, container, dataset, principal's name and whether the read stayed in the region
--- key:    charge_date, container, dataset, instance_id, reader_user, is_local
+-- grain:  one row per day, container, dataset, version, principal's name and whether the read stayed in the region
+-- key:    charge_date, container, dataset, dataset_version, instance_id, reader_user, is_local
 -- hashed: charge_date
 -- owner:  ml-platform
 
@@ -37,7 +37,8 @@ place_datasets as (
     select
         places.container,
         places.key_path,
-        coalesce(dataset_roots.dataset, '(unregistered)') as dataset
+        coalesce(dataset_roots.dataset, '(unregistered)') as dataset,
+        coalesce(dataset_roots.dataset_version, '') as dataset_version
     from places
     left join attribution.dataset_roots
         on
@@ -57,6 +58,7 @@ select
     reads.charge_date,
     reads.container,  -- as last_part() writes it
     place_datasets.dataset,
+    place_datasets.dataset_version,  -- that alone lies where it was read; '': none does
     case when starts_with(reads.reader, 'i-') then lower(reads.reader) else '' end as instance_id,
     case when reads.is_person then reads.reader else '' end as reader_user,  -- '' where it names nobody
     reads.is_local,  -- within the container's region, which costs nothing

@@ -34,7 +34,7 @@ own as (
         case when kind = 'reads' then 'transfer' else 'storage' end as part,
         units.*
     from units
-    where dataset not in ('(unregistered)', '(unattributed egress)')
+    where dataset not in ('(unregistered)', '(orphaned artefacts)', '(unattributed egress)')
 ),
 
 of_runs as (

@@ -25,15 +25,33 @@ run_costs as (
     group by all
 ),
 
+-- of most runs there is one row
+repeated as (
+    select
+        billing_currency,
+        kind,
+        run_id
+    from run_costs
+    where run_id is not null
+    group by billing_currency, kind, run_id
+    having count(*) > 1
+),
+
 counted as (
     select
         *,
-        run_id is not null
-        and row_number() over (
+        run_id is not null as is_counted
+    from run_costs
+    anti join repeated using (billing_currency, kind, run_id)
+    union all
+    select
+        *,
+        row_number() over (
             partition by billing_currency, kind, run_id
             order by model asc nulls first, dataset asc nulls first, served_model asc, stored_date asc
         ) = 1 as is_counted
     from run_costs
+    semi join repeated using (billing_currency, kind, run_id)
 )
 
 select

@@ -40,6 +40,8 @@ held as (
         pod_hours.pod,
         max(pod_hours.gpu_units) as gpu_units,
         least(sum(pod_hours.held_seconds), 3600) as held_seconds,
+        cast(max(pod_hours.cpu_used_cores / nullif(pod_hours.cpu_cores, 0)) as double) as cpu_used_share,
+        max(pod_hours.received_mib_per_second) as received_mib_per_second,
         coalesce(max(pod_hours.model_raw), max(servers.pod)) is not null as is_serving
     from staging.pod_hours
     cross join newest
@@ -55,6 +57,23 @@ held as (
         and pod_hours.charge_date > newest.as_of - 14
         and pod_hours.charge_date <= newest.as_of
     group by pod_hours.charge_date, pod_hours.charge_hour, pod_hours.cluster, pod_hours.namespace, pod_hours.pod
+),
+
+pod_ends as (
+    select
+        cluster,
+        hash(cluster, namespace, pod) as pod_hash,
+        max(charge_hour) as last_hour
+    from held
+    group by cluster, pod_hash
+),
+
+live_pods as (
+    select
+        cluster,
+        pod_hash,
+        last_hour > max(last_hour) over (partition by cluster) - interval 24 hour as is_live
+    from pod_ends
 ),
 
 devices as (
@@ -83,8 +102,7 @@ select
     held.charge_date,
     held.charge_hour,
     held.cluster,
-    max(held.charge_hour) over (partition by held.cluster, held.namespace, held.pod)
-    > max(held.charge_hour) over (partition by held.cluster) - interval 24 hour as is_live,
+    live_pods.is_live,
     concat_ws('/', held.cluster, held.namespace, held.pod) as pod_id,
     held.gpu_units,
     cast(held.held_seconds as integer) as held_seconds,
@@ -93,12 +111,18 @@ select
     coalesce(devices.activity_max, devices.activity) as activity_max,
     devices.memory_used_gib,
     devices.power_watts,
+    held.cpu_used_share,  -- cores used of those held, 0 to 1; null where nobody measured
+    held.received_mib_per_second,  -- over the network; null where nobody measured
     case
         when devices.seen_seconds is null then 0.0
         when held.gpu_units < 1 and not devices.is_sliced then 0.0
         else least(devices.seen_seconds / (ceil(held.gpu_units) * held.held_seconds), 1.0)
     end as seen_share  -- samples seen of those expected, 0 to 1
 from held
+inner join live_pods
+    on
+        hash(held.cluster, held.namespace, held.pod) = live_pods.pod_hash
+        and held.cluster is not distinct from live_pods.cluster
 left join devices
     on
         held.charge_hour = devices.charge_hour

@@ -2,8 +2,8 @@
 --
 -- idle_policy `separate` and `by_node` are settled already: rows pass through. `by_cluster` adds
 -- up what is idle in a cluster and cuts it among all who held anything there that day, in
--- proportion to what they pay for it; machines of no cluster, and clusters where nobody held
--- anything that costs, keep theirs.
+-- proportion to what they pay for it (`cluster_shares`); machines of no cluster, and clusters where
+-- nobody held anything that costs, keep theirs.
 --
 -- Known drawback: `by_cluster` goes by all pools together, so a pod without GPUs pays a little of
 -- idle ones.
@@ -45,41 +45,6 @@ machine_costs as (
             and line_kinds.machine_no = clusters.machine_no
 ),
 
-holder_costs as (
-    select
-        charge_date,
-        cluster,
-        billing_currency,
-        run_no,
-        pod_no,
-        served_no,
-        sum(effective_cost) as held_cost
-    from machine_costs
-    where cost_kind = 'direct'
-    group by charge_date, cluster, billing_currency, run_no, pod_no, served_no
-    having sum(effective_cost) > 0
-),
-
-cluster_costs as (
-    select
-        *,
-        sum(held_cost) over up_to as upto_cost,
-        sum(held_cost) over (partition by charge_date, cluster, billing_currency) as total_cost
-    from holder_costs
-    window up_to as (
-        partition by charge_date, cluster, billing_currency order by run_no, pod_no, served_no
-        rows between unbounded preceding and current row
-    )
-),
-
-cluster_shares as (
-    select
-        *,
-        share_of(upto_cost - held_cost, total_cost) as share_from,
-        share_of(upto_cost, total_cost) as share_to
-    from cluster_costs
-),
-
 pooled_lines as (
     select
         machine_costs.*,
@@ -89,7 +54,7 @@ pooled_lines as (
                 service_name, region_id
         ) as pool_line_no
     from machine_costs
-    semi join cluster_shares using (charge_date, cluster, billing_currency)
+    semi join attribution.cluster_shares using (charge_date, cluster, billing_currency)
     where cost_kind = 'idle'
 ),
 
@@ -129,4 +94,4 @@ select
     cut(pools.billed_cost, share_from, share_to) as billed_cost,
     cut(pools.list_cost, share_from, share_to) as list_cost
 from pools
-inner join cluster_shares using (charge_date, cluster, billing_currency)
+inner join attribution.cluster_shares using (charge_date, cluster, billing_currency)

@@ -1,8 +1,10 @@
 -- One row is about a run's part of the bill of a managed job on a day.
 --
--- A job belongs to the run that names its id. Runs that name the same job share it by the time
--- they ran that day, or equally where none has any: it is never paid twice. Of a run's time counts
--- what the runs below it, of the same job, leave.
+-- A job belongs to the run that names its id. Runs that name the same job, or the same cluster, share
+-- it: it is never paid twice. Of a run's time counts what the runs below it, of the same job, leave.
+--   ALL that ran that day are known to have held GPUs: they share by GPUs and the time they held them;
+--   SOME are not, or held none: by the time that they ran;
+--   NONE has any time: equally.
 --
 -- grain: one row per line group and run
 -- step:  charge_date
@@ -46,11 +48,14 @@ weights as (
         run_no,
         cast(coalesce(gpu_count, 0) * run_us as bigint) as gpu_us,
         case
-            when max(run_us) over (partition by charge_date, cloud_job_arn) > 0 then run_us
+            when min(case when run_us > 0 then coalesce(gpu_count, 0) end) over by_job > 0
+                then case when run_us > 0 then greatest(cast(gpu_count * run_us as bigint), 1) else 0 end
+            when max(run_us) over by_job > 0 then run_us
             when is_leaf then 1
             else 0
         end as weight
     from job_runs
+    window by_job as (partition by charge_date, cloud_job_arn)
 ),
 
 running as (

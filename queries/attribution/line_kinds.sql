@@ -14,7 +14,8 @@
 -- and cheap bytes of one bucket are paid by those whose they are.
 --
 -- Google's bill names the namespace that a part of a machine went to (GKE cost allocation), so
--- entries of the map of namespaces are looked up like a tag.
+-- entries of the map of namespaces are looked up like a tag; so is the namespace of the claim that
+-- a volume was made for, which drivers of Kubernetes write on it.
 --
 -- grain: one row per set of texts that attribution tells apart
 -- key:   kind_no
@@ -73,6 +74,15 @@ storage_classes as (
     group by meters.storage_meter
 ),
 
+parted as (
+    select
+        *,
+        tags_under(tags, 'iamPrincipal/') as principal_tags,
+        tags_under(tags, 'userAttribute/') as user_attributes,
+        tags_under(tags, 'accountTag/') as account_tags
+    from as_billed
+),
+
 tagged as (
     select
         *,
@@ -81,18 +91,14 @@ tagged as (
         tag_of_project(tags) as tag_project,
         coalesce(
             caller_of(tags['x_iam_principal']),
-            tag_of_user(tags_under(tags, 'iamPrincipal/')),
-            tag_of_user(tags_under(tags, 'userAttribute/'))
+            tag_of_user(principal_tags),
+            tag_of_user(user_attributes)
         ) as caller_user,
-        coalesce(
-            tag_of_team(tags_under(tags, 'iamPrincipal/')), tag_of_team(tags_under(tags, 'userAttribute/'))
-        ) as caller_team,
-        coalesce(
-            tag_of_project(tags_under(tags, 'iamPrincipal/')), tag_of_project(tags_under(tags, 'userAttribute/'))
-        ) as caller_project,
-        tag_of_user(tags_under(tags, 'accountTag/')) as account_user,
-        tag_of_team(tags_under(tags, 'accountTag/')) as account_team,
-        tag_of_project(tags_under(tags, 'accountTag/')) as account_project,
+        coalesce(tag_of_team(principal_tags), tag_of_team(user_attributes)) as caller_team,
+        coalesce(tag_of_project(principal_tags), tag_of_project(user_attributes)) as caller_project,
+        tag_of_user(account_tags) as account_user,
+        tag_of_team(account_tags) as account_team,
+        tag_of_project(account_tags) as account_project,
         tags['x_model'] as billed_model,
         case
             when tag_rules.wanted is not null
@@ -101,14 +107,21 @@ tagged as (
                         list_transform(
                             list_filter(
                                 tag_rules.wanted,
-                                lambda rule: coalesce(tags[rule['tag_key']] glob rule['tag_value'], false)
+                                lambda rule: coalesce(
+                                    case
+                                        when rule['tag_key'] = 'k8s-namespace'
+                                            then coalesce(tags['k8s-namespace'], claim_namespace(tags))
+                                        else tags[rule['tag_key']]
+                                    end glob rule['tag_value'],
+                                    false
+                                )
                             ),
                             lambda rule: rule['mark']
                         ),
                         ''
                     )
         end as tag_marks
-    from as_billed
+    from parted
     left join storage_classes using (storage_meter)
     cross join tag_rules
 ),

@@ -42,6 +42,22 @@ sums as (
                     then consumed_quantity
             end
         ) as used_hours,
+        -- a gigabyte of AWS is 2^30 bytes; lines that cost nothing are the other side, or free
+        sum(
+            case
+                when x_line_class in ('transfer', 'nat') and (effective_cost > 0 or billed_cost > 0)
+                    then
+                        cast(
+                            cast(consumed_quantity as double) * case
+                                when lower(consumed_unit) in ('byte', 'bytes') then 1
+                                when lower(consumed_unit) in ('mb', 'mib', 'mebibyte') then 1048576
+                                when lower(consumed_unit) in ('gb', 'gib', 'gibibyte', 'gigabytes') then 1073741824
+                                when lower(consumed_unit) in ('tb', 'tib', 'tebibyte') then 1099511627776
+                            end
+                            as bigint  -- whole bytes: a sum of doubles would depend on the order of lines
+                        )
+            end
+        ) as transferred_bytes,
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost,
         sum(list_cost) as list_cost
@@ -103,6 +119,7 @@ select
     texts.invoice_id,
     texts.storage_meter,  -- tells the storage class
     sums.used_hours,  -- of lines that cost: a negation repeats the hours it takes back
+    sums.transferred_bytes,  -- null where the bill does not say
     sums.effective_cost,
     sums.billed_cost,
     sums.list_cost

@@ -7,8 +7,8 @@
 -- Runs share by the bytes that the tracker has of them, equally where it has none. Reads from within
 -- the container's own region, by a private address or by a run there, are left out: they cost nothing.
 --
--- grain: one row per day, container, dataset, run, person and region read in
--- key:   charge_date, container, dataset, run_id, reader_user, to_region
+-- grain: one row per day, container, dataset, version, run, person and region read in
+-- key:   charge_date, container, dataset, dataset_version, run_id, reader_user, to_region
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -20,6 +20,7 @@ reads as (
         charge_date,
         container,
         dataset,
+        dataset_version,
         instance_id,
         reader_user,
         read_bytes
@@ -99,6 +100,7 @@ shares as (
         reads.charge_date,
         reads.container,
         reads.dataset,
+        reads.dataset_version,
         coalesce(chosen.run_id, '') as run_id,
         case when chosen.run_id is null then reads.reader_user else '' end as reader_user,
         case
@@ -115,6 +117,7 @@ select
     shares.charge_date,
     shares.container,
     shares.dataset,
+    shares.dataset_version,
     shares.run_id,  -- '' where no run is known
     shares.reader_user,  -- where no run is known: the person, or ''
     -- nothing is known of where a reader without a run is

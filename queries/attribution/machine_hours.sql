@@ -5,6 +5,10 @@
 -- says of the parts that pods had of it; where nobody knows it, a machine is one whole thing, counted
 -- as one core. One billed by the day has one row, slot 24.
 --
+-- An hour in which telemetry has no sample of a machine that it saw at other hours of the day is lost:
+-- nobody can tell what was held. Of a day, as many whole hours are as one line of the bill has more than
+-- telemetry saw, and no more than there are hours without a sample.
+--
 -- Known drawback: where telemetry says that a machine was up for part of an hour and the bill
 -- covers all of it, the bill's whole cost is spread over the part.
 --
@@ -26,7 +30,9 @@ billed_machines as (
         max(cast(line_groups.cpu_count as double)) as billed_cpu_count,
         max(cast(line_groups.memory_gib as double)) as billed_memory_gib,
         min(line_kinds.region_id) as region_id,
-        sum(line_groups.used_hours) as used_hours
+        sum(line_groups.used_hours) as used_hours,
+        -- licences of one machine repeat its hours: only one line's are sure to be its own
+        max(cast(line_groups.used_hours as double)) as line_hours
     from attribution.line_groups
     inner join attribution.line_kinds using (kind_no)
     where line_groups.slot is not null
@@ -49,6 +55,22 @@ observed_hours as (
     group by charge_date, lower(instance_id), hour(charge_hour)
 ),
 
+observed_days as (
+    select
+        charge_date,
+        instance_id,
+        24 as slot,
+        min(cluster) as cluster,
+        max(instance_type) as instance_type,
+        count(*) as seen_count,
+        cast(sum(up_us) as bigint) as up_us,
+        cast(sum(gpu_us) as bigint) as gpu_us,
+        cast(sum(cpu_us) as bigint) as cpu_us,
+        cast(sum(memory_us) as bigint) as memory_us
+    from observed_hours
+    group by charge_date, instance_id
+),
+
 observed_slots as (
     select
         charge_date,
@@ -62,18 +84,8 @@ observed_slots as (
         memory_us
     from observed_hours
     union all
-    select
-        charge_date,
-        instance_id,
-        24 as slot,
-        min(cluster) as cluster,
-        max(instance_type) as instance_type,
-        cast(sum(up_us) as bigint) as up_us,
-        cast(sum(gpu_us) as bigint) as gpu_us,
-        cast(sum(cpu_us) as bigint) as cpu_us,
-        cast(sum(memory_us) as bigint) as memory_us
-    from observed_hours
-    group by charge_date, instance_id
+    select * exclude (seen_count)
+    from observed_days
 ),
 
 -- machines that only the bill's split rows know of, in microseconds of a whole hour
@@ -129,7 +141,7 @@ up_times as (
         billed_machines.instance_id,
         billed_machines.slot,
         billed_machines.region_id,
-        coalesce(observed_slots.cluster, split_slots.cluster) as cluster,
+        coalesce(observed_slots.cluster, split_slots.cluster, observed_days.cluster) as cluster,
         observed_slots.up_us is not null or split_slots.slot is not null as is_observed,
         coalesce(observed_slots.instance_type, billed_machines.instance_type) as instance_type,
         billed_machines.billed_gpu_count,
@@ -148,10 +160,31 @@ up_times as (
                 * 1000000,
                 case when billed_machines.slot = 24 then 86400000000 else 3600000000 end
             )
-        ) as up_us
+        ) as up_us,
+        observed_days.seen_count is not null and coalesce(observed_slots.slot, split_slots.slot) is null
+            as is_lost,
+        case
+            when billed_machines.slot = 24 and split_slots.slot is null
+                then
+                    greatest(
+                        least(
+                            floor(coalesce(billed_machines.line_hours, 0) - observed_slots.up_us / 3.6e9),
+                            24 - observed_days.seen_count
+                        ),
+                        0
+                    )
+        end as lost_day_hours
     from billed_machines
     left join observed_slots using (charge_date, instance_id, slot)
-    left join split_slots using (charge_date, instance_id, slot)
+    left join observed_days
+        on
+            billed_machines.charge_date = observed_days.charge_date
+            and billed_machines.instance_id = observed_days.instance_id
+    left join split_slots
+        on
+            billed_machines.charge_date = split_slots.charge_date
+            and billed_machines.instance_id = split_slots.instance_id
+            and billed_machines.slot = split_slots.slot
 ),
 
 capacities as (
@@ -163,11 +196,13 @@ capacities as (
         up_times.region_id,
         up_times.cluster,
         up_times.is_observed,
+        up_times.is_lost,
         up_times.instance_type,
         greatest(
             coalesce(up_times.up_us, case when up_times.slot = 24 then 86400000000 else 3600000000 end),
             1
         ) as up_us,
+        cast(coalesce(up_times.lost_day_hours, 0) as bigint) * 3600000000 as lost_day_us,
         up_times.gpu_us,
         up_times.cpu_us,
         up_times.memory_us,
@@ -193,10 +228,27 @@ filled as (
         is_observed,
         instance_type,
         up_us,
+        case when is_lost then up_us else lost_day_us end as lost_us,
+        lost_day_us,
         coalesce(gpu_us, cast(gpu_count * up_us as bigint), split_gpu_us, 0) as gpu_us,
         coalesce(cpu_us, cast(vcpu * up_us as bigint), split_cpu_us, 0) as cpu_us,
         coalesce(memory_us, cast(memory_gib * up_us as bigint), split_memory_us, 0) as memory_us
     from capacities
+),
+
+-- a day's lost hours offered what the others did
+whole_days as (
+    select
+        * replace (
+            up_us + lost_day_us as up_us,
+            case when lost_day_us > 0 then whole_upto(gpu_us, up_us + lost_day_us, up_us) else gpu_us end
+                as gpu_us,
+            case when lost_day_us > 0 then whole_upto(cpu_us, up_us + lost_day_us, up_us) else cpu_us end
+                as cpu_us,
+            case when lost_day_us > 0 then whole_upto(memory_us, up_us + lost_day_us, up_us) else memory_us end
+                as memory_us
+        )
+    from filled
 )
 
 select
@@ -211,7 +263,8 @@ select
     cluster,  -- null where no cluster knows the machine
     is_observed,  -- the cluster's telemetry knows this hour, or the bill splits it
     up_us,  -- microseconds that it was up
+    lost_us,  -- of these, those of which telemetry knows nothing though it watches the machine
     gpu_us,  -- GPUs x microseconds that it offered
     case when gpu_us + cpu_us + memory_us = 0 then up_us else cpu_us end as cpu_us,  -- cores x microseconds
     memory_us  -- GiB x microseconds
-from filled
+from whole_days

@@ -94,7 +94,7 @@ served_parts as (
 
 select
     line_hours.line_no,  -- of one of the day's hours
-    served_parts.cost_kind,  -- direct or idle
+    served_parts.cost_kind,  -- direct, idle or unattributed
     served_parts.run_no,
     served_parts.pod_no,
     served_parts.served_no,  -- what the pod served; null where no counters tell

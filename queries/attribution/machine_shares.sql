@@ -7,15 +7,17 @@
 --   all is held: the holders share the whole cost;
 --   some: the rest, W(k) (D(k) - held(k)) / D(k), is idle;
 --   nothing, on a machine that is watched (telemetry knows the hour, or a holder at another hour
---     of the day): all of it is idle;
---   nothing, on a machine that nobody watches: no row; the machine's tags own its cost.
+--     of the day, or a scheduler tells that it gave it no work that day): all of it is idle;
+--   nothing, on a machine that nobody watches: no row; the machine's tags own its cost;
+--   telemetry lost the hour: what no run is known to hold is unattributed under every policy, not
+--     idle. Of a day, as much as the hours lost are of it.
 -- More is held than there is: the holders share the pool in proportion.
 -- idle_policy `separate` leaves idle cost a member of its own; `by_node` gives it to the machine's
 -- holders, pool by pool, in proportion to what they hold, and keeps what no one shares;
 -- `by_cluster` does so for a whole cluster, later (`idle_parts`).
 --
--- Shares run upwards from 0 to 1 over the holders and then the idle rest, so that parts of a cost
--- that are cut by them add up.
+-- Shares run upwards from 0 to 1 over the holders, then the idle rest, then what is lost, so that
+-- parts of a cost that are cut by them add up.
 --
 -- Source: https://docs.aws.amazon.com/cur/latest/userguide/split-cost-allocation-data.html
 --
@@ -30,15 +32,6 @@
 
 with
 
-watched_machines as (
-    select distinct
-        charge_date,
-        instance_id
-    from attribution.machine_hours
-    left join attribution.held_hours using (machine_hour_no)
-    where machine_hours.is_observed or held_hours.machine_hour_no is not null
-),
-
 held_pools as (
     select
         machine_hour_no,
@@ -49,12 +42,29 @@ held_pools as (
     group by machine_hour_no
 ),
 
+watched_machines as (
+    select distinct
+        machine_hours.charge_date,
+        machine_hours.machine_no
+    from attribution.machine_hours
+    left join held_pools using (machine_hour_no)
+    left join attribution.free_machines
+        on
+            machine_hours.charge_date = free_machines.charge_date
+            and machine_hours.instance_id = free_machines.instance_id
+    where
+        machine_hours.is_observed
+        or held_pools.machine_hour_no is not null
+        or free_machines.instance_id is not null
+),
+
 pool_sizes as (
     select
         machine_hour_no,
         coalesce(held_pools.gpu_us, 0) as held_gpu,
         coalesce(held_pools.cpu_us, 0) as held_cpu,
         coalesce(held_pools.memory_us, 0) as held_memory,
+        1 - cast(machine_hours.lost_us as double) / cast(machine_hours.up_us as double) as seen_share,
         greatest(machine_hours.gpu_us, coalesce(held_pools.gpu_us, 0)) as all_gpu,
         greatest(machine_hours.cpu_us, coalesce(held_pools.cpu_us, 0)) as all_cpu,
         greatest(machine_hours.memory_us, coalesce(held_pools.memory_us, 0)) as all_memory,
@@ -66,13 +76,14 @@ pool_sizes as (
         $memory_weight * cast(coalesce(nullif(machine_hours.memory_us, 0), held_pools.memory_us, 0) as double)
             as memory_worth
     from attribution.machine_hours
-    semi join watched_machines using (charge_date, instance_id)
+    semi join watched_machines using (charge_date, machine_no)
     left join held_pools using (machine_hour_no)
 ),
 
 prices as (
     select
         machine_hour_no,
+        seen_share,
         held_gpu,
         held_cpu,
         held_memory,
@@ -85,16 +96,18 @@ prices as (
             as memory_price,
         -- what its holders pay on top of a unit's price for what is idle in its pool
         case
-            when $idle_policy = 'by_node' then coalesce(cast(all_gpu as double) / nullif(held_gpu, 0), 1) - 1
+            when $idle_policy = 'by_node'
+                then greatest(coalesce(all_gpu * seen_share / nullif(held_gpu, 0), 1), 1) - 1
             else 0.0
         end as gpu_surcharge,
         case
-            when $idle_policy = 'by_node' then coalesce(cast(all_cpu as double) / nullif(held_cpu, 0), 1) - 1
+            when $idle_policy = 'by_node'
+                then greatest(coalesce(all_cpu * seen_share / nullif(held_cpu, 0), 1), 1) - 1
             else 0.0
         end as cpu_surcharge,
         case
             when $idle_policy = 'by_node'
-                then coalesce(cast(all_memory as double) / nullif(held_memory, 0), 1) - 1
+                then greatest(coalesce(all_memory * seen_share / nullif(held_memory, 0), 1), 1) - 1
             else 0.0
         end as memory_surcharge
     from pool_sizes
@@ -141,6 +154,17 @@ held_shares as (
     from prices
 ),
 
+unpaid_shares as (
+    select
+        machine_hour_no,
+        to_share(
+            held_share + held_gpu * gpu_price * gpu_surcharge + held_cpu * cpu_price * cpu_surcharge
+            + held_memory * memory_price * memory_surcharge
+        ) as paid_share,
+        to_share(seen_share) as seen_share
+    from held_shares
+),
+
 idle_shares as (
     -- what holders pay for idle resources, above what they held
     select
@@ -169,17 +193,25 @@ idle_shares as (
         null as run_no,
         null as pod_no,
         0 as gpu_us,
-        to_share(
-            held_share + held_gpu * gpu_price * gpu_surcharge + held_cpu * cpu_price * cpu_surcharge
-            + held_memory * memory_price * memory_surcharge
-        ) as share_from,
+        paid_share as share_from,
+        greatest(paid_share, seen_share) as share_to
+    from unpaid_shares
+    union all
+    select
+        machine_hour_no,
+        'unattributed' as cost_kind,
+        null as run_no,
+        null as pod_no,
+        0 as gpu_us,
+        greatest(paid_share, seen_share) as share_from,
         1.0 as share_to
-    from held_shares
+    from unpaid_shares
+    where seen_share < 1
 )
 
 select
     machine_hour_no,
-    cost_kind,  -- direct or idle
+    cost_kind,  -- direct, idle or unattributed: lost to telemetry
     run_no,
     pod_no,
     gpu_us,  -- GPUs x microseconds held

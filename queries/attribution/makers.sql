@@ -1,6 +1,6 @@
 -- One row is about a model or data, and a run that made it.
 --
--- A model is made by the runs that registered it, data by those that wrote them; and by all runs that
+-- A model is made by the runs that were for it, data by those that wrote them; and by all runs that
 -- these started, at any depth: the trials of a sweep, the steps of a pipeline. What started a run did
 -- not make what the run made: a nightly pipeline starts much else.
 --
@@ -13,14 +13,12 @@
 with
 
 made as (
-    select distinct
+    select
         'model' as dimension,
-        run_models.model_name as thing,
+        model as thing,
         true as is_member,
-        run_links.run_id
-    from staging.run_models
-    inner join attribution.run_links using (run_key)
-    where run_models.model_name is not null
+        run_id
+    from attribution.run_models
     union all
     select
         'dataset' as dimension,

@@ -5,7 +5,7 @@
 -- dimensions must never be added to each other. What belongs to nobody in a dimension has a member
 -- of its own: '(idle)', '(shared)', '(tax)', '(credit)', '(unused commitment)', 'unattributed',
 -- 'not a model''s', 'not a dataset''s'.
---   model:   what a run costs goes to the models it registered, what a serving pod costs to the
+--   model:   what a run costs goes to the models it was for, what a serving pod costs to the
 --            models it serves, and to '(idle replicas)' for hours in which nobody asked it;
 --   dataset: storage, requests and transfers go to the dataset, what a run costs to the datasets
 --            it produced;
@@ -59,30 +59,21 @@ owner_members as (
     cross join owner_dimensions as dimensions
 ),
 
--- runs count one by one only where they have models or datasets
-bridged_runs as (
-    select distinct
-        charge_date,
-        run_id
-    from attribution.run_members
-),
-
 work_days as (
     select
-        postings.charge_date,
-        postings.source,
-        postings.billing_period,
-        postings.billing_currency,
-        bridged_runs.run_id,
-        postings.model,
-        postings.dataset,
-        postings.cost_kind,
-        postings.service_name,
-        sum(postings.gpu_hours) as gpu_hours,
-        sum(postings.effective_cost) as effective_cost,
-        sum(postings.billed_cost) as billed_cost
-    from attribution.postings
-    left join bridged_runs using (charge_date, run_id)
+        charge_date,
+        source,
+        billing_period,
+        billing_currency,
+        run_id,
+        model,
+        dataset,
+        cost_kind,
+        service_name,
+        sum(gpu_hours) as gpu_hours,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) as billed_cost
+    from attribution.work_days
     group by all
 ),
 

@@ -18,7 +18,8 @@ select
     postings.resource_id,
     postings.x_line_class as line_class,  -- instance, object_storage, transfer, ...
     postings.cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed
-    postings.method,  -- by_kind, machine_share, managed_job, reads, stored_bytes or owner
+    postings.method,  -- how the cost was cut, as in `line_methods`
+    postings.confidence,  -- that it was cut rightly: high or medium
     postings.run_id,
     postings.dataset,  -- stored or read
     postings.model,  -- what a serving pod serves

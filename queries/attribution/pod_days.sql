@@ -47,9 +47,9 @@ pods as (
         pod,
         min(pod_uid) as pod_uid,
         max(run_native_id) as run_native_id,
-        max(user_raw) as user_raw,
-        max(team_raw) as team_raw,
-        max(project_raw) as project_raw,
+        max(named_owner(user_raw)) as user_raw,
+        max(named_owner(team_raw)) as team_raw,
+        max(named_owner(project_raw)) as project_raw,
         max(model_raw) as model
     from told_pods
     group by charge_date, cluster, namespace, pod

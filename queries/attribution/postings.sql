@@ -3,20 +3,23 @@
 -- Every part of every line group is here exactly once, whatever was known: what nobody could be
 -- found for is kept as `unattributed`, so the costs of a day add up to its bill to the last digit.
 -- What made a row is told by `method` (how the cost was cut: `line_methods`) and by a rule for each
--- owner (how user, team and project were found).
+-- owner (how user, team and project were found); `confidence` is how sure the cut is, and
+-- `confidence_of_owner` of a rule how sure the owner is.
 --
 -- An owner is the first that is named by, in this order:
---   the company's own rule (its rule_id), the run ('run_tag'), the pod ('pod_label'), the person whom
+--   the company's own rule (its rule_id), the run ('run_tag'), the pod, or of what a run caused beside
+--   its pods those of them that agree ('pod_label'), the person whom
 --   a log of reads names ('access_log') or the dataset's registry ('dataset_owner'), the principal
 --   that the bill says called ('iam_principal'), the map of namespaces (its rule_id), the resource's
---   tags ('resource_tag'), the map of sub-accounts (its rule_id), the account's own tags
---   ('account_tag'); else 'unattributed'.
--- User, team and project are looked up one by one. A team of the last four kinds gives way to
+--   tags ('resource_tag'), the tags of what a volume or snapshot belongs to ('related_tag'), the map of
+--   sub-accounts (its rule_id), the account's own tags ('account_tag'); else 'unattributed'.
+-- User, team and project are looked up one by one. A team of the last five kinds gives way to
 -- the membership of the user, where that is known from further up; the marts see to it, because
 -- people and teams are resolved there (`user_days`).
--- Nobody owns idle, shared, tax, credit and unused commitment, unless the idle policy says so.
+-- Nobody owns idle, shared, tax, credit and unused commitment, unless idle_policy or control_planes
+-- say so; nor what a watched machine cost while telemetry was lost ('lost_telemetry').
 --
--- grain:     one row per line group of the day, cost_kind, method, run, pod, model served and dataset
+-- grain:     one row per line group of the day, cost_kind, method, run, pod, model served, dataset and version
 -- partition: charge_date
 -- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_currency
 -- owner:     ml-platform
@@ -26,23 +29,18 @@ with
 parts as (
     select
         line_no,
-        null as cluster,
         cost_kind,
         'machine_share' as method,
         run_no,
         pod_no,
         served_no,
-        null as dataset,
-        null as owner_user,
-        null as owner_team,
-        null as owner_project,
         gpu_us,
         effective_cost,
         billed_cost,
         list_cost
     from attribution.machine_parts
-    where cost_kind = 'direct'
-    union all
+    where cost_kind <> 'idle'
+    union all by name
     select
         line_no,
         cluster,
@@ -51,51 +49,66 @@ parts as (
         run_no,
         pod_no,
         served_no,
-        null as dataset,
-        null as owner_user,
-        null as owner_team,
-        null as owner_project,
-        null as gpu_us,
         effective_cost,
         billed_cost,
         list_cost
     from attribution.idle_parts
-    union all
+    union all by name
     select
         line_no,
-        null as cluster,
         'direct' as cost_kind,
         'managed_job' as method,
         run_no,
-        null as pod_no,
-        null as served_no,
-        null as dataset,
-        null as owner_user,
-        null as owner_team,
-        null as owner_project,
         gpu_us,
         effective_cost,
         billed_cost,
         list_cost
     from attribution.job_parts
-    union all
+    union all by name
     select
         line_no,
-        null as cluster,
         'direct' as cost_kind,
         method,
         run_no,
-        null as pod_no,
-        null as served_no,
+        stored_run_id,
+        stored_rule_rank,
         dataset,
+        dataset_version,
         owner_user,
         owner_team,
         owner_project,
-        null as gpu_us,
+        is_logged,
         effective_cost,
         billed_cost,
         list_cost
     from attribution.data_parts
+    union all by name
+    select
+        line_no,
+        cost_kind,
+        method,
+        run_no,
+        pod_no,
+        dataset,
+        owner_user,
+        owner_team,
+        owner_project,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.used_parts
+    union all by name
+    select
+        line_no,
+        'shared' as cost_kind,
+        'cluster_share' as method,
+        run_no,
+        pod_no,
+        served_no,
+        effective_cost,
+        billed_cost,
+        list_cost
+    from attribution.control_plane_parts
 ),
 
 runs as (
@@ -104,6 +117,28 @@ runs as (
         run_days.*
     from attribution.run_days
     inner join attribution.day_runs using (charge_date, run_id)
+),
+
+held as (
+    select distinct
+        run_no,
+        pod_no
+    from attribution.held_hours
+),
+
+-- what the labels of a run's pods say, for what it caused beside them: where they agree
+run_pods as (
+    select
+        held.run_no,
+        case when min(pod_days.user_raw) = max(pod_days.user_raw) then min(pod_days.user_raw) end as user_raw,
+        case when min(pod_days.team_raw) = max(pod_days.team_raw) then min(pod_days.team_raw) end as team_raw,
+        case
+            when min(pod_days.project_raw) = max(pod_days.project_raw) then min(pod_days.project_raw)
+        end as project_raw
+    from held
+    inner join attribution.pod_days using (pod_no)
+    where held.run_no is not null and not pod_days.is_shared
+    group by held.run_no
 ),
 
 whole_lines as (
@@ -126,6 +161,7 @@ whole_lines as (
     from attribution.line_groups
     inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
+    anti join attribution.control_plane_parts using (line_no)
     where line_methods.method in ('owner', 'by_kind')
 ),
 
@@ -165,14 +201,14 @@ lines as (
 matched as (
     select
         lines.*,
-        runs.run_id,
+        coalesce(runs.run_id, lines.stored_run_id) as run_id,
         runs.user_raw as run_user,
         runs.team_raw as run_team,
         runs.project_raw as run_project,
         pod_days.pod_id,
-        pod_days.user_raw as pod_user,
-        pod_days.team_raw as pod_team,
-        pod_days.project_raw as pod_project,
+        case when lines.pod_no is null then run_pods.user_raw else pod_days.user_raw end as pod_user,
+        case when lines.pod_no is null then run_pods.team_raw else pod_days.team_raw end as pod_team,
+        case when lines.pod_no is null then run_pods.project_raw else pod_days.project_raw end as pod_project,
         case
             when served_models.is_idle then '(idle replicas)'
             when lines.cost_kind = 'direct'
@@ -184,6 +220,7 @@ matched as (
         lines.run_no is null and coalesce(pod_days.is_shared, false) as is_shared_pod,
         least(
             runs.rule_rank,
+            lines.stored_rule_rank,
             pod_days.rule_rank,
             line_rules.rule_rank,
             list_min(
@@ -195,9 +232,13 @@ matched as (
             when coalesce(lines.run_no, lines.pod_no) is null then line_rules.namespace_rank
             else coalesce(runs.namespace_rank, pod_days.namespace_rank)
         end as namespace_rank,
-        line_rules.sub_account_rank
+        line_rules.sub_account_rank,
+        related_tags.tag_user as related_user,
+        related_tags.tag_team as related_team,
+        related_tags.tag_project as related_project
     from lines
     left join runs using (run_no)
+    left join run_pods using (run_no)
     left join attribution.pod_days using (pod_no)
     left join attribution.served_models using (served_no)
     left join attribution.line_rules
@@ -205,6 +246,8 @@ matched as (
             lines.charge_date = line_rules.charge_date
             and lines.kind_no = line_rules.kind_no
             and not lines.is_of_cluster
+    left join attribution.related_tags
+        on lines.charge_date = related_tags.charge_date and lines.kind_no = related_tags.kind_no
 ),
 
 owned as (
@@ -214,6 +257,7 @@ owned as (
             when matched.is_shared_pod then 'shared'
             else matched.cost_kind
         end as posted_kind,
+        matched.cost_kind = 'unattributed' as is_lost,
         matched.cost_kind = 'direct' and not matched.is_shared_pod
         or coalesce(run_no, pod_no) is not null and not matched.is_shared_pod as has_owner,
         rules.rule_id,
@@ -237,27 +281,31 @@ owned as (
 named as (
     select
         *,
+        case method when 'run_artefacts' then 'run_tag' when 'flow_log' then 'related_tag' else 'dataset_owner' end
+            as owner_rule,
         case
-            when dataset not in ('(unregistered)', '(unattributed egress)') then dataset
+            when dataset not in ('(unregistered)', '(orphaned artefacts)', '(unattributed egress)') then dataset
         end as owned_dataset,
         case
             when has_owner
                 then
                     coalesce(
                         rule_user, run_user, pod_user, owner_user, caller_user,
-                        namespace_user, tag_user, sub_account_user, account_user
+                        namespace_user, tag_user, related_user, sub_account_user, account_user
                     )
         end as user_raw,
         case
+            when is_lost then 'lost_telemetry'
             when not has_owner then null
             when rule_user is not null then rule_id
             when run_user is not null then 'run_tag'
             when pod_user is not null then 'pod_label'
             when owner_user is not null and method = 'reads' then 'access_log'
-            when owner_user is not null then 'dataset_owner'
+            when owner_user is not null then owner_rule
             when caller_user is not null then 'iam_principal'
             when namespace_user is not null then namespace_rule
             when tag_user is not null then 'resource_tag'
+            when related_user is not null then 'related_tag'
             when sub_account_user is not null then sub_account_rule
             when account_user is not null then 'account_tag'
             else 'unattributed'
@@ -267,18 +315,20 @@ named as (
                 then
                     coalesce(
                         rule_team, run_team, pod_team, owner_team, caller_team,
-                        namespace_team, tag_team, sub_account_team, account_team
+                        namespace_team, tag_team, related_team, sub_account_team, account_team
                     )
         end as team,
         case
+            when is_lost then 'lost_telemetry'
             when not has_owner then null
             when rule_team is not null then rule_id
             when run_team is not null then 'run_tag'
             when pod_team is not null then 'pod_label'
-            when owner_team is not null then 'dataset_owner'
+            when owner_team is not null then owner_rule
             when caller_team is not null then 'iam_principal'
             when namespace_team is not null then namespace_rule
             when tag_team is not null then 'resource_tag'
+            when related_team is not null then 'related_tag'
             when sub_account_team is not null then sub_account_rule
             when account_team is not null then 'account_tag'
             else 'unattributed'
@@ -288,18 +338,20 @@ named as (
                 then
                     coalesce(
                         rule_project, run_project, pod_project, owner_project, caller_project,
-                        namespace_project, tag_project, sub_account_project, account_project
+                        namespace_project, tag_project, related_project, sub_account_project, account_project
                     )
         end as project,
         case
+            when is_lost then 'lost_telemetry'
             when not has_owner then null
             when rule_project is not null then rule_id
             when run_project is not null then 'run_tag'
             when pod_project is not null then 'pod_label'
-            when owner_project is not null then 'dataset_owner'
+            when owner_project is not null then owner_rule
             when caller_project is not null then 'iam_principal'
             when namespace_project is not null then namespace_rule
             when tag_project is not null then 'resource_tag'
+            when related_project is not null then 'related_tag'
             when sub_account_project is not null then sub_account_rule
             when account_project is not null then 'account_tag'
             else 'unattributed'
@@ -309,7 +361,7 @@ named as (
         and coalesce(rule_team, run_team, pod_team, owner_team, caller_team) is null
         and (
             coalesce(rule_user, run_user, pod_user, owner_user, caller_user) is not null
-            or coalesce(namespace_team, tag_team, sub_account_team, account_team) is null
+            or coalesce(namespace_team, tag_team, related_team, sub_account_team, account_team) is null
         ) as is_team_of_user
     from owned
 )
@@ -336,17 +388,20 @@ select
             then 'unattributed'
         else posted_kind
     end as cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed
-    method,  -- how the cost was cut: by_kind, machine_share, managed_job, reads, stored_bytes, owner
+    method,  -- how the cost was cut, as in `line_methods`
+    confidence_of_cut(method, is_logged) as confidence,  -- that it was cut rightly: high or medium
     run_id,
     pod_id,  -- cluster/namespace/pod
     dataset,  -- stored or read
+    dataset_version,  -- that alone lies at the place; null: none does, or nobody knows
     -- what a serving pod serves, or the model that a service bills for; '(idle replicas)' for hours in
     -- which nobody asked the pod
     model,
     served_model,  -- served or loaded, as the server's counters tell; null: there are none
     model_version,
     user_raw,  -- as the owner's source names the person
-    user_rule,  -- how the user was found; null where nobody is to own the cost
+    -- how the user was found, 'lost_telemetry' where nobody can be; null where nobody is to own the cost
+    user_rule,
     team,
     team_rule,
     is_team_of_user,  -- the marts replace `team` by the user's, where it is known

@@ -14,8 +14,8 @@
 --
 -- Known drawback: without logs, readers that no tracker knows are paid by those it does.
 --
--- grain: one row per pair of regions, scope, run or person, and dataset
--- key:   charge_date, from_region, to_region, scope, run_id, reader_user, dataset
+-- grain: one row per pair of regions, scope, run or person, dataset and version
+-- key:   charge_date, from_region, to_region, scope, run_id, reader_user, dataset, dataset_version
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -67,6 +67,7 @@ candidates as (
         run_reads.run_id,
         '' as reader_user,
         run_reads.dataset,
+        '' as dataset_version,
         run_reads.read_bytes,
         false as is_logged
     from attribution.run_reads
@@ -81,6 +82,7 @@ candidates as (
         logged_reads.run_id,
         logged_reads.reader_user,
         logged_reads.dataset,
+        logged_reads.dataset_version,
         logged_reads.read_bytes,
         true as is_logged
     from attribution.logged_reads
@@ -123,11 +125,12 @@ scoped_reads as (
         run_id,
         reader_user,
         dataset,
+        dataset_version,
         bool_and(is_logged) as is_logged,
         cast(sum(read_bytes) as bigint) as read_bytes
     from reads
     where container <> ''
-    group by charge_date, from_region, to_region, container, run_id, reader_user, dataset
+    group by charge_date, from_region, to_region, container, run_id, reader_user, dataset, dataset_version
     union all
     select
         charge_date,
@@ -137,10 +140,11 @@ scoped_reads as (
         run_id,
         reader_user,
         dataset,
+        dataset_version,
         bool_and(is_logged) as is_logged,
         cast(sum(read_bytes) as bigint) as read_bytes
     from reads
-    group by charge_date, from_region, to_region, run_id, reader_user, dataset
+    group by charge_date, from_region, to_region, run_id, reader_user, dataset, dataset_version
 ),
 
 logged as (
@@ -167,6 +171,7 @@ whole_reads as (
         '' as run_id,
         '' as reader_user,
         '(unattributed egress)' as dataset,
+        '' as dataset_version,
         true as is_logged,
         billed_transfers.billed_bytes - logged.logged_bytes as read_bytes
     from logged
@@ -181,7 +186,8 @@ running as (
         sum(read_bytes) over (partition by charge_date, from_region, to_region, scope) as total_bytes
     from whole_reads
     window up_to as (
-        partition by charge_date, from_region, to_region, scope order by run_id, dataset, reader_user
+        partition by charge_date, from_region, to_region, scope
+        order by run_id, dataset, reader_user, dataset_version
         rows between unbounded preceding and current row
     )
 )
@@ -194,6 +200,7 @@ select
     run_id,  -- '' where no run is known
     reader_user,  -- a person without a run, as the log names it, or ''
     dataset,
+    dataset_version,  -- that alone lies where the log says it was read; '': none does, or a tracker told
     is_logged,  -- the bytes are those of the store's own logs
     cast(read_bytes as bigint) as read_bytes,
     share_of(upto_bytes - read_bytes, total_bytes) as share_from,

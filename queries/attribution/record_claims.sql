@@ -48,7 +48,7 @@ candidates as (
                 then 1
             when records.started_at is null or named.started_at is null then 2
         end as distance
-    from staging.run_mentions as mentions
+    from attribution.run_mentions as mentions
     inner join attribution.record_spans as records using (run_key)
     inner join attribution.record_spans as named
         on

@@ -3,7 +3,7 @@
 -- The rate of the charge date, or the last one before it within 7 days, because none is published at
 -- weekends and on holidays; for two currencies other than the euro through the euro, each with its own
 -- last rate. No rate in that time: the fraction is null, and nothing is guessed. A currency is itself
--- without any rate. No rows where no reporting currency is set.
+-- without any rate. No rows where no reporting currency is set, nor for days to come (`covered_days`).
 --
 -- grain: one row per day and billing currency
 -- key:   charge_date, billing_currency
@@ -18,7 +18,8 @@ charged as (
         reporting.currency as reporting_currency
     from attribution.member_spend
     cross join raw.reporting as reporting
-    where member_spend.dimension = 'service'
+    cross join marts.covered_days
+    where member_spend.dimension = 'service' and member_spend.charge_date <= covered_days.newest_day
 ),
 
 wanted as (

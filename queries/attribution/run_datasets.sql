@@ -1,7 +1,8 @@
 -- One row is about data that a run read or wrote, and the registered dataset that it belongs to.
 --
 -- What several records of a run say of one location counts once: the most bytes that any counted.
--- A location counts before a name: the dataset with the longest key that the location lies under.
+-- A location counts before a name: the dataset with the longest key that the location lies under, and the version
+-- that alone lies there before a digest that the run tells, so that readers, writers and storage call it alike.
 -- What lakeFS names lies where the repository's bytes do.
 -- Data of no registered dataset keeps its container, whose region the bill may know.
 --
@@ -16,6 +17,7 @@ record_inputs as (
         run_inputs.run_key,
         run_inputs.dataset_uri,
         case when run_inputs.dataset_uri is null then run_inputs.dataset_name end as dataset_name,
+        list(distinct run_inputs.dataset_digest) as versions,
         cast(sum(run_inputs.bytes_read) as bigint) as bytes_read
     from staging.run_inputs
     inner join attribution.run_links using (run_key)
@@ -29,6 +31,7 @@ locations as (
         'read' as direction,
         run_inputs.dataset_uri,
         run_inputs.dataset_name,
+        [run_inputs.dataset_digest] as versions,
         run_inputs.bytes_read
     from staging.run_inputs
     inner join attribution.run_links using (run_key)
@@ -39,6 +42,7 @@ locations as (
         'read' as direction,
         dataset_uri,
         dataset_name,
+        flatten(list(versions)) as versions,
         max(bytes_read) as bytes_read
     from record_inputs
     group by run_id, dataset_uri, dataset_name
@@ -48,6 +52,7 @@ locations as (
         'written' as direction,
         run_outputs.dataset_uri,
         null as dataset_name,
+        [run_outputs.dataset_digest] as versions,
         null as bytes_read
     from staging.run_outputs
     inner join attribution.run_links using (run_key)
@@ -67,6 +72,7 @@ found_by_location as (
     select
         paths.location_id,
         dataset_roots.dataset,
+        dataset_roots.dataset_version,
         dataset_roots.region_id
     from paths
     inner join attribution.dataset_roots
@@ -111,6 +117,11 @@ select
     case
         when coalesce(found_by_location.dataset, named_datasets.dataset) is null then paths.dataset_uri
     end as unregistered_uri,
+    -- the one of the place, else digests that records of the run name, or none
+    case
+        when found_by_location.dataset_version <> '' then [found_by_location.dataset_version]
+        else paths.versions
+    end as versions,
     paths.bytes_read  -- null where the source does not say
 from paths
 left join found_by_location using (location_id)

@@ -17,9 +17,10 @@ records as (
     select
         run_links.run_id,
         run_links.record_count,
-        runs.*,
+        runs.* replace (named_owner(runs.team_raw) as team_raw, named_owner(runs.project_raw) as project_raw),
         case
-            when not list_contains(string_split($shared_users, ','), lower(runs.user_raw)) then runs.user_raw
+            when not list_contains(string_split($shared_users, ','), lower(trim(runs.user_raw)))
+                then named_owner(runs.user_raw)
         end as person
     from staging.runs
     inner join attribution.run_links using (run_key)

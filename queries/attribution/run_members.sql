@@ -1,4 +1,5 @@
--- One row is about a model that a run trained, or a dataset that it produced, on each of its days.
+-- One row is about a model that a run was for, or a dataset that it produced, on each of its days, and
+-- on those on which files of the run are stored.
 --
 -- A run that registered several versions costs each the same; versions of one model add up. A run
 -- that wrote several registered datasets costs each the same. The shares of a run and dimension
@@ -15,18 +16,17 @@ weighed as (
     select
         run_id,
         'model' as dimension,
-        model_name as member,
-        count(distinct coalesce(model_version, '')) as weight
-    from staging.run_models
-    inner join attribution.run_links using (run_key)
-    where model_name is not null
-    group by run_id, model_name
+        model as member,
+        weight,
+        rule
+    from attribution.run_models
     union all
     select
         run_id,
         'dataset' as dimension,
         dataset as member,
-        1 as weight
+        1 as weight,
+        'wrote' as rule
     from attribution.run_datasets
     where direction = 'written' and dataset is not null
     group by run_id, dataset
@@ -38,6 +38,7 @@ shares as (
         dimension,
         member,
         weight,
+        rule,
         sum(weight) over up_to as upto_weight,
         sum(weight) over (partition by run_id, dimension) as total_weight
     from weighed
@@ -48,10 +49,16 @@ shares as (
 ),
 
 run_days as (
-    select distinct
+    select
         run_id,
         charge_date
     from attribution.run_dates
+    union
+    select
+        run_id,
+        charge_date
+    from attribution.stored_shares
+    where run_id <> ''
 )
 
 select
@@ -60,6 +67,7 @@ select
     shares.dimension,  -- model or dataset
     shares.member,
     share_of(shares.upto_weight - shares.weight, shares.total_weight) as share_from,
-    share_of(shares.upto_weight, shares.total_weight) as share_to
+    share_of(shares.upto_weight, shares.total_weight) as share_to,
+    shares.rule  -- how it is known: of a model as in run_models, of a dataset `wrote`
 from shares
 inner join run_days using (run_id)

@@ -23,9 +23,10 @@ dataset_sizes as (
         charge_date,
         container,
         dataset,
-        size_bytes
+        cast(sum(size_bytes) as bigint) as size_bytes
     from attribution.stored_shares
     where storage_class = ''
+    group by charge_date, container, dataset
 ),
 
 reads as (

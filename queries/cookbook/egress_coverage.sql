@@ -1,4 +1,4 @@
--- How much of the transfers between regions logs of reads explain, least known first.
+-- How much of the transfers logs of reads and of the network explain, least known first.
 --
 -- grain: one row per container and pair of regions
 
@@ -10,7 +10,7 @@ select
     sum(logged_bytes) // 1073741824 as logged_gib,
     cast(sum(least(logged_bytes, billed_bytes)) as double)
     / nullif(cast(sum(billed_bytes) as double), 0) as logged_share,  -- of the bytes billed, 0 to 1
-    count(*) filter (where told_by = 'access_log') as logged_days,
+    count(*) filter (where told_by in ('access_log', 'flow_log')) as logged_days,
     count(*) as billed_days
 from marts.egress_coverage
 group by container, from_region, to_region

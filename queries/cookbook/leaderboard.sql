@@ -14,9 +14,9 @@ with
 
 days as (
     select
-        coalesce(cast($from_date as date), cast(date_trunc('month', max(charge_date)) as date)) as from_date,
-        coalesce(cast($to_date as date), max(charge_date)) as to_date
-    from marts.spend_daily
+        coalesce(cast($from_date as date), cast(date_trunc('month', newest_day) as date)) as from_date,
+        coalesce(cast($to_date as date), newest_day) as to_date
+    from marts.covered_days
 ),
 
 spent as (

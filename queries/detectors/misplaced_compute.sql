@@ -45,7 +45,7 @@ reads as (
     left join attribution.user_days using (charge_date, user_raw)
     where
         postings.method = 'reads'
-        and postings.dataset not in ('(unregistered)', '(unattributed egress)')
+        and postings.dataset not in ('(unregistered)', '(orphaned artefacts)', '(unattributed egress)')
         and postings.run_id is not null
         and postings.charge_date > newest.as_of - $window_days
         and postings.charge_date <= newest.as_of
@@ -273,7 +273,8 @@ select
     cast(monthly_waste as decimal(38, 12)) as monthly_waste,
     billing_currency,
     'medium' as confidence,
-    run_count || case when run_count = 1 then ' run in ' else ' runs in ' end || to_region
+    run_count || case when run_count = 1 then ' run ' else ' runs ' end
+    || case to_region when 'internet' then 'outside of the cloud' else 'in ' || to_region end
     || ' read ' || read_mib // 1024 || ' GiB of it from ' || from_region
     || ' in ' || $window_days || ' days: ' || cast(monthly_cost as decimal(38, 2)) || ' a month; '
     || 'moving the runs: ' || coalesce(cast(cast(move as decimal(38, 2)) as varchar), 'price not on the bill')

@@ -46,6 +46,7 @@ node_days as (
             and node_hours.node = holders.node
     where
         node_hours.gpu_capacity > 0
+        and node_hours.up_seconds > 0
         and node_hours.instance_id is not null
         and node_hours.charge_date > newest.as_of - $window_days
         and node_hours.charge_date <= newest.as_of

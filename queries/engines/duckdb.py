@@ -6,18 +6,17 @@ around it takes four times as long to load, and adds relations and frames, which
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import _duckdb as duckdb
 
-from queries.catalog import HOME
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+ENGINE_VERSION: str = duckdb.__version__
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException)
@@ -25,6 +24,10 @@ MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.Interrup
 
 STORAGE_VERSION = "v1.4.0"
 """Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""
+
+
+_UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_TEXT_MEMORY = 750_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,45 @@ class Limits:
 
 
 def connect(limits: Limits) -> Connection:
-    """Open an empty database in memory, in UTC, that keeps to `limits`."""
+    """Open an empty database in memory, in UTC, that keeps to `limits`.
+
+    It makes no checkpoints: they pack tables that are soon thrown away, all work waiting for it.
+    """
     con = duckdb.connect(
         config={"autoinstall_known_extensions": "false", "python_enable_replacements": "false"}
     )
     con.execute("set TimeZone = 'UTC'")
     con.execute(f"set memory_limit = {literal(limits.memory)}")
+    con.execute(f"set variable memory_limit = {literal(limits.memory)}")
     con.execute(f"set threads = {int(limits.threads)}")
     con.execute("set preserve_insertion_order = false")
+    con.execute("set checkpoint_threshold = '1TB'")
     con.execute("set enable_progress_bar = false")
     if limits.spill is not None:
         limits.spill.mkdir(parents=True, exist_ok=True)
         con.execute(f"set temp_directory = {literal(str(limits.spill))}")
     return con
+
+
+@contextmanager
+def reading_text(con: Connection) -> Iterator[None]:
+    """Keep to less memory for a while, where `con` may take more.
+
+    Of files of gzipped text that are more than twice its threads DuckDB 2.0 keeps what it has
+    unpacked until the limit stops it, and only then lets go of it.
+    """
+    row = con.execute("select current_setting('memory_limit'), getvariable('memory_limit')")
+    shown, configured = row.fetchone() or ("", None)
+    number, _, unit = str(shown).partition(" ")
+    if configured is None or float(number) * _UNITS.get(unit, 0) <= _TEXT_MEMORY:
+        yield
+        return
+    with suppress(duckdb.OutOfMemoryException):  # tables in memory take more: then as it was
+        con.execute(f"set memory_limit = '{_TEXT_MEMORY}B'")
+    try:
+        yield
+    finally:
+        con.execute(f"set memory_limit = {literal(configured)}")
 
 
 def open_read_only(path: Path) -> Connection:
@@ -83,25 +112,23 @@ def literals(texts: Sequence[str]) -> str:
     return "[" + ", ".join(literal(text) for text in texts) + "]"
 
 
-@cache
-def _macros() -> str:
-    path = HOME / "macros.sql"
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
 def create_macros(con: Connection, tag_keys: Mapping[str, Sequence[str]]) -> None:
     """Create the shared macros, and `tag_of_<owner>(tags)` for each entry of `tag_keys`.
 
-    `tag_of_team(tags)` is the first of the configured keys that a line has.
+    `tag_of_team(tags)` is the first of the configured keys under which a line names somebody.
     """
-    con.execute(_macros())
+    from queries.catalog import shared_macros  # noqa: PLC0415 - what reads files needs no models
+
+    con.execute(shared_macros())
     for owner, keys in tag_keys.items():
-        values = ", ".join(f"nullif(tags[{literal(key)}], '')" for key in keys) or "null"
+        values = ", ".join(f"named_owner(tags[{literal(key)}])" for key in keys) or "null"
         con.execute(f"create or replace macro tag_of_{owner}(tags) as coalesce({values}, null)")
 
 
 def create_seeds(con: Connection) -> None:
     """Load the small reference tables, each as `seeds.<file name>`, every column text."""
+    from queries.catalog import HOME  # noqa: PLC0415
+
     con.execute("create schema if not exists seeds")
     for path in sorted((HOME / "seeds").glob("*.csv")):
         con.execute(

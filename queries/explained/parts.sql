@@ -47,6 +47,7 @@ bridged as (
     select
         named.*,
         run_members.member as run_member,
+        run_members.rule as run_rule,
         coalesce(run_members.share_from, 0.0) as share_from,
         coalesce(run_members.share_to, 1.0) as share_to
     from named
@@ -79,7 +80,7 @@ members as (
         end as member,
         case
             when own_member is not null then 'its own'
-            when run_member is not null then 'its runs'
+            when run_member is not null then 'its runs (' || run_rule || ')'
             when $dimension in ('model', 'dataset') then 'none'
             else coalesce(owner_rule, 'nobody''s')
         end as rule
@@ -119,6 +120,7 @@ select
     cost_kind,
     method,
     rule,
+    less_sure(confidence, confidence_of_owner(rule)) as confidence,
     run_id,
     pod_id,
     share_from,

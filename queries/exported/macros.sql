@@ -45,9 +45,16 @@ case
     else cast(100000000000000 as hugeint)
 end;
 
+-- The first `share` of whole units, cut off towards 0. What is left of the division is multiplied apart: quantities
+-- may be 10^16 byte-seconds, and would not fit.
+create or replace macro units_upto(units, share) as
+(units // 100000000000000) * cast(share as hugeint)
++ (units % 100000000000000) * cast(share as hugeint) // 100000000000000;
+
+-- Whole units as an amount again, of any size.
+create or replace macro units_amount(units) as
+cast(units // 1000000000000 as decimal(38, 12)) + units_cost(units % 1000000000000);
+
 -- The part of an amount between two such shares.
 create or replace macro cut_units(amount, share_from, share_to) as
-units_cost(
-    whole_units(amount) * cast(share_to as hugeint) // 100000000000000
-    - whole_units(amount) * cast(share_from as hugeint) // 100000000000000
-);
+units_amount(units_upto(whole_units(amount), share_to) - units_upto(whole_units(amount), share_from));

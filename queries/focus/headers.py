@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from queries.focus.model import VERSIONS, columns_of
 from queries.focus.reading import is_of_kind
+from queries.focus.rules import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from queries.focus.model import Column
     from queries.focus.reading import FocusFile
-    from queries.focus.validation import Finding
 
 
 def header_findings(file: FocusFile, columns: Mapping[str, Column], version: str) -> list[Finding]:
@@ -30,8 +30,6 @@ def header_findings(file: FocusFile, columns: Mapping[str, Column], version: str
 
 
 def _finding(column: str, rule: str, fix: str, *, must: bool = True) -> Finding:
-    from queries.focus.validation import Finding  # noqa: PLC0415  (it reads this module)
-
     return Finding(column, rule, fix, must)
 
 

@@ -1,7 +1,8 @@
 """Holds a FOCUS file against the specification: what is broken, where, and how to put it right.
 
-All rules are SQL, made from the model and from `rules.toml`, and asked in one scan of the file that
-counts the lines breaking each. Only for rules that are broken a second scan shows the first lines.
+All rules are SQL, made from the model and from `rules.toml`. One scan of the file finds those that
+lines break, and adds lines up for rules about several; only for broken ones a second scan counts
+lines and shows the first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from queries.engines.duckdb import Error, Limits, connect, name
 from queries.focus.headers import header_findings
 from queries.focus.model import VERSIONS, columns_of, version_of
 from queries.focus.reading import open_file
+from queries.focus.rules import Finding, Rule
 from queries.focus.values import value_rules
 
 if TYPE_CHECKING:
@@ -27,35 +29,6 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """How many of the lines that break a rule are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Something asked of every line, or of every group of lines."""
-
-    column: str
-    rule: str
-    wrong: str
-    """SQL: true of a line, or a group, that breaks it."""
-    fix: str
-    must: bool = True
-    by: tuple[str, ...] = ()
-    """What makes a group; empty for a rule about lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that is broken."""
-
-    column: str
-    rule: str
-    fix: str
-    must: bool
-    """Whether the file fails for it; else it is advice."""
-    count: int = 0
-    """Lines, or groups of lines, that break it; 0 where it is about the header."""
-    examples: tuple[tuple[str, str | None], ...] = ()
-    """(row 7, what it holds) of the first lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +74,11 @@ def _validate(con: Connection, path: Path, version: str | None) -> Report:
     found = file.found(columns)
     kinds = {column: file.kinds[place] for column, place in found.items()}
     rules = [*value_rules(kinds, columns), *_written("lines", found, version)]
+    of_groups = _written("groups", found, version)
     con.execute(f"create or replace temp view bill as {file.lines(columns)}")
-    rows, broken = _count(con, rules)
+    rows, broken = _scan(con, rules, of_groups)
     findings += _with_lines(con, file, version, broken)
-    for rule in _written("groups", found, version):
+    for rule in of_groups:
         findings += _of_groups(con, rule)
     findings.sort(key=lambda finding: (not finding.must, finding.column, finding.rule))
     return Report(version, rows, tuple(findings))
@@ -125,6 +99,8 @@ def _written(kind: str, found: Mapping[str, int], version: str) -> list[Rule]:
             fix=entry["fix"],
             must=entry.get("must", True),
             by=tuple(entry.get("by", ())),
+            reads=tuple(entry["reads"]),
+            measures=tuple(entry.get("measures", {}).items()),
         )
         for entry in _rules()[kind]
         if found.keys() >= set(entry["reads"])
@@ -132,17 +108,43 @@ def _written(kind: str, found: Mapping[str, int], version: str) -> list[Rule]:
     ]
 
 
-def _count(con: Connection, rules: Sequence[Rule]) -> tuple[int, list[tuple[Rule, int]]]:
-    counts = [f"count(*) filter (where {rule.wrong})" for rule in rules]
-    row = con.execute(f"select {', '.join(['count(*)', *counts])} from bill").fetchone()
-    total, *broken = row or (0,)
-    return total, [(rule, count) for rule, count in zip(rules, broken, strict=True) if count]
+def _scan(
+    con: Connection, rules: Sequence[Rule], of_groups: Sequence[Rule]
+) -> tuple[int, list[Rule]]:
+    """Read the file: return its lines and the rules that some break, and create `added_up`.
+
+    It holds the lines brought together by all that rules about groups read.
+    """
+    measures = {column: kind for rule in of_groups for column, kind in rule.measures}
+    keys = dict.fromkeys(column for rule in of_groups for column in rule.reads)
+    keys = {column: None for column in keys if column not in measures}
+    shown = dict.fromkeys(rule.column for rule in of_groups if rule.column in measures)
+    columns = [
+        *(name(column) for column in keys),
+        *(f"{kind}({name(column)}) as {name(column)}" for column, kind in measures.items()),
+        *(f"min({name(column)}) as {name(_least(column))}" for column in shown),
+        "count(*) as lines",
+        *(f"bool_or({rule.wrong}) as broken_{place}" for place, rule in enumerate(rules)),
+    ]
+    by = f" group by {', '.join(name(column) for column in keys)}" if keys else ""
+    query = f"select {', '.join(columns)} from bill{by}"
+    con.execute(f"create or replace temp table added_up as {query}")
+    broken = [f"bool_or(broken_{place})" for place in range(len(rules))]
+    row = con.execute(
+        f"select {', '.join(['coalesce(sum(lines), 0)', *broken])} from added_up"
+    ).fetchone()
+    total, *flags = row or (0,)
+    return int(total), [rule for rule, is_broken in zip(rules, flags, strict=True) if is_broken]
+
+
+def _least(column: str) -> str:
+    return f"least_{column}"
 
 
 def _with_lines(
-    con: Connection, file: FocusFile, version: str, broken: Sequence[tuple[Rule, int]]
+    con: Connection, file: FocusFile, version: str, broken: Sequence[Rule]
 ) -> list[Finding]:
-    """Return findings with the first lines of each, found in one more scan."""
+    """Return findings with how many lines and the first lines of each, found in one more scan."""
     if not broken:
         return []
     con.execute("set preserve_insertion_order = true")
@@ -150,12 +152,13 @@ def _with_lines(
         "create or replace temp view numbered as "
         f"select row_number() over () as line_no, * from ({file.lines(columns_of(version))})"
     )
-    firsts = [
+    found = [
+        f"struct_pack(count := count(*) filter (where {rule.wrong}), first := "
         f"min_by({{'line': line_no, 'value': {name(f'raw_{rule.column}')}}}, line_no, {SHOWN}) "
-        f"filter (where {rule.wrong})"
-        for rule, _ in broken
+        f"filter (where {rule.wrong}))"
+        for rule in broken
     ]
-    shown = con.execute(f"select {', '.join(firsts)} from numbered").fetchone() or ()
+    shown = con.execute(f"select {', '.join(found)} from numbered").fetchone() or ()
     con.execute("set preserve_insertion_order = false")
     return [
         Finding(
@@ -163,10 +166,10 @@ def _with_lines(
             rule.rule,
             rule.fix,
             rule.must,
-            count,
-            tuple((f"row {each['line']}", each["value"]) for each in lines),
+            of_rule["count"],
+            tuple((f"row {each['line']}", each["value"]) for each in of_rule["first"]),
         )
-        for (rule, count), lines in zip(broken, shown, strict=True)
+        for rule, of_rule in zip(broken, shown, strict=True)
     ]
 
 
@@ -175,8 +178,10 @@ def _of_groups(con: Connection, rule: Rule) -> list[Finding]:
     label = " || ', ' || ".join(
         f"'{column} ' || coalesce(cast({name(column)} as varchar), 'null')" for column in rule.by
     )
+    is_measure = any(column == rule.column for column, _ in rule.measures)
+    shown = _least(rule.column) if is_measure else rule.column
     broken = con.execute(
-        f"select count(*) over (), {label}, cast(min({name(rule.column)}) as varchar) from bill "
+        f"select count(*) over (), {label}, cast(min({name(shown)}) as varchar) from added_up "
         f"group by {keys} having {rule.wrong} order by {keys} limit {SHOWN}"
     ).fetchall()
     if not broken:

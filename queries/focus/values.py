@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import literal, name
 from queries.focus.model import category_of, currencies
+from queries.focus.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from queries.focus.model import Column
-    from queries.focus.validation import Rule
 
 _ISO_TIME = "____-__-__T__:__:__%Z"
 
@@ -42,8 +42,6 @@ def value_rules(kinds: Mapping[str, str], columns: Mapping[str, Column]) -> Iter
 
 
 def _rule(column: str, rule: str, wrong: str, fix: str) -> Rule:
-    from queries.focus.validation import Rule  # noqa: PLC0415  (it reads this module)
-
     return Rule(column, rule, wrong, fix)
 
 

@@ -2,8 +2,10 @@
 --
 -- Only cost that is to have an owner counts: not idle, shared, tax, credit and unused commitment.
 --
--- grain: one row per dimension, rule and currency
--- key:   dimension, rule_id, billing_currency
+-- How sure an owner is, `confidence` says: the less sure of how the cost was cut and how the owner was found.
+--
+-- grain: one row per dimension, rule, confidence and currency
+-- key:   dimension, rule_id, confidence, billing_currency
 -- owner: ml-platform
 
 with
@@ -12,6 +14,7 @@ owners as (
     select
         'user' as dimension,
         user_rule as rule_id,
+        less_sure(confidence, confidence_of_owner(user_rule)) as confidence,
         billing_currency,
         effective_cost
     from attribution.named_postings
@@ -19,6 +22,7 @@ owners as (
     select
         'team' as dimension,
         team_rule as rule_id,
+        less_sure(confidence, confidence_of_owner(team_rule)) as confidence,
         billing_currency,
         effective_cost
     from attribution.named_postings
@@ -26,6 +30,7 @@ owners as (
     select
         'project' as dimension,
         project_rule as rule_id,
+        less_sure(confidence, confidence_of_owner(project_rule)) as confidence,
         billing_currency,
         effective_cost
     from attribution.named_postings
@@ -35,16 +40,19 @@ rules as (
     select
         dimension,
         rule_id,
+        confidence,
         billing_currency,
         sum(effective_cost) as effective_cost
     from owners
     where rule_id is not null
-    group by dimension, rule_id, billing_currency
+    group by dimension, rule_id, confidence, billing_currency
 )
 
 select
     dimension,  -- user, team or project
-    rule_id,  -- a rule of the company, run_tag, pod_label, member_of, resource_tag, ..., unattributed
+    -- a rule of the company, run_tag, pod_label, member_of, resource_tag, ..., lost_telemetry, unattributed
+    rule_id,
+    confidence,  -- high, medium, or none where nobody is known
     billing_currency,
     effective_cost,
     cast(effective_cost as double)

@@ -24,7 +24,7 @@ held as (
             and named_postings.billing_currency = machine_days.billing_currency
     where
         named_postings.gpu_hours > 0
-        and named_postings.charge_date > (select max(charge_date) - 28 from marts.spend_daily)
+        and named_postings.charge_date > (select newest_day - 28 from marts.covered_days)
 ),
 
 gpu_models as (

@@ -33,7 +33,8 @@ create or replace macro marts.machines_in(in_currency) as table
         * replace (  -- noqa: AM04
             case when in_currency is null then billing_currency else reporting_currency end as billing_currency,
             case when in_currency is null then effective_cost else reporting_cost end as effective_cost,
-            case when in_currency is null then idle_cost else reporting_idle_cost end as idle_cost
+            case when in_currency is null then idle_cost else reporting_idle_cost end as idle_cost,
+            case when in_currency is null then lost_cost else reporting_lost_cost end as lost_cost
         )
     from marts.machines_daily
     where in_currency is null or reporting_currency = in_currency;

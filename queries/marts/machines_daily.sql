@@ -21,7 +21,11 @@ select
         as reporting_cost,  -- null: no reporting currency is set, or its rate is not known
     cast(converted(machine_days.idle_cost, rates.rate_times, rates.rate_over) as decimal(38, 12))
         as reporting_idle_cost,
-    rates.reporting_currency
+    rates.reporting_currency,
+    machine_days.lost_hours,  -- hours of a watched machine of which telemetry saw nothing
+    machine_days.lost_cost,  -- what nobody is known to have held in those hours: unattributed, not idle
+    cast(converted(machine_days.lost_cost, rates.rate_times, rates.rate_over) as decimal(38, 12))
+        as reporting_lost_cost
 from attribution.machine_days
 left join attribution.reporting_rates as rates
     on

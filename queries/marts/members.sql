@@ -20,6 +20,8 @@ user_teams as (
         user_id,
         arg_max(team, (charge_date, team)) as team
     from attribution.user_days
+    cross join marts.covered_days
+    where charge_date not between newest_day + 1 and last_day
     group by user_id
 ),
 

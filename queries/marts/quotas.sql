@@ -2,7 +2,8 @@
 --
 -- Used is what attribution gives the member by charge date, under the one idle policy in force; a
 -- quota on every member (`*`) has a row for each that used anything, nobody's members left out.
--- There is no clock in the models: the newest charge date of any bill says where the windows stand.
+-- There is no clock in the models: the newest day that a bill has come to says where the windows stand, and
+-- what is spread to later days is not used yet.
 -- A quota in the reporting currency counts every bill, converted, while all rates are known; any other
 -- counts what was billed in its own currency.
 --
@@ -22,10 +23,13 @@ with
 
 covered as (
     select
-        min(charge_date) as first_date,
-        max(charge_date) as newest_date,
-        case when count(*) = count(reporting_cost) then max(reporting_currency) end as reporting_currency
-    from marts.spend_daily
+        covered_days.first_day as first_date,
+        covered_days.newest_day as newest_date,
+        case when count(*) = count(spend_daily.reporting_cost) then max(spend_daily.reporting_currency) end
+            as reporting_currency
+    from marts.covered_days
+    left join marts.spend_daily on covered_days.newest_day >= spend_daily.charge_date
+    group by covered_days.first_day, covered_days.newest_day
 ),
 
 windows as (
@@ -88,6 +92,7 @@ member_days as (
     where
         spend_daily.dimension in (select dimension from windows)
         and spend_daily.charge_date >= (select least(min(window_start), min(basis_date)) from windows)
+        and spend_daily.charge_date <= (select max(newest_date) from windows)
     group by all
 ),
 

@@ -96,11 +96,11 @@ run_names as (
 
 run_model_names as (
     select
-        run_links.run_id,
-        string_agg(distinct run_models.model_name, ', ' order by run_models.model_name) as model
-    from staging.run_models
-    inner join attribution.run_links using (run_key)
-    group by run_links.run_id
+        run_id,
+        string_agg(model, ', ' order by model) as model,
+        any_value(rule) as model_rule
+    from attribution.run_models
+    group by run_id
 ),
 
 run_ends as (
@@ -121,7 +121,8 @@ select
     people.user_name,
     coalesce(run_owners.team, run_names.team) as team,
     coalesce(run_owners.project, run_names.project) as project,
-    run_model_names.model,  -- the models it registered, with commas
+    run_model_names.model,  -- the models it was for, with commas
+    run_model_names.model_rule,  -- registered, named, swept or started: how that is known
     run_ends.status,  -- queued, running, succeeded, failed, cancelled, preempted or lost
     run_ends.started_at,
     run_ends.ended_at,  -- null while it runs

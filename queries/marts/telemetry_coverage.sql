@@ -1,18 +1,64 @@
 -- One row is about a cluster on a day: of the GPU hours that pods held, how many telemetry can judge.
 --
--- What it cannot judge is unknown: detectors neither call it idle nor busy. The newest 14 days.
+-- What it cannot judge is unknown: detectors neither call it idle nor busy. Hours of machines in which
+-- there is no sample at all are lost: their cost is unattributed. The newest 14 days.
 --
 -- grain: one row per cluster and day
 -- key:   charge_date, cluster
 -- owner: ml-platform
 
+with
+
+newest as (
+    select max(as_of) as as_of
+    from attribution.bill_sources
+),
+
+held as (
+    select
+        charge_date,
+        cluster,
+        sum(gpu_units * held_seconds) as held_seconds,
+        sum(case when seen_share >= 0.9 then gpu_units * held_seconds else 0 end) as known_seconds,
+        sum(case when seen_share < 0.9 then gpu_units * held_seconds else 0 end) as unknown_seconds
+    from attribution.gpu_holder_hours
+    group by charge_date, cluster
+),
+
+-- a machine billed in two currencies has a row for each
+machines as (
+    select distinct
+        charge_date,
+        cluster,
+        instance_id,
+        up_hours,
+        lost_hours
+    from attribution.machine_days
+    cross join newest
+    where
+        cluster is not null
+        and charge_date > newest.as_of - 14
+        and charge_date <= newest.as_of
+),
+
+watched as (
+    select
+        charge_date,
+        cluster,
+        sum(up_hours) as up_hours,
+        sum(lost_hours) as lost_hours
+    from machines
+    group by charge_date, cluster
+)
+
 select
     charge_date,
     cluster,
-    cast(sum(gpu_units * held_seconds) / 3600 as decimal(18, 6)) as held_gpu_hours,
-    cast(sum(case when seen_share >= 0.9 then gpu_units * held_seconds else 0 end) / 3600 as decimal(18, 6))
+    cast(coalesce(held.held_seconds, 0) / 3600 as decimal(18, 6)) as held_gpu_hours,
+    cast(coalesce(held.known_seconds, 0) / 3600 as decimal(18, 6))
         as known_gpu_hours,  -- at least 90 % of the samples are there
-    cast(sum(case when seen_share < 0.9 then gpu_units * held_seconds else 0 end) / 3600 as decimal(18, 6))
-        as unknown_gpu_hours
-from attribution.gpu_holder_hours
-group by charge_date, cluster
+    cast(coalesce(held.unknown_seconds, 0) / 3600 as decimal(18, 6)) as unknown_gpu_hours,
+    cast(coalesce(watched.up_hours, 0) as decimal(18, 6)) as machine_hours,  -- of billed machines that it watches
+    cast(coalesce(watched.lost_hours, 0) as decimal(18, 6)) as lost_machine_hours  -- of these, without any sample
+from held
+full outer join watched using (charge_date, cluster)

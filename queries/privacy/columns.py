@@ -14,6 +14,8 @@ PERSON_NAMES = {"user_name": "user_id", "owner_name": "owner_user"}
 """A person's name -> the column that holds that person's id in the same mart."""
 TEAMS = ("team", "owner_team")
 MEMBER, MEMBER_NAME = "member", "member_name"
+VERSION = "version"
+"""What tells more of a member."""
 
 SEARCHED = frozenset(
     (
@@ -29,11 +31,12 @@ SEARCHED = frozenset(
             "instance_id",
             "invoice_id",
             "lineage_path",
+            "metric",
             "model",
         ),
         *("model_name", "model_version", "native_id", "note", "project", "quota", "reason"),
         "resource_id",
-        *("resource_name", "rule_id", "run_name", "step"),
+        *("resource_name", "rule_id", "run_name", "step", VERSION),
     )
 )
 """Texts that whoever names things may have put a person into."""
@@ -48,10 +51,11 @@ HARMLESS = frozenset(
             "finding_id",
             "from_region",
             "gpu_model",
+            "gpu_use",
             "instance_type",
             "line_class",
         ),
-        *("measure", "newest_unit", "part"),
+        *("direction", "measure", "model_rule", "newest_unit", "part"),
         *("price_unit", "sku_id", "sku_meter", "usage_type"),
         *(
             "method",

@@ -60,7 +60,9 @@ class Masks:
         if self.view.is_open or self.view.others != "totals":
             return
         for promise in model.conserves:
-            keys = [key for key in promise.keys if key in self.marts[model.name]]
+            # members are what a view replaces
+            columns = self.marts[model.name].keys() - {known.MEMBER}
+            keys = [key for key in promise.keys if key in columns]
             for column in promise.columns:
                 self._check_sum(model.name, published, column, keys)
 
@@ -85,7 +87,7 @@ class Masks:
         is_dated = "charge_date" in columns
         team = "days.team" if is_dated else "people.team"
         seen = self._is_seen(team)
-        values = self._folded_details(seen) | {
+        values = self._folded_details(seen, columns) | {
             column: self._member(team, seen, columns, f"mart.{column}")
             for column in (known.MEMBER, known.MEMBER_NAME)
         }
@@ -113,14 +115,17 @@ class Masks:
             return masked
         return _added_up(model, columns, masked)
 
-    def _folded_details(self, seen: str) -> dict[str, str]:
+    def _folded_details(self, seen: str, columns: Columns) -> dict[str, str]:
         """Return what stands in the columns that would tell more of a total than its sum."""
         if not self.view.is_limited:
             return {}
         unseen = f"not {seen} and not {_NOBODY}"
+        is_old = _is_old_row(self.view, columns)
         return {
             "service_name": f"case when {unseen} and mart.dimension <> 'service' "
             f"then {literal(NOT_SHOWN)} else mart.service_name end",
+            known.VERSION: f"case when {unseen} then null "
+            f"else {_cleaned(f'texts_{known.VERSION}', f'mart.{known.VERSION}', is_old)} end",
             "team": f"case when {unseen} and mart.dimension not in ('user', 'team') "
             "then null else mart.team end",
         }
@@ -225,7 +230,7 @@ class Masks:
                 alias = f"texts_{column}"
                 value = _cleaned(alias, f"mart.{name(column)}", is_old)
                 joins += _texts_join(alias, f"mart.{name(column)}")
-            elif column in (known.MEMBER, known.MEMBER_NAME) and value is not None:
+            elif column in (known.MEMBER, known.MEMBER_NAME, known.VERSION) and value is not None:
                 alias = "texts" if column == known.MEMBER else f"texts_{column}"
                 joins += _texts_join(alias, f"mart.{name(column)}")
             selected.append(f"{value or f'mart.{name(column)}'} as {name(column)}")

@@ -107,8 +107,29 @@ def find_everybody(con: Connection, marts: Mapping[str, Columns]) -> Everybody:
 def create_people(con: Connection, everybody: Everybody, view: View) -> None:
     """Create the tables that say what stands for whom in a view."""
     _add_pseudonyms(con, view, [user_id for user_id, _, _ in everybody.people])
+    _create_texts(con, everybody, view, _shown(everybody.people, view))
+    _create_members(con, view)
+
+
+def scrubber_of(con: Connection, view: View, first_day: date) -> Scrubber:
+    """Return what takes out of texts the people whom a view does not name.
+
+    The texts are about days from `first_day` on; where one of them is too old to name people, no
+    text names anybody. `con` has attribution.user_days and the people of the sources.
+    """
+    con.execute("create schema if not exists privacy")
+    con.execute(f"create or replace table privacy.people as {_people_query({})}")
+    known = con.execute(_KNOWN).fetchall()
+    if view.personal_from is not None and first_day < view.personal_from:
+        return Scrubber(dict.fromkeys((text for text, _ in known), ANYONE))
+    people = con.execute("select user_id, team, last_date from privacy.people").fetchall()
+    return Scrubber(_hidden(known, _shown(people, view)))
+
+
+def _shown(people: Iterable[tuple[str, str | None, date | None]], view: View) -> dict[str, str]:
+    """Return what stands in texts for each person."""
     shown: dict[str, str] = {}
-    for user_id, team, last_date in everybody.people:
+    for user_id, team, last_date in people:
         is_former = (
             view.personal_from is not None
             and last_date is not None
@@ -116,8 +137,16 @@ def create_people(con: Connection, everybody: Everybody, view: View) -> None:
         )
         name_shown = ANYONE if is_former else view.person(user_id, team)
         shown[user_id] = ANYONE if name_shown.startswith("(") else name_shown
-    _create_texts(con, everybody, view, shown)
-    _create_members(con, view)
+    return shown
+
+
+def _hidden(known: Iterable[tuple[str, str]], shown: Mapping[str, str]) -> dict[str, str]:
+    """Return what identifies a person who is not named -> what stands in its place."""
+    return {
+        text: shown.get(user_id, ANYONE)
+        for text, user_id in known
+        if shown.get(user_id, ANYONE) != user_id
+    }
 
 
 def _people_query(marts: Mapping[str, Columns]) -> str:
@@ -166,12 +195,7 @@ def _create_texts(
 
     `clean` is for rows that may name people, `clean_old` for those that are too old to.
     """
-    hidden = {
-        text: shown.get(user_id, ANYONE)
-        for text, user_id in everybody.known
-        if shown.get(user_id, ANYONE) != user_id
-    }
-    clean = old = Scrubber(hidden).changes(everybody.texts)
+    clean = old = Scrubber(_hidden(everybody.known, shown)).changes(everybody.texts)
     if view.personal_from is not None:
         everyone = dict.fromkeys((text for text, _ in everybody.known), ANYONE)
         old = Scrubber(everyone).changes(everybody.texts)

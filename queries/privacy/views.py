@@ -20,7 +20,8 @@ OPENNESS = ("teams", "pseudonyms", "names")
 """How people may be shown, the most open last."""
 NOBODYS = (
     *("(idle)", "(shared)", "(tax)", "(credit)", "(unused commitment)", "(unregistered)"),
-    *("(unattributed egress)", "unattributed", "not a model's", "not a dataset's"),
+    *("(orphaned artefacts)", "(unattributed egress)", "unattributed"),
+    *("not a model's", "not a dataset's"),
 )
 """Members that stand for no person or thing."""
 NOT_SHOWN = "(not shown)"

@@ -55,23 +55,37 @@ fee_parts (line_item_line_item_type, is_unused) as (
     ('SavingsPlanRecurringFee', true)
 ),
 
--- 1 row per account's period in which discounts are lines of their own
-discounted_periods as (
+-- 1 row per kind in an account's period. What has to be known of all lines before the first is written is read
+-- in one go, because text is unpacked anew each time.
+period_kinds as materialized (
     select distinct
         x_source,
         x_unit,
         coalesce(bill_payer_account_id, '') as payer_id,
         date_trunc('month', coalesce(bill_billing_period_start_date, line_item_usage_start_date)) as billed_month,
-        true as has_discount_lines
+        coalesce(line_item_product_code, '') as product_code,
+        coalesce(line_item_usage_type, '') as usage_type,
+        coalesce(line_item_line_item_type like '%Discount', false) as is_discount
     from raw.aws_cur__line_items
-    where line_item_line_item_type like '%Discount'
+),
+
+-- 1 row per account's period in which discounts are lines of their own
+discounted_periods as (
+    select distinct
+        x_source,
+        x_unit,
+        payer_id,
+        billed_month,
+        true as has_discount_lines
+    from period_kinds
+    where is_discount
 ),
 
 billed_kinds as (
     select distinct
-        coalesce(line_item_product_code, '') as product_code,
-        coalesce(line_item_usage_type, '') as usage_type
-    from raw.aws_cur__line_items
+        product_code,
+        usage_type
+    from period_kinds
 ),
 
 -- 1 row per kind: most usage types begin with the code of a region, those of us-east-1 need not

@@ -128,6 +128,13 @@ links as (
     union all by name
     select
         *,
+        json_extract_string(item, '$.InstanceId') as resource_id,
+        'has_interface' as relation,
+        unnest(json_extract_string(item, '$.NetworkInterfaces[*].NetworkInterfaceId')) as related_id
+    from instances
+    union all by name
+    select
+        *,
         json_extract_string(item, '$.VolumeId') as resource_id,
         'attached_to' as relation,
         unnest(json_extract_string(item, '$.Attachments[*].InstanceId')) as related_id

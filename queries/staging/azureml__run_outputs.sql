@@ -18,6 +18,7 @@ outputs as (
 
 select distinct
     run_key,
-    place_uri(output[3]) as dataset_uri
+    place_uri(output[3]) as dataset_uri,
+    cast(null as varchar) as dataset_digest
 from outputs
 where place_uri(output[3]) is not null and not output[2] ilike '%model'

@@ -16,6 +16,7 @@ said as (
 
 select distinct
     run_key,
-    place_uri(address) as dataset_uri
+    place_uri(address) as dataset_uri,
+    cast(null as varchar) as dataset_digest
 from said
 where trim(address) <> ''

@@ -100,7 +100,8 @@ create table run_inputs (
 
 create table run_outputs (
     run_key varchar,
-    dataset_uri varchar  -- data that the run wrote, normalised as run_inputs
+    dataset_uri varchar,  -- data that the run wrote, normalised as run_inputs
+    dataset_digest varchar  -- its version, where the source says
 );
 
 create table run_models (
@@ -114,15 +115,31 @@ create table run_references (
     resource_id varchar  -- a resource that the run names, in a tag or as a dataset's place; as inventory writes it
 );
 
--- What a run says of itself in other systems: a tag, a label, a variable of its environment. The tags
--- that say so are in seeds/run_tags.csv; mentions_in in macros.sql reads them from a map of tags.
+-- The history of a metric that a run is for, such as its validation loss.
+create table run_objectives (
+    run_key varchar,
+    metric varchar,
+    step bigint,  -- as the run counts them
+    logged_at timestamp,
+    value double  -- null: not a number, or infinite
+);
+
+-- What people and programs say of a run in words of their own: tags, labels, variables of its environment. They
+-- may name its model, and the same run in other systems (seeds/run_tags.csv).
+create table run_tags (
+    run_key varchar,
+    called varchar,  -- what the source calls them: tag, label, comment, metadata
+    tags map (varchar, varchar)
+);
+
+-- What a source tells of a run in other systems, elsewhere than in its tags.
 create table run_mentions (
     run_key varchar,
     system varchar,  -- of the mentioned run, as runs.system; null: the text does not tell
     -- as that system's runs.native_id writes it; airflow: dag_id/run_id/task_id, and /map_index of a mapped task
     native_id varchar,
     relation varchar,  -- same: both are records of one piece of work; parent: that one started this one
-    evidence varchar  -- where it was said, for readers: tag slurm_job_id
+    evidence varchar  -- where it was said, for readers: MlflowDetails
 );
 
 create table pod_hours (
@@ -141,7 +158,20 @@ create table pod_hours (
     held_seconds integer,  -- running within the hour, 0 to 3600
     gpu_units decimal(18, 6),  -- GPUs held while running; fractions where shared
     cpu_cores decimal(18, 6),  -- the larger of request and use, while running
-    memory_gib decimal(18, 6)  -- the larger of request and use, while running
+    memory_gib decimal(18, 6),  -- the larger of request and use, while running
+    cpu_used_cores decimal(18, 6),  -- cores used while running; null where nobody measured
+    received_mib_per_second double  -- over the network, while running; null where nobody measured
+);
+
+-- A volume that a pod mounts in an hour, by a claim of its namespace.
+create table pod_claims (
+    charge_date date,
+    charge_hour timestamp,
+    cluster varchar,
+    namespace varchar,
+    pod varchar,
+    claim varchar,
+    volume_id varchar  -- in lower case, as resource_key() writes the bill's
 );
 
 -- A pod or task in an hour, as a bill splits the cost of its machine. Its money is not read: the machine's
@@ -175,6 +205,14 @@ create table node_hours (
     cpu_capacity decimal(18, 6),
     memory_gib_capacity decimal(18, 6),
     up_seconds integer  -- 0 to 3600
+);
+
+-- A machine that a scheduler had on a day, and gave no work, as its own records tell.
+create table free_nodes (
+    source varchar,
+    charge_date date,
+    node varchar,
+    instance_id varchar  -- as cost_lines.resource_id writes it; null: ask by the node's name
 );
 
 create table gpu_hours (
@@ -273,6 +311,24 @@ create table stored_bytes (
     is_current boolean  -- false: non-current versions and incomplete uploads
 );
 
+-- A folder that holds what one run stored: checkpoints, models, plots.
+create table artefact_folders (
+    source varchar,
+    root_uri varchar,  -- normalised as run_inputs; the folder that it lies in
+    folder varchar,  -- its name there
+    run_key varchar,
+    is_deleted boolean  -- somebody deleted the run
+);
+
+-- A folder in which each folder of the right form is one run's.
+create table artefact_roots (
+    source varchar,
+    experiment_id varchar,
+    root_uri varchar,
+    is_deleted boolean,  -- somebody deleted the experiment, with all its runs
+    has_all_runs boolean  -- every run that there ever was is known, so that a folder of none is nobody's
+);
+
 -- What an inventory of objects lists on its day, by folder; stored_bytes has it beside other sources.
 create table listed_bytes (
     charge_date date,
@@ -294,6 +350,23 @@ create table object_reads (
     requester_region varchar,  -- a region, 'same' for the container's own, or null: not known
     request_count bigint,
     bytes_sent bigint
+);
+
+-- Bytes that a network interface sent or took in an hour, as logs of the network have them.
+create table network_flows (
+    source varchar,
+    charge_date date,
+    charge_hour timestamp,
+    region_id varchar,
+    interface_id varchar,
+    instance_id varchar,  -- as cost_lines.resource_id writes it; null: ask the inventory
+    zone_id varchar,  -- of the interface; null: not logged
+    local_address varchar,  -- the interface's own
+    remote_address varchar,  -- within the network; null beyond it
+    -- private (within the network), nat (through a gateway, beyond it), internet, or service (the provider's, free)
+    route varchar,
+    is_sent boolean,  -- false: taken in
+    byte_count bigint
 );
 
 create table list_prices (
@@ -401,7 +474,8 @@ create table inventory_links (
     resource_id varchar,
     -- attached_to (volume, address -> instance), made_from (snapshot -> volume, volume -> snapshot,
     -- image -> instance, instance -> image), maps (image, launch template -> snapshot or image),
-    -- keeps (backup plan -> snapshot), shared_with (snapshot, image -> account), backend (balancer -> instance)
+    -- keeps (backup plan -> snapshot), shared_with (snapshot, image -> account), backend (balancer -> instance),
+    -- has_interface (instance -> network interface)
     relation varchar,
     related_id varchar
 );

@@ -1,7 +1,7 @@
 -- A run of a stage, as DVC has locked its result; of stages that name a run of another system.
 --
 -- DVC writes down what came of a run, not when it was: it holds no time, and no cost of its own. It
--- says what the run that it names read and wrote (`dvc__run_mentions.sql`).
+-- says what the run that it names read and wrote in its tags.
 --
 -- grain: one row per stage and state
 -- key:   run_key

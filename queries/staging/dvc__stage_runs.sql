@@ -25,24 +25,16 @@ states as (
     from raw.dvc__stages
     where cardinality(tags) > 0
     group by all
-),
-
-told as (
-    select
-        states.*,
-        mentions_in(states.tags, known.mentions) as mentions
-    from states
-    cross join known
 )
 
 select
-    sha256(concat_ws('|', x_source, native_id, '1')) as run_key,
-    x_source as source,
-    native_id,
-    repository,
-    stage,
-    digest,
-    tags,
-    mentions  -- of runs: system, native_id, relation, evidence
-from told
-where len(mentions) > 0
+    sha256(concat_ws('|', states.x_source, states.native_id, '1')) as run_key,
+    states.x_source as source,
+    states.native_id,
+    states.repository,
+    states.stage,
+    states.digest,
+    states.tags
+from states
+cross join known
+where len(mentions_in(states.tags, known.mentions)) > 0

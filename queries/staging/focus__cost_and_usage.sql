@@ -23,6 +23,10 @@
 -- Bedrock's usage type names. An `Adjustment` that gives money back is a refund, hence `credit`.
 -- `x_Discounts` only says what costs already have: it is never taken off again.
 --
+-- Google's export has labels, tags, labels of projects and of the system in columns of its own, no
+-- category of services, and ids where bills elsewhere have names: tags, classes, machines and names
+-- are here what `gcp_billing` makes of the detailed export, by the words of the SKU.
+--
 -- Flaws: a file without meters (FOCUS 1.0 of AWS) leaves machines and storage to be told apart by the
 -- kind of resource alone; the regions of a transfer are known on AWS, elsewhere only its source.
 --
@@ -98,70 +102,7 @@ usage_kinds as (
         bare_kinds.*,
         coalesce(
             aws_classes.x_line_class,
-            case
-                when bare_kinds.service like '%support%' then 'support'
-                when
-                    bare_kinds.service like '%nat gateway%'
-                    or bare_kinds.service like '%cloud nat%'
-                    or bare_kinds.meter like '%nat gateway%'
-                    or bare_kinds.meter like '%natgateway%'
-                    or bare_kinds.meter like '%cloud nat%'
-                    then 'nat'
-                when
-                    bare_kinds.service like '%load balanc%'
-                    or bare_kinds.meter like '%load balanc%'
-                    or bare_kinds.meter like '%loadbalanc%'
-                    then 'load_balancer'
-                when
-                    bare_kinds.service like '%bandwidth%'
-                    or bare_kinds.meter like '%data transfer%'
-                    or bare_kinds.meter like '%datatransfer%'
-                    or bare_kinds.meter like '%egress%'
-                    or bare_kinds.meter like '%aws-out-bytes%'
-                    or bare_kinds.meter like '%aws-in-bytes%'
-                    then 'transfer'
-                when bare_kinds.meter like '%snapshot%' then 'snapshot'
-                when
-                    bare_kinds.meter like '%disk%'
-                    or bare_kinds.meter like '%volume%'
-                    or bare_kinds.category like '%block storage%'
-                    or bare_kinds.category like '%file storage%'
-                    then 'volume'
-                when
-                    bare_kinds.category like 'storage%'
-                    and (
-                        bare_kinds.meter like '%operation%'
-                        or bare_kinds.meter like '%request%'
-                        or bare_kinds.meter like '%retriev%'
-                    )
-                    then 'object_requests'
-                when
-                    bare_kinds.category like '%object storage%'
-                    or bare_kinds.meter like '%bucket%'
-                    or bare_kinds.meter like '%storage account%'
-                    or bare_kinds.meter like '%timedstorage%'
-                    then 'object_storage'
-                when
-                    bare_kinds.service like '%kubernetes%'
-                    and (bare_kinds.meter like '%cluster%' or bare_kinds.meter like '%kubernetes service%')
-                    then 'control_plane'
-                when bare_kinds.category like '%generative%' then 'other'
-                when
-                    bare_kinds.service like '%sagemaker%'
-                    or bare_kinds.service like '%vertex%'
-                    or bare_kinds.service like '%machine learning%'
-                    then 'managed_job'
-                when
-                    bare_kinds.category like '%virtual machines%'
-                    or bare_kinds.service like 'virtual machine%'
-                    or bare_kinds.meter like '%boxusage%'
-                    or bare_kinds.meter like '%spotusage%'
-                    or (
-                        bare_kinds.category like 'compute%'
-                        and (bare_kinds.meter like '%instance%' or bare_kinds.meter like '%virtual machine%')
-                    )
-                    then 'instance'
-            end
+            class_of_words(bare_kinds.service, bare_kinds.category, bare_kinds.meter)
         ) as x_line_class,
         case
             when contains(split_part(bare_kinds.bare_type, ':', 2), '.')
@@ -190,13 +131,65 @@ usage_kinds as (
     left join aws_classes using (x_service_code, bare_type)
 ),
 
+-- 1 row per SKU of Google's, by its words
+google_kinds as (
+    select
+        skus.service_name,
+        skus.sku,
+        arg_min(patterns.x_line_class, cast(patterns.position as integer)) as x_line_class,
+        any_value(origins.region_id) as from_region,
+        any_value(targets.region_id) as to_region
+    from (
+        select distinct
+            service_name,
+            charge_description as sku
+        from raw.focus__cost_and_usage
+        where coalesce(host_provider_name, provider_name) like 'Google%'
+    ) as skus
+    left join seeds.gcp_skus as patterns
+        on lower(skus.service_name) like patterns.service and lower(skus.sku) like patterns.sku
+    left join seeds.gcp_regions as origins on regexp_extract(skus.sku, ' from (.+) to ', 1) = origins.place
+    left join seeds.gcp_regions as targets on regexp_extract(skus.sku, ' to (.+)$', 1) = targets.place
+    group by skus.service_name, skus.sku
+),
+
+-- 1 row per set of labels of Google's
+label_sets as (
+    select
+        *,
+        gcp_label_map(
+            google_pairs(x_labels), google_pairs(x_tags), google_pairs(x_project_labels), google_pairs(x_system_labels)
+        ) as label_map
+    from (
+        select distinct
+            x_labels,
+            x_tags,
+            x_project_labels,
+            x_system_labels
+        from raw.focus__cost_and_usage
+        where coalesce(x_labels, x_tags, x_project_labels, x_system_labels) is not null
+    ) as texts
+),
+
 named_lines as (
     select
         line_items.*,
-        usage_kinds.x_line_class as usage_class,
+        label_sets.label_map,
+        google_kinds.sku is not null as is_google,
+        lower(google_kinds.sku) as google_sku,
+        label_map['system-label/compute.googleapis.com/machine_spec'] as google_machine,
+        try_cast(label_map['system-label/compute.googleapis.com/cores'] as decimal(18, 6)) as google_cores,
+        try_cast(label_map['system-label/compute.googleapis.com/memory'] as decimal(18, 6)) as google_mib,
+        coalesce(google_kinds.x_line_class, usage_kinds.x_line_class) as usage_class,
         usage_kinds.instance_type,
-        usage_kinds.from_region,
-        usage_kinds.to_region,
+        coalesce(google_kinds.from_region, usage_kinds.from_region) as from_region,
+        case
+            when google_kinds.sku is null then usage_kinds.to_region
+            when lower(google_kinds.sku) like '%internet%' or lower(google_kinds.sku) like 'download%' then 'internet'
+            when regexp_matches(lower(google_kinds.sku), 'inter zone|intra zone|interzone')
+                then coalesce(google_kinds.from_region, line_items.region_id)
+            else google_kinds.to_region
+        end as to_region,
         usage_kinds.aws_service,
         usage_kinds.billed_model,
         usage_kinds.token_type,
@@ -225,6 +218,17 @@ named_lines as (
             and line_items.resource_type is not distinct from usage_kinds.resource_type
             and coalesce(line_items.x_usage_type, line_items.sku_meter, line_items.x_sku_meter_name)
             is not distinct from usage_kinds.usage_type
+    left join google_kinds
+        on
+            coalesce(line_items.host_provider_name, line_items.provider_name) like 'Google%'
+            and line_items.service_name is not distinct from google_kinds.service_name
+            and line_items.charge_description = google_kinds.sku
+    left join label_sets
+        on
+            line_items.x_labels is not distinct from label_sets.x_labels
+            and line_items.x_tags is not distinct from label_sets.x_tags
+            and line_items.x_project_labels is not distinct from label_sets.x_project_labels
+            and line_items.x_system_labels is not distinct from label_sets.x_system_labels
 ),
 
 classified_lines as (
@@ -239,7 +243,9 @@ classified_lines as (
             when usage_class = 'support' then 'support'
             when charge_category = 'Purchase' then 'purchase'
             else coalesce(usage_class, 'other')
-        end as line_class
+        end as line_class,
+        is_google and line_class = 'instance' and google_cores > 0 and consumed_unit ilike 'second%'
+        and (contains(google_sku, 'core') or contains(google_sku, 'cpu')) as is_of_cores
     from named_lines
 )
 
@@ -275,11 +281,24 @@ select
     invoice_id,
     provided_by as service_provider_name,
     hosted_by as host_provider_name,
-    coalesce(service_category, 'Other') as service_category,
+    coalesce(
+        service_category,
+        case
+            when not is_google then null
+            when line_class in ('nat', 'transfer', 'load_balancer') then 'Networking'
+            when line_class in ('volume', 'snapshot', 'object_storage', 'object_requests') then 'Storage'
+            when line_class in ('instance', 'control_plane') then 'Compute'
+            when regexp_matches(lower(service_name), 'vertex|machine learning|ai platform')
+                then 'AI and Machine Learning'
+        end,
+        'Other'
+    ) as service_category,
     coalesce(service_name, aws_service, provided_by, 'unknown') as service_name,
     coalesce(region_id, usage_region) as region_id,
     availability_zone,
     case
+        when is_google and line_class in ('instance', 'volume', 'snapshot', 'object_storage', 'object_requests')
+            then split_part(coalesce(resource_name, resource_id), '/', -1)
         when line_class = 'instance' and resource_id ilike '%/virtualMachineScaleSets/%'
             then coalesce(x_sku_details['VMName'], x_sku_details['VmName'], split_part(resource_id, '/', -1))
         when line_class in ('instance', 'volume') then split_part(resource_id, '/', -1)
@@ -299,11 +318,16 @@ select
     commitment_discount_type,
     commitment_discount_status,
     pricing_category,
-    consumed_quantity,
-    consumed_unit,
-    coalesce(sku_id, if(hosted_by = 'AWS', nullif(split_part(sku_price_id, '.', 1), ''), null)) as sku_id,
-    coalesce(x_usage_type, sku_meter, x_sku_meter_name) as sku_meter,
     case
+        when is_of_cores
+            then cast(cast(consumed_quantity as double) / cast(google_cores as double) / 3600 as decimal(38, 12))
+        else consumed_quantity
+    end as consumed_quantity,
+    if(is_of_cores, 'Hours', consumed_unit) as consumed_unit,
+    coalesce(sku_id, if(hosted_by = 'AWS', nullif(split_part(sku_price_id, '.', 1), ''), null)) as sku_id,
+    coalesce(x_usage_type, sku_meter, x_sku_meter_name, if(is_google, charge_description, null)) as sku_meter,
+    case
+        when label_map is not null then map_concat(tags, label_map)
         when allocated_tags is null and x_cost_categories is null and billed_model is null
             then focus_tags(tags)
         else map_concat(
@@ -318,6 +342,7 @@ select
                     sku_price_details['InstanceType'],
                     sku_price_details['x_InstanceType'],
                     x_sku_details['ServiceType'],
+                    google_machine,
                     instance_type
                 ),
                 'ml.',
@@ -325,13 +350,28 @@ select
             )
     end as x_instance_type,
     case
-        when line_class = 'instance' then try_cast(sku_price_details['GpuCount'] as decimal(18, 6))
+        when line_class <> 'instance' then null
+        when
+            google_sku like '%gpu%'
+            and consumed_unit ilike 'second%'
+            and charge_period_end > started_at
+            and (google_machine is null or google_machine like 'n1-%' or google_machine like 'custom-%')
+            then cast(
+                ceil(cast(consumed_quantity as double) / date_diff('second', started_at, charge_period_end))
+                as decimal(18, 6)
+            )
+        else try_cast(sku_price_details['GpuCount'] as decimal(18, 6))
     end as x_gpu_count,
     case
-        when line_class = 'instance' then try_cast(sku_price_details['CoreCount'] as decimal(18, 6))
+        when line_class = 'instance'
+            then coalesce(google_cores, try_cast(sku_price_details['CoreCount'] as decimal(18, 6)))
     end as x_cpu_count,
     case
-        when line_class = 'instance' then try_cast(sku_price_details['MemorySize'] as decimal(18, 6))
+        when line_class = 'instance'
+            then coalesce(
+                cast(cast(google_mib as double) / 1024 as decimal(18, 6)),
+                try_cast(sku_price_details['MemorySize'] as decimal(18, 6))
+            )
     end as x_memory_gib,
     case
         when line_class = 'transfer' then coalesce(from_region, region_id, usage_region)

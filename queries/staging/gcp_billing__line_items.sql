@@ -65,13 +65,8 @@ label_sets as (
         tags,
         project_labels,
         system_labels,
-        first_of_keys(
-            list_concat(
-                coalesce(keyed_values(labels), []),
-                coalesce(prefixed(keyed_values(tags), 'tag/'), []),
-                coalesce(prefixed(keyed_values(project_labels), 'project-label/'), []),
-                coalesce(prefixed(keyed_values(system_labels), 'system-label/'), [])
-            )
+        gcp_label_map(
+            keyed_values(labels), keyed_values(tags), keyed_values(project_labels), keyed_values(system_labels)
         ) as label_map
     from (
         select distinct

@@ -1,7 +1,8 @@
 -- A repository of lakeFS: where its bytes lie, the address that its readers use, and its commits.
 --
--- A version is a commit; all lie in the repository's storage namespace. Whose it is says the newest
--- metadata of the repository. One that was deleted stays: its bytes were paid for.
+-- A version is a commit; all lie in the repository's storage namespace, and each has an address under the
+-- repository's. Whose it is says the newest metadata of the repository. One that was deleted stays: its bytes
+-- were paid for.
 --
 -- grain: one row per repository, version and place
 -- key:   dataset, version, uri
@@ -44,7 +45,7 @@ places as (
     select
         namespaces.repository,
         commits.commit_id as version,
-        namespaces.uri
+        unnest([namespaces.uri, 'lakefs://' || namespaces.repository || '/' || commits.commit_id]) as uri
     from namespaces
     inner join raw.lakefs__commits as commits
         on namespaces.x_source = commits.x_source and namespaces.repository = commits.repository

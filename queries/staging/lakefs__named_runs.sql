@@ -1,6 +1,7 @@
--- A run of another system that a commit's metadata name.
+-- A commit whose metadata name a run of another system.
 --
--- grain: one row per commit, mentioned run and relation
+-- grain: one row per commit
+-- key:   run_key
 -- owner: ml-platform
 
 with
@@ -24,7 +25,7 @@ select
     commits.commit_id,
     commits.committer,
     commits.creation_date,
-    commits.metadata,
-    unnest(mentions_in(commits.metadata, known.mentions)) as mention
+    commits.metadata
 from commits
 cross join known
+where len(mentions_in(commits.metadata, known.mentions)) > 0

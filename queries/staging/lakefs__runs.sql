@@ -7,7 +7,7 @@
 -- feeds: runs
 -- owner: ml-platform
 
-select distinct
+select
     run_key,
     source,
     'lakefs' as system,

@@ -17,9 +17,23 @@ extractions as (
     group by x_source
 ),
 
+repeated as (
+    select
+        x_source,
+        run_id
+    from raw.mlflow__runs
+    group by x_source, run_id
+    having count(*) > 1
+),
+
 runs as (
     select *
     from raw.mlflow__runs
+    anti join repeated using (x_source, run_id)
+    union all
+    select *
+    from raw.mlflow__runs
+    semi join repeated using (x_source, run_id)
     qualify row_number() over (partition by x_source, run_id order by x_version_at desc, x_unit desc) = 1
 )
 

@@ -4,7 +4,8 @@
 -- from (`models:/m-...`): they belong to the run that put it out. Those with NONE of both were
 -- uploaded by hand, and no run's. A version that was deleted stays: the run did make it. A renamed
 -- model keeps its versions and their times of creation: a name that another has replaced since does
--- not count.
+-- not count. A model of a workspace other than the default one is called `workspace/model`: two
+-- workspaces may have a model of one name.
 --
 -- grain: one row per version and run
 -- key:   run_key, model_name, model_version
@@ -16,7 +17,8 @@ with
 names as (
     select
         x_source,
-        name,
+        workspace,
+        coalesce(workspace || '/', '') || name as name,
         version,
         run_id,
         source,
@@ -24,13 +26,13 @@ names as (
         min(x_version_at) as first_at,
         max(x_version_at) as last_at
     from raw.mlflow__model_versions
-    group by x_source, name, version, run_id, source, creation_time
+    group by x_source, workspace, name, version, run_id, source, creation_time
 ),
 
 versions as (  -- without those that came up under another name later
     select *
     from names
-    qualify last_at >= max(first_at) over (partition by x_source, version, creation_time, source, run_id)
+    qualify last_at >= max(first_at) over (partition by x_source, workspace, version, creation_time, source, run_id)
 ),
 
 logged_models as (

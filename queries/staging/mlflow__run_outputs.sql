@@ -2,13 +2,14 @@
 --
 -- What a run wrote without saying where is not known here: it has no row.
 --
--- grain: one row per run and place
--- key:   run_key, dataset_uri
+-- grain: one row per run, place and version
+-- key:   run_key, dataset_uri, dataset_digest
 -- feeds: run_outputs
 -- owner: ml-platform
 
 select distinct
     run_key,
-    dataset_uri
+    dataset_uri,
+    dataset_digest
 from staging.mlflow__dataset_uses
 where is_output and dataset_uri is not null

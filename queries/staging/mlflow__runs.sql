@@ -12,6 +12,8 @@
 -- replace the guess. Times are those of the machine that logged the run. The user is what the client
 -- said; in a container that is often root.
 --
+-- An experiment of a workspace other than the default one is called `workspace/experiment`.
+--
 -- grain: one row per run
 -- key:   run_key
 -- feeds: runs
@@ -24,7 +26,7 @@ experiments as (
     select
         x_source as source,
         experiment_id,
-        name as experiment
+        coalesce(workspace || '/', '') || name as experiment
     from raw.mlflow__experiments
     qualify
         row_number() over (

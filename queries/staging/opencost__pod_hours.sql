@@ -74,5 +74,8 @@ select
     -- hours over the seconds that the row says, so that nothing held is lost in rounding
     cast(gpu_hours * 3600 / ceil(held_us / 1e6) as decimal(18, 6)) as gpu_units,
     cast(cpu_core_hours * 3600 / ceil(held_us / 1e6) as decimal(18, 6)) as cpu_cores,
-    cast(ram_byte_hours * 3600 / ceil(held_us / 1e6) / 1073741824 as decimal(18, 6)) as memory_gib
+    cast(ram_byte_hours * 3600 / ceil(held_us / 1e6) / 1073741824 as decimal(18, 6)) as memory_gib,
+    -- told only beside what was asked for
+    cast(null as decimal(18, 6)) as cpu_used_cores,
+    cast(null as double) as received_mib_per_second
 from pods

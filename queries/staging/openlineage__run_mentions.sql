@@ -1,4 +1,4 @@
--- A run that a run's events name: its parent, the task of Airflow that it is, what its tags say.
+-- A run that a run's events name: its parent, the task of Airflow that it is.
 --
 -- A parent may be known to another source of OpenLineage, or to none.
 --
@@ -9,29 +9,7 @@
 
 with
 
-known as (
-    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
-    from seeds.run_tags
-),
-
-tagged as (
-    select
-        runs.run_key,
-        unnest(mentions_in(runs.tags, known.mentions)) as mention
-    from staging.openlineage__newest_runs as runs
-    cross join known
-    where cardinality(runs.tags) > 0
-),
-
 mentions as (
-    select
-        run_key,
-        struct_extract(mention, 'system') as system,
-        struct_extract(mention, 'native_id') as native_id,
-        struct_extract(mention, 'relation') as relation,
-        struct_extract(mention, 'evidence') as evidence
-    from tagged
-    union all
     select
         run_key,
         'openlineage' as system,

@@ -6,7 +6,10 @@
 -- counts, else what the node offers as whole GPUs; null, which leaves it to the table of instance types,
 -- where it offers only slices of an unknown number.
 --
--- Known drawback: a node that was never seen by kube-state-metrics has no row, its hours are idle.
+-- An hour in which only pods tell of the node (a part of kube-state-metrics was down) is taken to be
+-- whole, of the machine that the node was at other hours of the day. One without any sample of the node
+-- or of its pods has no row: of a machine that is seen at other hours of the day its cost is
+-- unattributed, not idle.
 --
 -- grain:     one row per node and hour
 -- key:       charge_hour, cluster, node
@@ -33,7 +36,7 @@ samples as not materialized (
         try_cast(gpu_count as double) as gpu_count
     from raw.prometheus__samples
     where
-        query in ('node_up', 'node_capacity', 'node_labels', 'gpu_samples')
+        query in ('node_up', 'node_capacity', 'node_labels', 'gpu_samples', 'pod_node')
         and isfinite(try_cast(value as double))
 ),
 
@@ -91,33 +94,87 @@ node_gpus as (
     from samples
     where query = 'gpu_samples'
     group by charge_hour, cluster, node
+),
+
+seen_hours as (
+    select
+        cast(charge_hour as date) as charge_date,
+        charge_hour,
+        cluster,
+        node,
+        up.instance_id,
+        node_labels.instance_type,
+        cast(
+            coalesce(
+                case
+                    -- where GPUs are sliced the label counts slices
+                    when node_gpus.is_sliced then cast(node_gpus.gpu_count as double)
+                    else greatest(cast(node_gpus.gpu_count as double), node_labels.gpu_count)
+                end,
+                case
+                    when capacities.has_slices then null
+                    else coalesce(capacities.nvidia_gpu, 0) + coalesce(capacities.other_gpu, 0)
+                end
+            ) as decimal(18, 6)
+        ) as gpu_capacity,
+        cast(capacities.cpu as decimal(18, 6)) as cpu_capacity,
+        cast(capacities.memory_bytes / 1073741824 as decimal(18, 6)) as memory_gib_capacity,
+        up.up_seconds
+    from up
+    left join capacities using (charge_hour, cluster, node)
+    left join node_labels using (charge_hour, cluster, node)
+    left join node_gpus using (charge_hour, cluster, node)
+    where up.up_seconds > 0
+),
+
+node_days as (
+    select
+        charge_date,
+        cluster,
+        node,
+        arg_max(instance_id, (up_seconds, instance_id)) as instance_id,
+        max(instance_type) as instance_type,
+        max(gpu_capacity) as gpu_capacity,
+        max(cpu_capacity) as cpu_capacity,
+        max(memory_gib_capacity) as memory_gib_capacity
+    from seen_hours
+    group by charge_date, cluster, node
+),
+
+pod_hours as (
+    select distinct
+        cast(charge_hour as date) as charge_date,
+        charge_hour,
+        cluster,
+        node
+    from samples
+    where query = 'pod_node' and amount > 0
 )
 
 select
-    cast(charge_hour as date) as charge_date,
+    charge_date,
     charge_hour,
     cluster,
     node,
-    up.instance_id,
-    node_labels.instance_type,
-    cast(
-        coalesce(
-            case
-                -- where GPUs are sliced the label counts slices
-                when node_gpus.is_sliced then cast(node_gpus.gpu_count as double)
-                else greatest(cast(node_gpus.gpu_count as double), node_labels.gpu_count)
-            end,
-            case
-                when capacities.has_slices then null
-                else coalesce(capacities.nvidia_gpu, 0) + coalesce(capacities.other_gpu, 0)
-            end
-        ) as decimal(18, 6)
-    ) as gpu_capacity,
-    cast(capacities.cpu as decimal(18, 6)) as cpu_capacity,
-    cast(capacities.memory_bytes / 1073741824 as decimal(18, 6)) as memory_gib_capacity,
-    up.up_seconds
-from up
-left join capacities using (charge_hour, cluster, node)
-left join node_labels using (charge_hour, cluster, node)
-left join node_gpus using (charge_hour, cluster, node)
-where up.up_seconds > 0
+    instance_id,
+    instance_type,
+    gpu_capacity,
+    cpu_capacity,
+    memory_gib_capacity,
+    up_seconds
+from seen_hours
+union all
+select
+    charge_date,
+    pod_hours.charge_hour,
+    cluster,
+    node,
+    node_days.instance_id,
+    node_days.instance_type,
+    node_days.gpu_capacity,
+    node_days.cpu_capacity,
+    node_days.memory_gib_capacity,
+    3600 as up_seconds
+from pod_hours
+inner join node_days using (charge_date, cluster, node)
+anti join seen_hours using (charge_hour, cluster, node)

@@ -185,9 +185,10 @@ uses as (
         namespace,
         pod,
         max(amount) filter (where query = 'pod_cpu_use') as cpu_cores,
-        max(amount) filter (where query = 'pod_memory_use') as memory_bytes
+        max(amount) filter (where query = 'pod_memory_use') as memory_bytes,
+        max(amount) filter (where query = 'pod_received') as received_bytes
     from samples
-    where query in ('pod_cpu_use', 'pod_memory_use')
+    where query in ('pod_cpu_use', 'pod_memory_use', 'pod_received')
     group by charge_hour, cluster, namespace, pod
 ),
 
@@ -199,7 +200,8 @@ named_uses as (
         namespace,
         pod,
         any_value(uses.cpu_cores) * 3600 / sum(pods.held_seconds) as cpu_cores,
-        any_value(uses.memory_bytes) as memory_bytes
+        any_value(uses.memory_bytes) as memory_bytes,
+        any_value(uses.received_bytes) * 3600 / sum(pods.held_seconds) as received_bytes
     from pods
     inner join uses using (charge_hour, cluster, namespace, pod)
     where pods.held_seconds > 0
@@ -226,7 +228,10 @@ select
     cast(
         greatest(coalesce(pods.memory_bytes, 0), coalesce(named_uses.memory_bytes, 0)) / 1073741824
         as decimal(18, 6)
-    ) as memory_gib
+    ) as memory_gib,
+    cast(named_uses.cpu_cores as decimal(18, 6)) as cpu_used_cores,
+    -- rounded, because sums of doubles differ in their last bits with the order
+    round(named_uses.received_bytes / 1048576, 6) as received_mib_per_second
 from pods
 left join gpus using (charge_hour, cluster, namespace, pod_uid)
 left join named_uses using (charge_hour, cluster, namespace, pod)

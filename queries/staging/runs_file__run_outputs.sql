@@ -3,8 +3,8 @@
 -- The file written last that tells of the run counts, with all that it tells; a run that `runs` does
 -- not have is not known here.
 --
--- grain: one row per run, dataset_uri
--- key:   run_key, dataset_uri
+-- grain: one row per run, dataset_uri, dataset_digest
+-- key:   run_key, dataset_uri, dataset_digest
 -- feeds: run_outputs
 -- owner: ml-platform
 
@@ -20,7 +20,8 @@ newest as (
 
 select
     runs.run_key,
-    place_uri(newest.dataset_uri) as dataset_uri
+    place_uri(newest.dataset_uri) as dataset_uri,
+    newest.dataset_digest
 from newest
 inner join staging.runs_file__runs as runs
     on

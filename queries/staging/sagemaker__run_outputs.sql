@@ -16,5 +16,6 @@ places as (
 
 select distinct
     run_key,
-    rtrim(uri, '/') as dataset_uri
+    rtrim(uri, '/') as dataset_uri,
+    cast(null as varchar) as dataset_digest
 from places

@@ -50,6 +50,7 @@ timed as (
 
 select
     x_source as source,
+    x_unit as unit,  -- the saved output, or the time at which sacct was run
     extracted_at,  -- the newest extraction of the source
     x_version_at as seen_at,  -- the extraction that this is of
     job_id_raw,  -- what the job itself knows as SLURM_JOB_ID

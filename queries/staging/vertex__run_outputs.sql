@@ -7,12 +7,14 @@
 
 select
     run_key,
-    uri as dataset_uri
+    uri as dataset_uri,
+    cast(null as varchar) as dataset_digest
 from staging.vertex__artifact_uses
 where way = 'outputs' and schema_title ilike '%dataset%'
 union
 select
     run_key,
-    output_uri as dataset_uri
+    output_uri as dataset_uri,
+    cast(null as varchar) as dataset_digest
 from staging.vertex__newest_jobs
 where output_uri is not null

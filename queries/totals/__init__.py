@@ -6,8 +6,9 @@ line, the two sides differ.
 
 A total has two parts. `amount` adds values as the raw reader rounds them, to 12 places, half away
 from zero: text by its digits; a double below 2048 as the IEEE product of it and 1e12, a larger one
-by its shortest text. `beyond` is what that rounding left out: the values as delivered (a double is
-delivered as the shortest text that reads back as it) less the rounded ones. Neither is a float.
+by its shortest text; a short float as the double that it is. `beyond` is what that rounding left
+out: the values as delivered (a double is delivered as the shortest text that reads back as it) less
+the rounded ones. Neither is a float.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ BILLS = (
     "gcp_billing__line_items",
     "mapped_csv__lines",
     "model_api_usage__records",
+    "people_card__work_days",
     "rate_card__machine_days",
 )
 """Raw tables that are bills; each has a module here."""
@@ -85,7 +87,19 @@ def raw_totals(table: str, paths: Sequence[Path], names: Sequence[str] = ()) -> 
             fix=f"the bills are {', '.join(BILLS)}; add a module for another",
         )
     module = import_module(f"queries.totals.{table}")
-    totals: list[RawTotal] = (
-        module.sum_files(paths, names) if table in _OF_NAMED_FILES else module.sum_files(paths)
-    )
+    try:
+        totals: list[RawTotal] = (
+            module.sum_files(paths, names) if table in _OF_NAMED_FILES else module.sum_files(paths)
+        )
+    except ModelError as error:
+        _name_the_file(error, paths, names)
+        raise
     return totals
+
+
+def _name_the_file(error: ModelError, paths: Sequence[Path], names: Sequence[str]) -> None:
+    """Put what the source calls a file before its place in the raw store, which says nothing."""
+    for path, name in zip(paths, names, strict=False):
+        error.__notes__ = [
+            f"in:  {name} ({path})" if note == f"in:  {path}" else note for note in error.__notes__
+        ]

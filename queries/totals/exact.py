@@ -18,16 +18,20 @@ from queries import ModelError
 from queries.totals import RawTotal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 PLACES = 12
 KEYS = ("provider", "billing_account_id", "billing_period", "charge_month", "billing_currency")
+_FEW = 4
+"""Texts per different text, from which on each different one is parsed once."""
 _LARGEST_FAST = 2048
 _DIGITS = 30
 _LARGEST = 1e24
 _WIDEST = 38
 """Digits that a 128 bit number holds in any case."""
+_PLAIN = r"^-?[0-9]{1,18}(?:\.[0-9]{1,12})?$"
+"""Decimals that need neither rounding nor a look at how large they are."""
 _EXACT = Context(prec=400)
 Key = tuple[Any, ...]
 
@@ -62,6 +66,8 @@ class Sums:
     """The columns that decide how a line's money counts."""
     weigh: Callable[[Key], Mapping[str, Mapping[str, int]]]
     """A line's kinds -> measure -> money column -> 1 or -1; a column left out counts nothing."""
+    parts: Collection[Key] = ()
+    """The kinds of rows that are no lines of their own, but parts of one."""
     rows: dict[Key, int] = field(default_factory=dict)
     sums: dict[tuple[Key, str], _Sum] = field(default_factory=dict)
 
@@ -85,6 +91,7 @@ class Sums:
             return
         if lines["charge_month"].null_count():
             raise BadFileError("a line has neither a billing period nor a time of use")
+        lines = lines.with_columns(pl.col(pl.Float32).cast(pl.Float64))
         present = [column for column in self.money if _counts(lines[column])]
         frame = lines.with_columns(
             series for column in present for series in _units(lines[column], column)
@@ -92,7 +99,7 @@ class Sums:
         sums = [pl.col(f"{column}#").cast(pl.Int128).sum() for column in present]
         for row in _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums]):
             key, kind, (count, *units) = self._split(row)
-            self.rows[key] = self.rows.get(key, 0) + count
+            self.rows[key] = self.rows.get(key, 0) + (0 if kind in self.parts else count)
             by_column = dict(zip(present, units, strict=True))
             for measure, weights in self.weigh(kind).items():
                 total = self.sums.setdefault((key, measure), _Sum())
@@ -171,6 +178,42 @@ def _units(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
     """Return the values as whole numbers of 1e-12, and whether each holds more than that."""
     if values.dtype == pl.Float64:
         return _units_of_doubles(values, column)
+    if values.dtype == pl.String:
+        return _units_of_written(values, column)
+    return _units_of_said(values, column)
+
+
+def _units_of_written(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
+    """Return what texts are as `_units` does: those that are plain decimals as such, fast."""
+    if _is_constant(values):
+        units, is_more = _units_of_texts(values.head(1), column)
+        return units.new_from_index(0, values.len()), is_more.new_from_index(0, values.len())
+    is_plain = values.str.contains(_PLAIN)
+    units = values.cast(pl.Decimal(_WIDEST, PLACES), strict=False).to_physical()
+    is_more = pl.Series([False]).new_from_index(0, values.len())
+    rest = (~is_plain).fill_null(value=False).arg_true()
+    if rest.len():
+        rest_units, rest_is_more = _units_of_said(values.gather(rest), column)
+        units, is_more = units.scatter(rest, rest_units), is_more.scatter(rest, rest_is_more)
+    return units.rename(f"{column}#"), is_more.rename(f"{column}?")
+
+
+def _units_of_said(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
+    """Return what values are as `_units` does: each different one is looked at once, if few are."""
+    said = values.unique(maintain_order=True)
+    if said.len() * _FEW > values.len():
+        return _units_of_texts(values, column)
+    units, is_more = _units_of_texts(said, column)
+    known = pl.DataFrame([said.alias("said"), units, is_more])
+    found = (
+        values.alias("said")
+        .to_frame()
+        .join(known, on="said", how="left", nulls_equal=True, maintain_order="left")
+    )
+    return found[units.name], found[is_more.name]
+
+
+def _units_of_texts(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
     parsed = _digits(values)
     return (
         _rounded(parsed).rename(f"{column}#"),

@@ -10,35 +10,16 @@ import argparse
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import generate, stages
-from tests.bench.measure import Cost, interleaved, python, run
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure beside its goal."""
-
-    name: str
-    measured: float
-    goal: float
-    unit: str
-    told: str = ""
-
-    def line(self) -> str:
-        """Return the figure as a line of the table."""
-        mark = "ok  " if self.measured <= self.goal else "MISS"
-        return (
-            f"{mark} {self.name:<58} {self.measured:8.3f} {self.unit:<6} "
-            f"(goal {self.goal:g})  {self.told}"
-        )
+from tests.bench import generate, loading, stages
+from tests.bench.measure import Cost, Figure, interleaved, python, run
 
 
 def stage(name: str, folder: Path) -> list[str]:
     """Return the command of one stage."""
-    return [sys.executable, "-m", "tests.bench.stages", name, str(folder)]
+    module = "loading" if name in loading.STAGES else "stages"
+    return [sys.executable, "-m", f"tests.bench.{module}", name, str(folder)]
 
 
 def _told(ours: Cost, theirs: Cost) -> str:
@@ -69,7 +50,7 @@ def load_figures(folder: Path, rounds: int) -> list[Figure]:
 
 def lake_share(folder: Path) -> float:
     """Return what the bill takes in the lake, its sums included, as a share of what came."""
-    of_bill = (f"staging.{stages.BILL}", "attribution.line_sums")
+    of_bill = (f"staging.{loading.BILL}", "attribution.line_sums")
     lake = [path for model in of_bill for path in (folder / "lake" / model).rglob("*.parquet")]
     raw = list((folder / "bill").rglob("*.parquet"))
     return sum(path.stat().st_size for path in lake) / sum(path.stat().st_size for path in raw)
@@ -79,12 +60,14 @@ def night_figures(folder: Path, rows: int, rounds: int) -> list[Figure]:
     """Measure whole nights: the first, one with nothing new, one changed day, a late edit."""
     for path in (folder / "lake", folder / "generations"):
         shutil.rmtree(path, ignore_errors=True)
-    full = run(stage("rebuild", folder))
+    full = run(stage("prove-books", folder))
     lake = lake_share(folder)
     bare = run(stage("bare-table", folder))
     attributed, scanned = interleaved(
         stage("attribute", folder), stage("scan", folder), rounds=rounds
     )
+    alone = run(stage("attribute-alone", folder))
+    proven = float((folder / stages.PROVEN).read_text(encoding="ascii"))
     idle = run(stage("night", folder))
     generate.write_bill(folder / "bill", rows, salt=1)
     first_change = run(stage("night", folder))
@@ -98,8 +81,12 @@ def night_figures(folder: Path, rows: int, rounds: int) -> list[Figure]:
                full.wall / bare.wall, 1.0, "x", _told(full, bare)),
         Figure("G9 whole night: peak memory", full.peak, 2000, "MB"),
         Figure("G18 lake bytes / source Parquet bytes", lake, 0.5, "x"),
-        Figure("G6 attribution and marts / scan of the same columns, cpu",
+        Figure("G6 attribution and all marts / scan of the same columns, cpu",
                attributed.cpu / scanned.cpu, 4.5, "x", _told(attributed, scanned)),
+        Figure("G6 as its prototype: lines added up, shared, rolled up", alone.cpu / scanned.cpu,
+               4.5, "x", _told(alone, scanned)),
+        Figure("G7 proving that all sums are kept / the night, cpu", 100 * proven / full.cpu,
+               2.0, "%", f"{proven:.2f} cpu s"),
         Figure("G3 unchanged night: build alone", idle.wall, 1.0, "s", f"{idle.peak} MB"),
         Figure("G4 one changed day / full rebuild of 12 such months",
                100 * change.wall / year, 2.5, "%", f"{change.wall:.1f} s of {year:.0f} s; the "

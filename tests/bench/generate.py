@@ -90,7 +90,8 @@ def write_bill(
 ) -> int:
     """Write one billing period of about `rows` lines as an export with its manifest.
 
-    `salt` changes the costs of one day, the 15th: the period as redelivered. Returns the rows.
+    `salt` changes the costs of one day, the 15th: the period as redelivered, each one otherwise.
+    Returns the rows.
     """
     nodes = max(rows // LINES_PER_NODE, 1)
     data = folder / "data" / f"BILLING_PERIOD={month}"
@@ -166,7 +167,7 @@ def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
                     as instance,
                 round((h % 9973) / 9973.0
                     * case when kind = 's3' then 0.01 else 30 end
-                    * case when {salt} > 0 and day(used_at) = 15 then 1.01 else 1 end, 10) as cost
+                    * case when day(used_at) = 15 then {1 + salt / 100} else 1 end, 10) as cost
             from numbered
         ), named as (
             select

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
+_ACCOUNTANT = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+child = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+wall = time.perf_counter() - started
+found = [usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss // 1024]
+with open(sys.argv[1], "w") as told:
+    json.dump([*found, os.waitstatus_to_exitcode(status)], told)
+"""
+"""Stands between, because a process begins with the peak of the one that starts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,25 @@ class Cost:
     exit_code: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure beside its goal."""
+
+    name: str
+    measured: float
+    goal: float
+    unit: str
+    told: str = ""
+
+    def line(self) -> str:
+        """Return the figure as a line of the table."""
+        mark = "ok  " if self.measured <= self.goal else "MISS"
+        return (
+            f"{mark} {self.name:<58} {self.measured:8.3f} {self.unit:<6} "
+            f"(goal {self.goal:g})  {self.told}"
+        )
+
+
 def run(command: Sequence[str], *, allowed: Sequence[int] = (0,)) -> Cost:
     """Run a command to its end and account for it; what it prints is thrown away.
 
@@ -37,18 +68,17 @@ def run(command: Sequence[str], *, allowed: Sequence[int] = (0,)) -> Cost:
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles every library every night
-    started = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-    ) as process:
-        assert process.stderr is not None
-        words = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in allowed:
-        raise RuntimeError(f"{command} exited {process.returncode}: {words.decode()[-2000:]}")
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss // 1024, process.returncode)
+    with tempfile.NamedTemporaryFile("r") as told:
+        counted = [sys.executable, "-I", "-S", "-c", _ACCOUNTANT, told.name, *command]
+        ran = subprocess.run(
+            counted, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, check=False
+        )
+        if ran.returncode != 0:
+            raise RuntimeError(f"{command} was not started: {ran.stderr.decode()[-2000:]}")
+        cost = Cost(*json.load(told))
+    if cost.exit_code not in allowed:
+        raise RuntimeError(f"{command} exited {cost.exit_code}: {ran.stderr.decode()[-2000:]}")
+    return cost
 
 
 def python(code: str) -> list[str]:
@@ -62,10 +92,11 @@ def interleaved(first: Sequence[str], second: Sequence[str], *, rounds: int) -> 
     In turn, because the machine's speed drifts: the ratio of the two is what carries over.
     """
     ran = [(run(first), run(second)) for _ in range(rounds)]
-    return _middle([one for one, _ in ran]), _middle([two for _, two in ran])
+    return middle([one for one, _ in ran]), middle([two for _, two in ran])
 
 
-def _middle(costs: Sequence[Cost]) -> Cost:
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the median of each figure."""
     return Cost(
         cpu=median(cost.cpu for cost in costs),
         wall=median(cost.wall for cost in costs),

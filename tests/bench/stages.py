@@ -8,31 +8,33 @@ from __future__ import annotations
 import hashlib
 import pickle
 import sys
-from datetime import datetime
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+import queries.build
+import queries.checks
 from connectors import CONNECTORS, connector_class
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import models
-from queries.engines.duckdb import Limits, connect, create_macros, create_seeds
+from queries.engines.duckdb import Limits
 from queries.publish import newest_manifest, publish
-from queries.raw import Landed, LandedFile
-from queries.stage import Stager
-from queries.totals import raw_totals
+from tests.bench.loading import BILL, LIMITS, delivery, landed_bills, summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from connectors.base import Format, Table
+    from connectors.base import Table
+    from queries.catalog import Model
+    from queries.landed import Landed
     from queries.manifest import Manifest
     from queries.totals import RawTotal
 
-BILL = "aws_cur__line_items"
-NOW = datetime(2026, 11, 2)  # noqa: DTZ001 - raw times are UTC without a zone
-LIMITS = "1500MB"
+PROVEN = "proven"
+"""The file with the cpu seconds that proving took."""
 
 
 def tables() -> Mapping[str, Mapping[str, Table]]:
@@ -44,31 +46,12 @@ def tables() -> Mapping[str, Mapping[str, Table]]:
 
 def landed(folder: Path) -> list[Landed]:
     """Return the world's files as deliveries that have landed; a name stands for its content."""
-    found = []
-    for path in sorted(folder.glob("*/data/BILLING_PERIOD=*")):
-        files = sorted([*path.glob("*.parquet"), *path.glob("*.csv.gz")])
-        month = path.name.partition("=")[2]
-        found.append(_landed("aws_cur", "line_items", month, files))
+    found = landed_bills(folder)
     for path in sorted(folder.glob("samples-*.parquet")):
-        found += [_landed("prometheus", "samples", path.stem.removeprefix("samples-"), [path])]
+        found += [delivery("prometheus", "samples", path.stem.removeprefix("samples-"), [path])]
     for path in sorted(folder.glob("runs-*.parquet")):
-        found += [_landed("mlflow", "runs", path.stem, [path])]
+        found += [delivery("mlflow", "runs", path.stem, [path])]
     return found
-
-
-def _landed(connector: str, table: str, unit: str, files: Sequence[Path]) -> Landed:
-    named = tuple(LandedFile(path, path.name, _format_of(path), _name_of(path)) for path in files)
-    version = hashlib.sha256("".join(file.sha256 for file in named).encode()).hexdigest()
-    return Landed(connector, connector, table, unit, version, NOW, named, NOW)
-
-
-def _format_of(path: Path) -> Format:
-    return "parquet" if path.suffix == ".parquet" else "csv.gz"
-
-
-def _name_of(path: Path) -> str:
-    stat = path.stat()
-    return hashlib.sha256(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
 
 
 def totals(folder: Path, deliveries: Sequence[Landed]) -> list[tuple[str, RawTotal]]:
@@ -81,16 +64,6 @@ def totals(folder: Path, deliveries: Sequence[Landed]) -> list[tuple[str, RawTot
     return found
 
 
-def summed(deliveries: Sequence[Landed]) -> list[tuple[str, RawTotal]]:
-    """Sum every bill from its raw bytes."""
-    return [
-        (delivery.source, total)
-        for delivery in deliveries
-        if delivery.raw_name == BILL
-        for total in raw_totals(BILL, [file.path for file in delivery.files])
-    ]
-
-
 def given(folder: Path, previous: Manifest | None, threads: int = 2) -> BuildInput:
     """Return the input of a build of the world."""
     deliveries = landed(folder)
@@ -98,27 +71,14 @@ def given(folder: Path, previous: Manifest | None, threads: int = 2) -> BuildInp
         tables=tables(),
         landed=deliveries,
         totals=totals(folder, deliveries),
-        settings=Settings(tag_keys={key: [f"user_{key}"] for key in ("team", "user", "project")}),
+        settings=Settings(
+            tag_keys={key: [f"user_{key}"] for key in ("team", "user", "project", "model")}
+        ),
         limits=Limits(LIMITS, threads, folder / "spill"),
         lake=folder / "lake",
         previous=previous,
         progress=lambda _: None,
     )
-
-
-def bare_copy(folder: Path) -> None:
-    """Copy the columns that loading needs, as the bare engine does it."""
-    files = [str(file.path) for row in landed(folder) if row.raw_name == BILL for file in row.files]
-    declared = {column.lower() for column in tables()["aws_cur"]["line_items"].columns}
-    with duckdb.connect() as con:
-        con.execute(f"set memory_limit = '{LIMITS}'; set threads = 2")
-        con.execute("set preserve_insertion_order = false")
-        there = [row[0] for row in con.execute(f"describe from read_parquet({files})").fetchall()]
-        columns = ", ".join(column for column in there if column.lower() in declared)
-        con.execute(
-            f"copy (select {columns} from read_parquet({files})) to '{folder / 'bare.parquet'}' "
-            "(format parquet, compression zstd)"
-        )
 
 
 def bare_table(folder: Path) -> None:
@@ -129,24 +89,6 @@ def bare_table(folder: Path) -> None:
         con.execute("set threads = 2; set preserve_insertion_order = false")
         con.execute(f"create table lines as from read_parquet({files})")
         con.execute("checkpoint")
-
-
-def load(folder: Path) -> None:
-    """Normalise the bill into the lake, without its totals."""
-    model = next(model for model in models() if model.name == f"staging.{BILL}")
-    con = connect(Limits(LIMITS, 2, folder / "spill"))
-    create_macros(con, {"team": ["user_team"], "user": ["user_user"], "project": ["user_project"]})
-    create_seeds(con)
-    stager = Stager(
-        con, model, model.sql, "aws_cur", tables()["aws_cur"]["line_items"], folder / "lake", print
-    )
-    stager.stage([row for row in landed(folder) if row.raw_name == BILL], {})
-    con.close()
-
-
-def prove(folder: Path) -> None:
-    """Sum the bill from its raw bytes, for the books."""
-    summed(landed(folder))
 
 
 def rebuild(folder: Path) -> None:
@@ -174,6 +116,49 @@ def attribute(folder: Path) -> None:
     built = build(given(folder, manifest))
     assert built is not None
     built.con.close()
+
+
+def prove(folder: Path) -> None:
+    """Build everything, and write down what proving every sum and the books took of it."""
+    spent = 0.0
+
+    def timed(check: Callable[..., None]) -> Callable[..., None]:
+        def checked(*given: object) -> None:
+            nonlocal spent
+            began = time.process_time()
+            check(*given)
+            spent += time.process_time() - began
+
+        return checked
+
+    queries.checks._check_sums = timed(queries.checks._check_sums)  # noqa: SLF001
+    queries.build.check_books = timed(queries.build.check_books)  # type: ignore[attr-defined]
+    rebuild(folder)
+    (folder / PROVEN).write_text(str(spent), encoding="ascii")
+
+
+def attribute_alone(folder: Path) -> None:
+    """Add up all lines, attribute every day and roll it up, and nothing else: no other marts.
+
+    What the goal's prototype did; storage, transfers and serving have no rows to share.
+    """
+    manifest = newest_manifest(folder / "generations")
+    assert manifest is not None
+    manifest.days, manifest.stored, manifest.night = {}, {}, ""
+    wanted = needed_for({"marts.spend_daily", "marts.books"})
+    built = build(replace(given(folder, manifest), models=wanted))
+    assert built is not None
+    built.con.close()
+
+
+def needed_for(names: set[str]) -> list[Model]:
+    """Return some models, and those that they rest on or are proven against."""
+    wanted: list[Model] = []
+    for model in reversed(models()):
+        if model.name in names or f"staging.{model.feeds}" in names:
+            wanted.append(model)
+            names = names | model.reads | {promise.table for promise in model.conserves}
+    return wanted[::-1]
 
 
 def scan(folder: Path) -> None:
@@ -206,14 +191,13 @@ def fingerprint(folder: Path, threads: int) -> str:
 
 
 STAGES: Mapping[str, Callable[[Path], None]] = {
-    "bare-copy": bare_copy,
     "bare-table": bare_table,
-    "load": load,
-    "prove": prove,
     "rebuild": rebuild,
     "night": night,
     "attribute": attribute,
+    "attribute-alone": attribute_alone,
     "scan": scan,
+    "prove-books": prove,
 }
 
 if __name__ == "__main__":

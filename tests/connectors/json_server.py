@@ -16,6 +16,20 @@ Answer = tuple[int, object]
 
 
 @contextmanager
+def handling(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Yield the address of a server whose requests go to a handler."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
 def serving(answer: Callable[[str, Mapping[str, str], str], Answer]) -> Iterator[str]:
     """Yield the address of a server; asked for a path, parameters and an authorization."""
 
@@ -36,12 +50,5 @@ def serving(answer: Callable[[str, Mapping[str, str], str], Answer]) -> Iterator
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with handling(Handler) as address:
+        yield address

@@ -14,8 +14,8 @@ from connectors.mlflow import Mlflow
 from connectors.mlflow_db import COLUMNS
 from queries.catalog import HOME, in_order, read_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
+from queries.landed import Landed, LandedFile
 from queries.manifest import Manifest
-from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
 
 if TYPE_CHECKING:
@@ -126,15 +126,15 @@ def rows_of(con: Connection, sql: str) -> list[dict[str, Any]]:
 class Store:
     """A SQLite file with the tables of MLflow that mlspend reads."""
 
-    def __init__(self, path: Path) -> None:
-        """Create the file."""
+    def __init__(self, path: Path, location: str = "s3://models/mlflow/1") -> None:
+        """Create the file; the one experiment's files lie at `location`."""
         self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=1)
         for table, columns in COLUMNS.items():
             kinds = [f"{one} {'bigint' if one in _NUMBERS else 'text'}" for one in columns]
             self.connection.execute(f"create table {table} ({', '.join(kinds)})")
         self.connection.execute("create unique index run_pk on runs (run_uuid)")
-        self.insert("experiments", 1, "resnet", "active")
+        self.insert("experiments", 1, "resnet", "active", location)
 
     def insert(self, table: str, *values: object) -> None:
         """Insert a row, its values in the order of COLUMNS."""
@@ -172,6 +172,13 @@ class Store:
     def metric(self, run_id: str, at: int) -> None:
         """Log a metric."""
         self.insert("latest_metrics", run_id, at)
+
+    def gpu(self, run_id: str, key: str, points: Sequence[tuple[int, float]]) -> None:
+        """Log (time, percent) of a GPU, numbered from 0; the first call makes the table."""
+        columns = "run_uuid text, key text, timestamp bigint, value real, step bigint, is_nan int"
+        self.connection.execute(f"create table if not exists metrics ({columns})")
+        rows = [(run_id, key, at, value, step, 0) for step, (at, value) in enumerate(points)]
+        self.connection.executemany("insert into metrics values (?, ?, ?, ?, ?, ?)", rows)
 
     def dataset(self, run_id: str, name: str, source: str, kind: str = "s3", **tags: str) -> None:
         """Log a dataset of a run; in the names of tags, __ stands for a dot."""

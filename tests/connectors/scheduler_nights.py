@@ -13,8 +13,8 @@ from connectors import connector_class
 from queries.build import Settings
 from queries.catalog import HOME, in_order, read_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
+from queries.landed import Landed, LandedFile
 from queries.manifest import Manifest
-from queries.raw import Landed, LandedFile
 from queries.warehouse import SCHEMAS, Warehouse
 from tests.connectors.mlflow_nights import rows_of
 

@@ -13,7 +13,8 @@ from connectors.promql import QUERIES
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
 from queries.engines.duckdb import create_macros
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view
 from queries.stage import check_feed
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ DAY = date(2026, 10, 5)
 MIDNIGHT = int(datetime(2026, 10, 5, tzinfo=UTC).timestamp())
 SETTLED = datetime(2026, 10, 6, 3, tzinfo=UTC)
 GIB = 2**30
+STAGED = ("pod_hours", "pod_claims", "node_hours", "gpu_hours", "served_hours")
 Sample = tuple[str, dict[str, str], int, float]
 
 
@@ -55,10 +57,13 @@ def pod(  # noqa: PLR0913 - what a pod is made of
     minutes: int = 120,
     resource: str = "nvidia_com_gpu",
     replica: str = "ksm-0",
+    namespace: str = "vision",
+    cpu: float = 4,
+    memory: float = 8 * GIB,
     **labels: str,
 ) -> Iterator[Sample]:
     """Yield what kube-state-metrics says of a pod; its requests stay on record to the end."""
-    base = {"namespace": "vision", "pod": name, "uid": uid or f"uid-{name}", "instance": replica}
+    base = {"namespace": namespace, "pod": name, "uid": uid or f"uid-{name}", "instance": replica}
     running = {**base, "container": "main"}
     status = "kube_pod_container_status_running"
     yield from series(status, running, 1, start=start, minutes=minutes)
@@ -67,10 +72,24 @@ def pod(  # noqa: PLR0913 - what a pod is made of
     yield from series("kube_pod_info", {**base, "node": node}, 1, start=start, minutes=minutes)
     owned = {f"label_{key}": text for key, text in labels.items()}
     yield from series("kube_pod_labels", {**base, **owned}, 1, start=start, minutes=minutes)
-    for kind, amount in (("cpu", 4), ("memory", 8 * GIB), (resource, gpus)):
+    for kind, amount in (("cpu", cpu), ("memory", memory), (resource, gpus)):
         wanted = {**running, "node": node, "resource": kind}
         requests = "kube_pod_container_resource_requests"
         yield from series(requests, wanted, amount, start=start, minutes=120 - start)
+
+
+def mount(
+    pod_name: str, claim: str, volume: str, *, start: int = 0, minutes: int = 120, **handle: str
+) -> Iterator[Sample]:
+    """Yield what kube-state-metrics says of a claim, its volume and the pod that mounts it."""
+    span = {"start": start, "minutes": minutes}
+    claimed = {"namespace": "vision", "persistentvolumeclaim": claim, "instance": "ksm-0"}
+    by = {"pod": pod_name, "uid": f"uid-{pod_name}", "volume": "data"}
+    yield from series("kube_pod_spec_volumes_persistentvolumeclaims_info", claimed | by, 1, **span)
+    bound = claimed | {"volumename": volume, "storageclass": "gp3"}
+    yield from series("kube_persistentvolumeclaim_info", bound, 1)
+    made = {"persistentvolume": volume, "storageclass": "gp3", "instance": "ksm-0"}
+    yield from series("kube_persistentvolume_info", made | handle, 1)
 
 
 def node(  # noqa: PLR0913 - what a node is made of
@@ -160,12 +179,22 @@ def stage(con: Connection, folder: Path, deliveries: Iterable[Delivery]) -> None
     create_macros(con, {})
     create_raw_view(con, "prometheus", Prometheus.tables[0], landed)
     con.execute("create schema if not exists staging")
-    for name in ("pod_hours", "node_hours", "gpu_hours", "served_hours"):
+    for name in STAGED:
         model = read_model(HOME / "staging" / f"prometheus__{name}.sql")
         con.execute(f"create or replace table {model.name} as {model.sql}")
         con.execute(f"create or replace view staging.{name} as select * from {model.name}")
         check_model(con, model)
         check_feed(con, model, model.name)
+
+
+def tables_of(con: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Return what was staged, table by table, as rows of the canonical tables."""
+    tables = {}
+    for table in STAGED:
+        found = con.execute(f"select * from staging.{table}")
+        names = [column[0] for column in found.description or ()]
+        tables[table] = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return tables
 
 
 def answer(*rows: tuple[dict[str, str], str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.airflow import Airflow
+from connectors.airflow_rest import key_of
 from connectors.base import SourceError
 from tests.connectors.run_nights import Nights
 
@@ -202,3 +204,39 @@ def test_every_try_is_read_from_a_real_server_and_later_changes_too(
     assert told == {"dag_runs": {"wait/w2"}, "task_tries": {"wait/w2/hold"}}
     later = {row["native_id"]: row for row in nights.rows("airflow__runs", "airflow__dag_runs")}
     assert [later[f"wait/{one}"]["status"] for one in ("w2", "w2/hold")] == ["lost"] * 2
+
+
+@pytest.mark.servers
+def test_assets_say_what_tasks_wrote_and_read(
+    airflow_server: AirflowServer, tmp_path: Path
+) -> None:
+    """The event is the second try's; a task with an inlet read it, and the run that it began."""
+    airflow_server.add("airflow_asset_dags.py", 4)
+    airflow_server.trigger("prepare", "p1")
+    airflow_server.wait("prepare", "p1", "success")
+    deadline = time.monotonic() + 120
+    begun: list[str] = []
+    while not begun and time.monotonic() < deadline:
+        found = airflow_server.ask("GET", "dags/fit/dagRuns")["dag_runs"]
+        begun = [one["dag_run_id"] for one in found if one["state"] == "success"]
+        time.sleep(0.5)
+    (run_id,) = begun
+    nights, now = Nights("airflow", tmp_path), datetime.now(UTC) + timedelta(seconds=5)
+    connector = Airflow(airflow_server.uri)
+    assert "asset_events" in nights.night(connector, now)
+    assert nights.night(connector, now + timedelta(seconds=1)) == {}
+    rows = nights.rows("airflow__runs", "airflow__dag_runs")
+    names = {row["run_key"]: (row["native_id"], row["attempt"]) for row in rows}
+    wrote = [
+        (names[row["run_key"]], row["dataset_uri"]) for row in nights.rows("airflow__run_outputs")
+    ]
+    assert wrote == [(("prepare/p1/write", 2), "s3://acme-data/images")]
+    read = {
+        (*names[row["run_key"]], row["dataset_uri"], row["dataset_name"])
+        for row in nights.rows("airflow__run_inputs")
+    }
+    run_key = key_of("fit", run_id)
+    assert read == {
+        (run_key, 1, "s3://acme-data/images", "images"),
+        (f"{run_key}/read", 1, "s3://acme-data/images", "images"),
+    }

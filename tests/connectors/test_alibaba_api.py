@@ -17,6 +17,7 @@ from alibabacloud_bssopenapi20171214 import models  # type: ignore[import-untype
 
 from connectors.alibaba_bill import AlibabaBill
 from connectors.base import SourceError
+from connectors.tally import counting
 from queries.totals import raw_totals
 from tests.connectors.telemetry import Ledger
 from tests.queries.bills import stage_rows
@@ -130,9 +131,10 @@ def daily(asked: Asked) -> Reply:
 
 
 def test_a_month_is_asked_day_by_day_page_by_page(tmp_path: Path) -> None:
-    with serving(daily) as (address, asked):
+    with serving(daily) as (address, asked), counting() as tally:
         (delivery,) = source(address).deliveries_at(Ledger(), AT)
     assert (delivery.unit, delivery.stated_rows) == ("2026-10", 6)
+    assert tally.requests == len(asked)
     pages = [(each["BillingDate"], each.get("NextToken")) for each in asked]
     assert pages == [
         ("2026-10-01", None),

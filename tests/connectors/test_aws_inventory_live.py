@@ -13,9 +13,11 @@ import pytest
 
 from connectors.aws_inventory import AwsInventory
 from connectors.base import SourceError
+from connectors.tally import counting
 from jobs.config import read_config
+from jobs.extracting import extract
 from jobs.inputs import build_input
-from jobs.nightly import open_night
+from jobs.night import open_night
 from jobs.progress import PlainProgress
 from queries.build import build
 from tests.queries.inventories import Nights
@@ -203,7 +205,7 @@ def test_what_was_made_is_read_back_through_a_night(world: World, tmp_path: Path
         (tmp_path / "log").open("w") as log,
         open_night(config, PlainProgress(log), "extract") as night,
     ):
-        night.extract()
+        extract(night)
         assert night.problems == []
         counted = night.store.counted({"aws_inventory"}, [("aws_inventory", "answers")])
         built = build(build_input(config, night.store, counted))
@@ -350,9 +352,12 @@ def test_small_pages_list_the_same(world: World, tmp_path: Path) -> None:
 def test_calls_that_are_too_many_are_made_again(world: World, tmp_path: Path) -> None:
     nights = Nights(tmp_path)
     world.front.throttled |= {"ec2:DescribeVolumes": 2, "ec2:DescribeSnapshotAttribute": 3}
-    nights.land(world.source(regions=(REGION,)).deliveries(nights))
+    before = world.front.calls.total()
+    with counting() as tally:
+        nights.land(world.source(regions=(REGION,)).deliveries(nights))
     assert world.ids["loose"] in nights.ids("volume")
     assert world.front.calls["ec2:DescribeVolumes"] == 3
+    assert tally.requests == world.front.calls.total() - before, "in threads, and made again"
 
 
 def _become(name: str, world: World, actions: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ from azure.storage.blob import (  # noqa: TID251 - the test's own hands
     generate_container_sas,
 )
 
-from connectors.azure_blob import AzureBlobStore, Place, place_of
+from connectors.addresses import Place, place_of
+from connectors.azure_blob import AzureBlobStore
 from connectors.azure_cost import AzureCost
 from connectors.base import SourceError
 from connectors.focus import Focus
 from connectors.store import open_store
+from connectors.tally import counting
 from tests.connectors.azure_runs import write, write_pair, write_run
 from tests.connectors.known import Memory
 from tests.servers.azurite import ACCOUNT, KEY, blob_server, connection, upload
@@ -123,10 +125,13 @@ def test_files_of_many_pieces_come_whole_and_without_md5_too(account: str, tmp_p
     content = "0123456789abcdef" * (18 << 16)
     write(tmp_path, "a/large.csv", content)
     upload(account, "large", tmp_path, with_md5=False)
-    (file,) = store("large", "a").files()
-    assert (file.name, file.size, file.checksum) == ("large.csv", 18 << 20, None)
-    with file.open() as stream:
-        assert stream.read() == content.encode()
+    with counting() as tally:
+        (file,) = store("large", "a").files()
+        assert tally.requests == 1
+        assert (file.name, file.size, file.checksum) == ("large.csv", 18 << 20, None)
+        with file.open() as stream:
+            assert stream.read() == content.encode()
+    assert tally.requests == 4, "the listing, and three pieces"
     with file.open() as stream:
         assert b"".join(iter(lambda: stream.read(1_000_003), b"")) == content.encode()
 
@@ -234,7 +239,7 @@ def test_a_signature_that_may_not_list_is_told_which_role_it_lacks(
     token = signature("unlisted", ContainerSasPermissions(read=True))
     monkeypatch.setenv(SECRET, signed(account, token))
     what, _, fix = refusal("unlisted")
-    assert f"access denied to the secret in {SECRET}" in what
+    assert f"access denied to the secret in ${SECRET}" in what
     assert "Storage Blob Data Reader" in fix
 
 
@@ -246,7 +251,7 @@ def test_a_secret_that_is_not_accepted_is_told(
     other = connection(account, key="b3RoZXI=")
     monkeypatch.setenv(SECRET, signed(account, token) if harm == "expired" else other)
     what, _, fix = refusal("exports")
-    assert f"the secret in {SECRET}" in what
+    assert f"the secret in ${SECRET}" in what
     assert "renew" in fix or "time left" in fix
 
 
@@ -258,7 +263,7 @@ def test_a_container_that_is_not_there_is_told(account: str) -> None:
 @pytest.mark.parametrize(
     ("secret", "said"),
     [
-        ("", f"variable {SECRET} is not set"),
+        ("", f"variable {SECRET} is empty"),
         ("AccountName=acmebilling", "holds neither"),
         ("AccountName=other;AccountKey=b3RoZXI=", "is of the account other"),
     ],

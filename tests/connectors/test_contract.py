@@ -69,7 +69,15 @@ def test_every_listed_connector_is_there() -> None:
     assert here() == list(CONNECTORS)
 
 
-def test_the_list_is_read_without_loading_a_cloud() -> None:
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "import connectors.base",
+        "from connectors import *; [connector_class(k) for k in CONNECTORS]",
+    ],
+    ids=["the list", "what every connector declares"],
+)
+def test_what_is_declared_is_read_without_loading_a_cloud(loading: str) -> None:
     """A command has to start fast, and without the libraries of clouds that are not used."""
     heavy = (
         "boto3",
@@ -77,13 +85,12 @@ def test_the_list_is_read_without_loading_a_cloud() -> None:
         "google.cloud",
         "pyarrow",
         "httpx2",
+        "stamina",
         "psycopg",
         "polars",
         "duckdb",
     )
-    code = (
-        f"import sys, connectors.base; print([name for name in {heavy!r} if name in sys.modules])"
-    )
+    code = f"import sys; {loading}; print([name for name in {heavy!r} if name in sys.modules])"
     done = run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME.parent
     )

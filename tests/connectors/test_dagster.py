@@ -182,8 +182,9 @@ def test_steps_attempts_and_later_changes_are_read_from_a_real_server(
     assert (first["user_raw"], first["team_raw"]) == ("ann", "vision")
     (output,) = nights.rows("dagster__run_outputs")
     assert output["dataset_uri"] == "s3://acme-data/images/v3"
-    (mention,) = nights.rows("dagster__run_mentions")
-    assert (mention["system"], mention["native_id"]) == ("mlflow", "8f3c")
+    assert output["dataset_digest"] == "third"
+    tagged = [row["tags"].get("mlflow_run_id") for row in nights.rows("dagster__run_tags")]
+    assert tagged.count("8f3c") == 1
     assert nights.night(connector, now + timedelta(seconds=1)) == {}
 
     (dagster_server.folder / "end").touch()

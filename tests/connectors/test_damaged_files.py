@@ -22,7 +22,8 @@ from connectors.storage_inventory import StorageInventory
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
 from queries.engines.duckdb import Connection, Limits, connect
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view
 from tests.connectors.telemetry import DAY, MIDNIGHT, Ledger, answer, save, stage
 
 if TYPE_CHECKING:

@@ -86,15 +86,17 @@ def test_a_stage_says_what_a_run_of_another_system_read_and_made(
     assert {train[time] for time in ("started_at", "ended_at", "last_seen_at")} == {None}
     names = {row["run_key"]: name for name, row in runs.items()}
     named = {
-        (names[row["run_key"]], row["system"], row["native_id"])
-        for row in nights.rows("dvc__run_mentions")
+        (names[row["run_key"]], row["called"], key, row["tags"][key])
+        for row in nights.rows("dvc__run_tags")
+        for key in row["tags"]
+        if key.endswith("_id")
     }
     assert named == {
-        ("prepare", "mlflow", "7a2b"),
-        ("train", "mlflow", "8f3c"),
-        ("train", "slurm", "77"),
-        ("score@a", "ray", "r1"),
-        ("score@b", "ray", "r1"),
+        ("prepare", "tag", "mlflow_run_id", "7a2b"),
+        ("train", "tag", "mlflow_run_id", "8f3c"),
+        ("train", "tag", "slurm_job_id", "77"),
+        ("score@a", "tag", "ray_job_id", "r1"),
+        ("score@b", "tag", "ray_job_id", "r1"),
     }
     read = {(row["run_key"], row["dataset_name"]): row for row in nights.rows("dvc__run_inputs")}
     prepared = {name for key, name in read if key == runs["prepare"]["run_key"]}
@@ -105,8 +107,9 @@ def test_a_stage_says_what_a_run_of_another_system_read_and_made(
     assert read[train["run_key"], "lab/ready"]["dataset_uri"] is None  # a part of it
     (model,) = nights.rows("dvc__run_models")
     assert (model["run_key"], model["model_name"]) == (train["run_key"], "eyes")
-    wrote = {row["run_key"] for row in nights.rows("dvc__run_outputs")}
-    assert wrote == {runs[name]["run_key"] for name in ("prepare", "score@a", "score@b")}
+    wrote = {row["run_key"]: row["dataset_digest"] for row in nights.rows("dvc__run_outputs")}
+    assert wrote.keys() == {runs[name]["run_key"] for name in ("prepare", "score@a", "score@b")}
+    assert all(wrote.values())
 
 
 def test_all_versions_stay_known_and_nothing_comes_twice(lab: Path, nights: Nights) -> None:
@@ -198,7 +201,7 @@ def test_a_metrics_file_of_a_later_run_is_not_believed(lab: Path, nights: Nights
     )
     (lab / "m.json").write_text('{"mlflow_run_id": "8f3c"}')
     nights.night(Dvc(str(lab)), AT)
-    assert nights.rows("dvc__run_mentions") == []
+    assert nights.rows("dvc__runs", "dvc__run_tags") == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from connectors.fetched import fetch
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
 from queries.engines.duckdb import Limits, connect
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view
 from queries.stage import check_feed
 from tests.connectors.known import Memory
 

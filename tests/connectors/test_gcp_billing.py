@@ -11,6 +11,7 @@ import pytest
 
 from connectors.base import Delivery, SourceError
 from connectors.gcp_billing import GcpBilling
+from connectors.tally import counting
 from queries.totals import raw_totals
 from tests.connectors.gcp_lines import FIELDS, Line, credit, line
 from tests.connectors.known import Memory
@@ -84,8 +85,10 @@ def test_each_partition_is_read_whole_once_and_again_when_it_grows(
     assert {each.amount for each in raw_totals(TABLE, paths)} == {Decimal("1.3")}
     assert rows[0]["tags"] == {"tag/env": "prod", "project-label/team": "platform"}
     warehouse.queries.clear()
-    assert take(connector, memory) == []
+    with counting() as tally:
+        assert take(source(warehouse), memory) == []
     assert len(warehouse.queries) == 1, "nothing but the list of partitions is asked for"
+    assert 2 <= tally.requests <= 5, "the table, the query, its state and its page"
     warehouse.write("20260517", [line(cost=7.0)], utc(2026, 5, 30))
     (again,) = take(connector, memory)
     assert (again.unit, again.stated_rows) == ("partition-2026-05-17", 9)
@@ -106,9 +109,12 @@ def test_rows_come_alike_by_the_storage_api(warehouse: Warehouse, tmp_path: Path
     by_rest = land(take(source(warehouse), Memory()), tmp_path)
     with storing(warehouse, arrow) as address:
         fast = source(warehouse, storage_api=True, storage_endpoint=address)
-        found = take(fast, Memory())
-        (tmp_path / "fast").mkdir()
-        by_storage = land(found, tmp_path / "fast")
+        with counting() as tally:
+            found = take(fast, Memory())
+            (tmp_path / "fast").mkdir()
+            asked = tally.requests
+            by_storage = land(found, tmp_path / "fast")
+        assert tally.requests >= asked + 2, "a session and its stream"
         assert warehouse.queries[-1] == "storage session of 1 streams"
         assert stage_rows(KIND, by_storage) == stage_rows(KIND, by_rest)
         assert raw_totals(TABLE, by_storage) == raw_totals(TABLE, by_rest)

@@ -201,15 +201,15 @@ def test_credentials_come_from_a_file_or_the_environment_and_are_shown_nowhere(
     kept.write_text(f"{CANARY}\n", encoding="utf-8")
     with nights_of(tmp_path, run_of()) as (server, _, nights):
         server.credentials = {"authorization": f"Bearer {CANARY}"}
-        nights.night(Kubeflow(server.address, credentials_file=str(kept)), AT)
+        nights.night(Kubeflow(server.address, bearer_env=f"file:{kept}"), AT)
         server.credentials = {"cookie": f"authservice_session={CANARY}"}
         nights.night(Kubeflow(server.address, cookie_env="KFP_COOKIE"), AT)
         server.credentials = {"authorization": "Bearer another"}
-        source = Kubeflow(server.address, credentials_file=str(kept))
+        source = Kubeflow(server.address, bearer_env=f"file:{kept}")
         with pytest.raises(SourceError, match="Pipelines answers 401") as raised:
             nights.night(source, AT)
     said = "\n".join([str(raised.value), *raised.value.__notes__])
-    assert "credentials_file" in said
+    assert "bearer_file" in said
     text = said + repr(source) + caplog.text + nights.raw_text() + str(nights.cursors)
     assert CANARY not in text
 
@@ -220,7 +220,7 @@ def test_credentials_come_from_a_file_or_the_environment_and_are_shown_nowhere(
         ({"root": "ml-pipeline:8888"}, "root is not an address"),
         ({"root": "http://ann:hunter2@kfp"}, "root is not an address"),
         ({"root": "http://kfp", "bearer_env": "NO_SUCH_1"}, "NO_SUCH_1 is not set"),
-        ({"root": "http://kfp", "credentials_file": "/no/such"}, "cannot be read"),
+        ({"root": "http://kfp", "bearer_env": "file:/no/such"}, "cannot be read"),
         ({"root": "http://kfp", "overlap_days": 0}, "1 or more"),
     ],
 )

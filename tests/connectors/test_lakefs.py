@@ -128,6 +128,8 @@ def test_a_repository_is_a_dataset_and_its_commits_are_versions(lake: Lake, nigh
         (None, "s3://lake-data/images"),
         ("c0", "s3://lake-data/images"),
         ("c1", "s3://lake-data/images"),
+        ("c0", "lakefs://images/c0"),
+        ("c1", "lakefs://images/c1"),
     }
     assert {(row["dataset"], row["owner_user"], row["owner_team"]) for row in rows} == {
         ("images", "ann", "vision")
@@ -142,11 +144,11 @@ def test_a_commit_that_names_a_run_tells_what_it_wrote(lake: Lake, nights: Night
     (run,) = nights.rows("lakefs__runs")
     assert (run["native_id"], run["team_raw"]) == ("images/c1", "nlp")
     assert {run[time] for time in ("started_at", "ended_at", "last_seen_at")} == {None}
-    assert [row["dataset_uri"] for row in nights.rows("lakefs__run_outputs")] == [
-        "lakefs://images/c1"
-    ]
-    named = {row["system"]: row["native_id"] for row in nights.rows("lakefs__run_mentions")}
-    assert named == {"mlflow": "8f3c", "slurm": "77"}
+    (wrote,) = nights.rows("lakefs__run_outputs")
+    assert (wrote["dataset_uri"], wrote["dataset_digest"]) == ("lakefs://images/c1", "c1")
+    (told,) = nights.rows("lakefs__run_tags")
+    assert (told["run_key"], told["called"]) == (run["run_key"], "metadata")
+    assert told["tags"] == {"mlflow_run_id": "8f3c", "slurm_job_id": "77", "team": "nlp"}
 
 
 def test_nights_read_what_is_new_once(lake: Lake, nights: Nights) -> None:

@@ -20,7 +20,7 @@ from connectors.mapped_lines import amount_of
 from queries.engines.duckdb import Limits, connect, create_macros
 from queries.totals import raw_totals
 from tests.connectors.known import Memory
-from tests.queries.bills import DATA, stage_rows
+from tests.queries.bills import DATA, assert_plain, stage_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,7 @@ def assert_totals_agree(paths: Sequence[Path]) -> Decimal:
         assert sum((each.amount for each in found), Decimal(0)) == total
         assert sum(each.rows for each in found) == len(rows)
         assert not any(each.beyond for each in found)
+    assert_plain(TABLE, paths)
     return total
 
 

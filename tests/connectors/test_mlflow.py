@@ -356,3 +356,17 @@ def test_whatever_is_edited_between_nights_they_add_up_to_one_fresh_extraction(
     store.connection.close()
     for table in ("runs", "run_inputs"):
         assert nights.rows(table) == fresh.rows(table)
+
+
+def test_the_weekly_scan_finds_whatever_was_deleted_once(
+    store: Store, nights: Nights, mlflow: Mlflow
+) -> None:
+    """However old: its files lie there still, and cost."""
+    store.run("ancient", NOW - 900 * DAY, NOW - 899 * DAY)
+    nights.night(mlflow, FIRST)
+    store.update("ancient", lifecycle_stage="deleted")
+    assert nights.night(mlflow, after(1)) == set()
+    assert nights.night(mlflow, after(7)) == {"runs"}
+    assert nights.raw("runs")[-1]["lifecycle_stage"] == "deleted"
+    for days in (8, 14, 21):
+        assert nights.night(mlflow, after(days)) == set()

@@ -31,7 +31,7 @@ from tests.connectors.model_vendor import (
     serving,
 )
 from tests.connectors.telemetry import Ledger
-from tests.queries.bills import DATA, stage_rows
+from tests.queries.bills import DATA, assert_plain, stage_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,7 @@ def assert_totals_agree(paths: Sequence[Path]) -> Decimal:
     total = sum((row["billed_cost"] for row in rows), Decimal(0))
     for each in raw_totals(TABLE, paths):
         assert each.amount == total
+    assert_plain(TABLE, paths)
     return total
 
 

@@ -18,7 +18,8 @@ from connectors.opencost import Opencost
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view
 from queries.stage import check_feed
 from tests.connectors.opencost_cluster import DAY, GIB, GOOD, Json, allocation, answer, save
 from tests.connectors.telemetry import Ledger

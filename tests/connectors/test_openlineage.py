@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import threading
@@ -15,6 +16,7 @@ import pytest
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
+    dataset_version_dataset,
     environment_variables_run,
     input_statistics_input_dataset,
     job_type_job,
@@ -29,6 +31,7 @@ from openlineage.client.transport.file import FileConfig, FileTransport
 from connectors.base import SourceError
 from connectors.openlineage import Openlineage
 from tests.connectors.run_nights import Nights
+from tests.servers.moto import client, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +80,10 @@ def event(state: RunState, minutes: int, run: Run = RUN, size: int | None = None
     if size is not None:
         told = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(size=size)
         read = InputDataset("s3://Lab", "images/a", inputFacets={"inputStatistics": told})
-    wrote = OutputDataset("postgres://db.example:5432", "lab.public.scores")
+    version = dataset_version_dataset.DatasetVersionDatasetFacet("42")
+    wrote = OutputDataset(
+        "postgres://db.example:5432", "lab.public.scores", facets={"version": version}
+    )
     at = (BEGUN + timedelta(minutes=minutes)).isoformat()
     return RunEvent(
         eventTime=at,
@@ -147,11 +153,13 @@ def test_a_run_is_what_all_its_events_say(nights: CountedNights, folder: Path) -
     assert (read["dataset_uri"], read["bytes_read"]) == ("s3://lab/images/a", 40)
     (wrote,) = nights.rows("openlineage__run_outputs")
     assert wrote["dataset_uri"] == "postgres://db.example:5432/lab.public.scores"
+    assert wrote["dataset_digest"] == "42"
     mentions = nights.rows("openlineage__run_mentions")
     assert {(row["system"], row["native_id"], row["relation"]) for row in mentions} == {
         ("openlineage", PARENT, "parent"),
-        ("slurm", "77", "same"),
     }
+    (tagged,) = nights.rows("openlineage__run_tags")
+    assert "77" in tagged["tags"].values()
     assert "canary-3f9c" not in nights.raw_text()
 
 
@@ -173,6 +181,50 @@ def test_a_file_that_grows_is_read_from_where_it_ended(nights: CountedNights, fo
     emit(path, event(RunState.START, 0, Run(PARENT)))
     assert nights.events(source, now + timedelta(hours=3)) == 1
     assert len(nights.rows("openlineage__runs")) == 2
+
+
+def test_packed_files_are_read_and_a_damaged_one_waits(nights: CountedNights, folder: Path) -> None:
+    emit(folder / "plain.json", event(RunState.START, 0), event(RunState.COMPLETE, 9))
+    lines = (folder / "plain.json").read_bytes()
+    (folder / "plain.json").unlink()
+    packed = gzip.compress(lines.splitlines(keepends=True)[0])
+    (folder / "events.jsonl.gz").write_bytes(packed)
+    (folder / "half.json.gz").write_bytes(gzip.compress(lines)[:-9])
+    source, now = Openlineage(str(folder)), datetime.now(UTC)
+    with pytest.raises(SourceError, match="not a whole gzip file") as raised:
+        nights.events(source, now)
+    assert "half.json.gz" in raised.value.__notes__[0]
+    assert len(nights.rows("openlineage__runs")) == 1
+    (folder / "half.json.gz").unlink()
+    with (folder / "events.jsonl.gz").open("ab") as stream:  # another member behind the first
+        stream.write(gzip.compress(lines.splitlines(keepends=True)[1]))
+    assert nights.events(source, now + timedelta(hours=1)) == 1
+    assert nights.rows("openlineage__runs")[0]["status"] == "succeeded"
+
+
+def test_events_in_a_bucket_are_read_like_those_in_a_folder(
+    nights: CountedNights, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit(folder / "events.json", event(RunState.START, 0), event(RunState.COMPLETE, 9))
+    lines = (folder / "events.json").read_bytes().splitlines(keepends=True)
+    source = Openlineage("s3://lineage/events")
+    with s3_server(tmp_path) as address:
+        for name, value in {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        s3 = client("s3")
+        s3.create_bucket(Bucket="lineage")
+        s3.put_object(Bucket="lineage", Key="events/a.json", Body=lines[0])
+        assert nights.events(source, AT) == 1
+        packed = gzip.compress(lines[1])
+        s3.put_object(Bucket="lineage", Key="events/2026/10/03/b.json.gz", Body=packed)
+        assert nights.events(source, AT + timedelta(hours=1)) == 1
+        assert nights.events(source, AT + timedelta(hours=2)) == 0
+    assert nights.rows("openlineage__runs")[0]["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(

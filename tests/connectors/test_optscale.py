@@ -81,8 +81,8 @@ def test_a_run_is_told_with_its_machines_and_without_its_secrets(
     assert machines == RUN["executors"]
     (read,) = nights.rows("optscale__run_inputs")
     assert (read["dataset_uri"], read["dataset_name"]) == ("s3://acme/images", "images")
-    (mention,) = nights.rows("optscale__run_mentions")
-    assert (mention["system"], mention["native_id"]) == ("mlflow", "8f3c")
+    (told,) = nights.rows("optscale__run_tags")
+    assert told["tags"]["mlflow_run_id"] == "8f3c"
     assert CANARY not in nights.raw_text() + str(nights.cursors)
 
 

@@ -82,8 +82,8 @@ def test_a_run_is_told_with_its_tags_and_without_its_secrets(
     assert (run["native_id"], run["parent_native_id"]) == (RUN["uuid"], RUN["pipeline"]["uuid"])
     assert (run["user_raw"], run["team_raw"], run["project_raw"]) == ("ann", "vision", "vision")
     assert (run["status"], run["kind"], run["gpu_count"]) == ("succeeded", "training", 2)
-    (mention,) = nights.rows("polyaxon__run_mentions")
-    assert (mention["system"], mention["native_id"]) == ("mlflow", "8f3c")
+    (told,) = nights.rows("polyaxon__run_tags")
+    assert told["tags"]["mlflow_run_id"] == "8f3c"
     assert CANARY not in nights.raw_text()
 
 
@@ -188,5 +188,6 @@ def test_nights_on_a_real_polyaxon(polyaxon_server: PolyaxonServer, tmp_path: Pa
     told = {row["native_id"]: row for row in nights.rows("polyaxon__runs")}
     assert [told[run]["status"] for run in (goes_on, deleted)] == ["failed", "lost"]
     assert nights.night(source, at + timedelta(days=30)) == {}
-    assert len(nights.rows("polyaxon__run_mentions")) == 3
+    tagged = [row for row in nights.rows("polyaxon__run_tags") if "mlflow_run_id" in row["tags"]]
+    assert len(tagged) == 3
     assert CANARY not in nights.raw_text()

@@ -22,6 +22,7 @@ from tests.connectors.telemetry import (
     Ledger,
     Sample,
     gpu,
+    mount,
     node,
     pod,
     series,
@@ -112,6 +113,34 @@ def test_pods_hold_what_they_asked_for_while_they_ran(
         ("short", 0, "node-a", 1800, 2.0, 4.0, 8.0, "vision", None),
         ("train", 0, "node-a", 3600, 4.0, 4.0, 8.0, "nlp", "run-1"),
         ("train", 1, "node-a", 3600, 4.0, 4.0, 8.0, "nlp", "run-1"),
+    ]
+
+
+def test_volumes_are_known_by_the_claims_of_pods(staged: Callable[..., Connection]) -> None:
+    """Named by the driver's handle, by older drivers' words, or, last, by the cluster itself."""
+    made = "/subscriptions/1/resourceGroups/g/providers/Microsoft.Compute/disks/pvc-3"
+    con = staged(
+        chain(
+            company(),
+            mount("train", "data", "pvc-1", csi_volume_handle="vol-0AB", csi_driver="ebs"),
+            mount("short", "data", "pvc-1", minutes=30, csi_volume_handle="vol-0AB"),
+            mount("train", "old", "pvc-2", ebs_volume_id="aws://us-east-1a/vol-0cd"),
+            mount("train", "azure", "pvc-3", csi_volume_handle=made),
+            mount("train", "share", "pvc-4", csi_volume_handle="fs-1::fsap-2"),
+            mount("train", "unsaid", "pvc-5"),
+        )
+    )
+    rows = con.execute(
+        "select pod, claim, volume_id, list(hour(charge_hour) order by charge_hour) "
+        "from staging.pod_claims group by all order by all"
+    ).fetchall()
+    assert rows == [
+        ("short", "data", "vol-0ab", [0]),
+        ("train", "azure", "pvc-3", [0, 1]),
+        ("train", "data", "vol-0ab", [0, 1]),
+        ("train", "old", "vol-0cd", [0, 1]),
+        ("train", "share", "fs-1", [0, 1]),
+        ("train", "unsaid", "pvc-5", [0, 1]),
     ]
 
 

@@ -17,7 +17,7 @@ from connectors.base import SourceError
 from connectors.rate_card import RateCard
 from queries.totals import raw_totals
 from tests.connectors.known import Memory
-from tests.queries.bills import DATA, stage_rows
+from tests.queries.bills import DATA, assert_plain, stage_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +127,7 @@ def assert_totals_agree(paths: Sequence[Path]) -> None:
         for total in raw_totals(TABLE, paths)
     }
     assert found == wanted
+    assert_plain(TABLE, paths)
 
 
 def test_the_models_and_the_raw_totals_agree_on_every_month(tmp_path: Path) -> None:

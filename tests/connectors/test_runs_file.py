@@ -67,7 +67,11 @@ def test_all_tables_are_read(nights: Nights, folder: Path) -> None:
         "native_id,attempt,node,instance_id,gpu_count\na,1,n1,aws:///us-east-1a/i-0abc,8\nb,1,n9,,\n",
     )
     write(folder, "run_inputs.csv", "native_id,dataset_uri,bytes_read\na,S3A://Lab/X/,7\n")
-    write(folder, "run_outputs.csv", "native_id,dataset_uri\na,s3://lab/out\na,s3://lab/out/\n")
+    write(
+        folder,
+        "run_outputs.csv",
+        "native_id,dataset_uri,dataset_digest\na,s3://lab/out,d1\na,s3://lab/out/,d1\n",
+    )
     write(folder, "run_models.csv", "native_id,model_name,model_version\na,net,3\n")
     write(folder, "run_references.csv", "native_id,resource_id\na,vol-0123abcd\n")
     write(
@@ -100,7 +104,7 @@ def test_all_tables_are_read(nights: Nights, folder: Path) -> None:
     (read,) = nights.rows("runs_file__run_inputs")
     assert (read["dataset_uri"], read["bytes_read"]) == ("s3://lab/X", 7)
     (wrote,) = nights.rows("runs_file__run_outputs")
-    assert wrote["dataset_uri"] == "s3://lab/out"
+    assert (wrote["dataset_uri"], wrote["dataset_digest"]) == ("s3://lab/out", "d1")
     (model,) = nights.rows("runs_file__run_models")
     assert (model["model_name"], model["model_version"]) == ("net", "3")
     (named,) = nights.rows("runs_file__run_references")

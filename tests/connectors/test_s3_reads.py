@@ -18,7 +18,8 @@ from connectors.s3_inventory import S3Inventory
 from queries.catalog import HOME, read_model
 from queries.checks import check_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view
 from tests.connectors.known import Memory
 from tests.servers.moto import client, s3_server
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import boto3  # type: ignore[import-untyped]  # noqa: TID251 - it makes the jobs
 import pytest
 
+from connectors import aws_halves
 from connectors.base import SourceError
 from connectors.sagemaker import Sagemaker
 from connectors.sagemaker_calls import KINDS, Work
 from tests.connectors.scheduler_nights import Nights
+from tests.servers.aws_front import fronting
 from tests.servers.moto import demand_rights, s3_server
 
 if TYPE_CHECKING:
@@ -115,8 +117,8 @@ def test_a_training_job_is_told_whole(server: str, client: Any, tmp_path: Path) 
     columns = "dataset_uri, context"
     assert nights.rows("run_inputs", columns) == [("s3://data/images", "train")]
     assert [row[0][:12] for row in nights.rows("run_outputs", "dataset_uri")] == ["s3://models/"]
-    columns = "system, native_id, relation, evidence"
-    assert nights.rows("run_mentions", columns) == [("mlflow", "r1", "same", "tag mlflow_run_id")]
+    tagged = nights.rows("run_tags", "called, tags['mlflow_run_id']")
+    assert tagged == [("tag", "r1")]
 
 
 def test_hyperparameters_and_environments_are_not_kept(
@@ -192,6 +194,59 @@ def test_what_is_refused_is_named_and_the_next_night_reads_from_the_same_time(
     assert nights.landed == []
     train(client, "after-refusal")
     assert nights.night(source(server), at) >= 1
+
+
+def test_a_storm_changes_nothing_of_what_is_told(server: str, client: Any, tmp_path: Path) -> None:
+    """Throttled, down, and cut off in the middle, night after night."""
+    nights = {name: Nights(tmp_path / name, "sagemaker") for name in ("calm", "storm")}
+    at = datetime.now(UTC)
+    with fronting(server) as front:
+        for night, name in enumerate(("storm-1", "storm-2")):
+            train(client, name)
+            serve(client, f"{name}-served")
+            front.faults += ["ThrottlingException", "half", "InternalFailure", "half"]
+            front.throttled["sagemaker:/"] = 2
+            for way, address in (("calm", server), ("storm", front.address)):
+                nights[way].folder.mkdir(exist_ok=True)
+                nights[way].night(source(address), at + timedelta(hours=night))
+            assert front.faults == []
+            assert front.throttled["sagemaker:/"] == 0
+    told = "run_key, native_id, status, started_at, ended_at"
+    assert nights["storm"].rows("runs", told) == nights["calm"].rows("runs", told)
+    assert {"storm-1", "storm-2-served"} <= {
+        row[0] for row in nights["storm"].rows("runs", "run_name")
+    }
+
+
+def test_an_answer_that_breaks_off_each_time_is_told(
+    server: str, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To boto3 it is a list without anything in it, so that all that runs would seem gone."""
+    monkeypatch.setattr(aws_halves, "_FIRST_WAIT", 0.01)
+    train(client, "not-gone")
+    serve(client, "not-gone")
+    nights, at = Nights(tmp_path, "sagemaker"), datetime.now(UTC)
+    nights.night(source(server), at)
+    before = nights.rows("runs", "native_id, status")
+    with fronting(server) as front:
+        front.faults = ["half"] * 300
+        with pytest.raises(SourceError, match="HalfAnswer"):
+            nights.night(source(front.address), at + timedelta(days=1))
+    assert nights.rows("runs", "native_id, status") == before
+
+
+def test_a_token_that_expires_in_the_night_is_told_and_the_next_night_goes_on(
+    server: str, client: Any, tmp_path: Path
+) -> None:
+    train(client, "before-the-end")
+    nights, at = Nights(tmp_path, "sagemaker"), datetime.now(UTC)
+    with fronting(server) as front:
+        front.faults = ["ExpiredTokenException"]
+        with pytest.raises(SourceError, match="ExpiredToken"):
+            nights.night(source(front.address), at)
+        assert nights.landed == []
+        assert nights.night(source(front.address), at + timedelta(days=1)) >= 1
+    assert "before-the-end" in {row[0] for row in nights.rows("runs", "run_name")}
 
 
 def test_kinds_can_be_left_out(server: str, client: Any, tmp_path: Path) -> None:

@@ -112,15 +112,13 @@ def test_a_job_is_told_whole(tmp_path: Path) -> None:
         ("gpu01", Decimal(4), at("04T12:00"), at("04T14:00")),
         ("gpu02", Decimal(4), at("04T12:00"), at("04T14:00")),
     ]
-    columns = "system, native_id, relation, evidence"
-    assert nights.rows("run_mentions", columns) == [
-        ("mlflow", "r1", "same", "comment mlflow_run_id")
-    ]
+    tagged = nights.rows("run_tags", "called, tags['mlflow_run_id']")
+    assert tagged == [("comment", "r1")]
 
 
 def test_without_slurm_every_table_is_there_and_empty(tmp_path: Path) -> None:
     nights = Nights(tmp_path, "slurm")
-    for table in ("runs", "run_places", "run_mentions"):
+    for table in ("runs", "run_places", "run_tags"):
         assert nights.rows(table) == []
 
 
@@ -312,3 +310,178 @@ def test_files_are_named_by_day(tmp_path: Path) -> None:
     (tmp_path / "jobs.txt").write_text(output(line()), encoding="utf-8")
     with pytest.raises(SourceError, match="does not begin with a day"):
         Nights(tmp_path, "slurm").night(Slurm(root=str(tmp_path)), AT)
+
+
+def job(number: int, nodes: str, start: str, end: str) -> str:
+    """Return a job's line; its times are of October."""
+    times = {"Start": f"2026-10-{start}", "End": f"2026-10-{end}"}
+    return line(JobIDRaw=str(number), DBIndex=str(number), NodeList=nodes, **times)
+
+
+def free(nights: Nights) -> list[tuple[str, int]]:
+    """Return the nodes that were free, and on which day of October."""
+    return [(node, day) for node, day in nights.rows("slurm__free_nodes", "node, day(charge_date)")]
+
+
+def test_a_node_is_free_on_the_days_between_its_jobs(tmp_path: Path) -> None:
+    nights = saved(
+        tmp_path,
+        job(1, "gpu[1-2]", "01T10:00:00", "02T00:00:00"),  # ends as the second begins
+        job(2, "i-0123456789abcdef0", "01T10:00:00", "03T00:00:01"),
+        job(3, "gpu1", "04T10:00:00", "04T11:00:00"),
+        job(4, "i-0123456789abcdef0", "05T10:00:00", "05T11:00:00"),
+    )
+    assert free(nights) == [("gpu1", 2), ("gpu1", 3), ("i-0123456789abcdef0", 4)]
+    assert nights.rows("slurm__free_nodes", "distinct instance_id") == [
+        ("i-0123456789abcdef0",),
+        (None,),
+    ]
+
+
+def test_a_day_of_which_no_output_tells_is_not_known_to_be_free(tmp_path: Path) -> None:
+    """A job that ended on the last day tells nothing of the days that it ran through."""
+    saved(tmp_path, job(1, "gpu1", "01T10:00:00", "01T11:00:00"), name="2026-10-01.txt")
+    later = (
+        job(2, "gpu1", "05T10:00:00", "05T11:00:00"),
+        job(3, "gpu2", "01T09:00:00", "05T11:00:00"),
+    )
+    assert free(saved(tmp_path, *later)) == []
+    between = (
+        job(4, "gpu3", "02T10:00:00", "02T11:00:00"),
+        job(5, "gpu3", "03T10:00:00", "03T11:00:00"),
+    )
+    saved(tmp_path, *between, name="2026-10-03.txt")
+    nights = Nights(tmp_path, "slurm")
+    nights.night(Slurm(root=str(tmp_path / "saved")), AT)
+    assert free(nights) == [("gpu1", 2), ("gpu1", 3)]
+    through = job(6, "gpu2", "01T09:00:00", "05T10:00:00")
+    saved(tmp_path, through, name="2026-10-04-evening.txt")  # told again on the day after
+    assert free(saved(tmp_path, *later, through)) == [("gpu1", 2), ("gpu1", 3), ("gpu1", 4)]
+
+
+def test_a_node_without_work_for_more_than_a_month_may_have_left(tmp_path: Path) -> None:
+    first = line(DBIndex="1", Start="2026-08-01T10:00:00", End="2026-08-01T11:00:00")
+    assert free(saved(tmp_path, first, job(2, "gpu01", "04T10:00:00", "04T11:00:00"))) == []
+
+
+def test_where_sacct_is_run_every_day_since_the_first_job_is_read(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    source = Slurm(command=("sh", "-c", f"cat {told}"))
+    nights = Nights(tmp_path, "slurm")
+    first = job(1, "gpu1", "01T10:00:00", "01T11:00:00")
+    told.write_text(output(first), encoding="utf-8")
+    nights.night(source, AT)
+    assert free(nights) == []
+    told.write_text(output(first, job(2, "gpu1", "07T01:00:00", "07T02:00:00")), encoding="utf-8")
+    nights.night(source, AT + timedelta(days=3))
+    assert free(nights) == [("gpu1", day) for day in range(2, 7)]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> tuple[Path, Slurm]:
+    """Return what sacct prints, and a source that runs it; it fails where there is nothing."""
+    told = tmp_path / "told"
+    return told, Slurm(command=("sh", "-c", f"cat {told}"), rescan_every_days=7)
+
+
+def test_a_comment_that_was_mended_late_is_found(
+    cluster: tuple[Path, Slurm], tmp_path: Path
+) -> None:
+    """Whenever sacct is asked for a time in which the job ran."""
+    told, source = cluster
+    nights = Nights(tmp_path, "slurm")
+    told.write_text(output(line()), encoding="utf-8")
+    assert nights.night(source, AT) == 1
+    told.write_text(output(line(Comment="mlflow_run_id=r1")), encoding="utf-8")
+    assert nights.night(source, AT + timedelta(days=8)) == 1
+    assert nights.night(source, AT + timedelta(days=9)) == 0
+    assert nights.rows("slurm__run_tags", "tags['mlflow_run_id']") == [("r1",)]
+
+
+def test_a_running_job_that_sacct_no_longer_tells_is_lost_where_it_was_last_seen(
+    cluster: tuple[Path, Slurm], tmp_path: Path
+) -> None:
+    told, source = cluster
+    nights = Nights(tmp_path, "slurm")
+    running = {"State": "RUNNING", "End": "Unknown", "TimelimitRaw": "", "ElapsedRaw": "50400"}
+    told.write_text(output(line(**running)), encoding="utf-8")
+    nights.night(source, AT)
+    seen = at("05T02:00:00")
+    assert nights.rows("slurm__runs", "status, ended_at, last_seen_at") == [("running", None, seen)]
+    other = line(JobIDRaw="18", DBIndex="2", Start="2026-10-06T00:00:00", End="2026-10-06T01:00:00")
+    told.write_text(output(other), encoding="utf-8")
+    nights.night(source, AT + timedelta(days=2))
+    found = nights.rows("slurm__runs", "native_id, status, ended_at")
+    assert found == [("17", "lost", seen), ("18", "succeeded", at("06T01:00:00"))]
+
+
+@pytest.mark.parametrize("what", ["half", "none", "failed"])
+def test_what_sacct_did_not_tell_whole_is_read_by_the_next_night(
+    cluster: tuple[Path, Slurm], tmp_path: Path, what: str
+) -> None:
+    told, source = cluster
+    nights = Nights(tmp_path, "slurm")
+    told.write_text(output(line()), encoding="utf-8")
+    nights.night(source, AT)
+    requeued = {"State": "REQUEUED", "End": "2026-10-05T04:00:00", "JobIDRaw": "18"}
+    whole = output(line(), line(**requeued, DBIndex="2"), line(JobIDRaw="18", DBIndex="3"))
+    if what == "failed":
+        told.unlink()
+    else:
+        told.write_text(whole[:-60] if what == "half" else "", encoding="utf-8")
+    with pytest.raises(SourceError):
+        nights.night(source, AT + timedelta(days=1))
+    assert [row[0] for row in nights.rows("slurm__runs", "native_id")] == ["17"]
+    told.write_text(whole, encoding="utf-8")
+    assert nights.night(source, AT + timedelta(days=2)) == 2
+    tries = [("17", 1), ("18", 1), ("18", 2)]
+    assert nights.rows("slurm__runs", "native_id, attempt") == tries
+
+
+def test_a_node_that_sinfo_lists_is_free_without_any_later_job(tmp_path: Path) -> None:
+    told, listed = tmp_path / "told", tmp_path / "listed"
+    told.write_text(output(job(1, "gpu1", "01T10:00:00", "01T11:00:00")), encoding="utf-8")
+    script = f'case "$0 $*" in *sinfo*) cat {listed};; *) cat {told};; esac'
+    source = Slurm(command=("sh", "-c", script), nodes=True, cluster="ml")
+    nights = Nights(tmp_path, "slurm")
+    listed.write_text("gpu1|idle\ngpu1|idle\ngpu2|down*\n", encoding="utf-8")
+    assert nights.night(source, AT) == 1 + 2
+    # on the day of the night itself a job may begin yet
+    assert free(nights) == [("gpu1", 2), ("gpu1", 3), ("gpu1", 4)]
+    assert nights.night(source, AT + timedelta(days=1)) == 2
+    assert free(nights)[-2:] == [("gpu1", 5), ("gpu2", 5)]
+    listed.write_text("gpu1|idle\n", encoding="utf-8")
+    told.write_text(output(job(2, "gpu1", "06T10:00:00", "06T11:00:00")), encoding="utf-8")
+    nights.night(source, AT + timedelta(days=3))
+    assert [day for node, day in free(nights) if node == "gpu1"] == [2, 3, 4, 5, 7]
+    assert [day for node, day in free(nights) if node == "gpu2"] == [5, 6]
+
+
+def test_saved_lists_of_nodes_count_on_days_of_which_sacct_tells(tmp_path: Path) -> None:
+    folder = tmp_path / "saved" / "nodes"
+    folder.mkdir(parents=True)
+    for day in (3, 4, 6):
+        (folder / f"2026-10-0{day}.txt").write_text("gpu1\n", encoding="utf-8")
+    first = job(1, "gpu9", "03T10:00:00", "03T11:00:00")
+    second = job(2, "gpu9", "04T10:00:00", "04T11:00:00")
+    nights = saved(tmp_path, first, second, name="2026-10-04.txt")
+    assert free(nights) == [("gpu1", 3), ("gpu1", 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("NODELIST STATE\n", "is no node"),
+        ("", "lists no node"),
+        ("gpu[1-4]|idle\n", "is no node"),
+    ],
+)
+def test_what_is_no_list_of_nodes_is_told(tmp_path: Path, text: str, what: str) -> None:
+    folder = tmp_path / "saved" / "nodes"
+    folder.mkdir(parents=True)
+    (folder / "2026-10-03.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=what):
+        saved(tmp_path, line())
+    (folder / "2026-10-03.txt").rename(folder / "of-october.txt")
+    with pytest.raises(SourceError, match="cannot be read"):
+        saved(tmp_path, line())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from connectors.slurm import Slurm
@@ -82,7 +83,8 @@ def test_what_a_cluster_did_is_known_night_by_night(
     assert (gpus[done], gpus[failed]) == (Decimal(2), Decimal(1))
     starts = [place[3] for place in places]
     assert all(abs(start - began) < timedelta(minutes=2) for start in starts)  # UTC, as we count
-    assert nights.rows("run_mentions", "system, native_id") == [("mlflow", "r1")]
+    tagged = nights.rows("run_tags", "tags['mlflow_run_id']")
+    assert ("r1",) in tagged
 
 
 def test_a_night_without_changes_delivers_nothing(
@@ -99,3 +101,13 @@ def test_a_night_without_changes_delivers_nothing(
     for looks_back in (source, replace(source, rescan_every_days=0)):
         assert nights.night(looks_back, datetime.now(UTC) + timedelta(hours=1)) == 0
     assert nights.rows("runs") == before
+
+
+def test_sinfo_lists_the_nodes(slurm_server: SlurmServer, tmp_path: Path) -> None:
+    nights = Nights(tmp_path, "slurm")
+    source = Slurm(command=slurm_server.command, cluster=CLUSTER, nodes=True, backfill_days=2)
+    nights.night(source, datetime.now(UTC))
+    (listing,) = [one for one in nights.landed if one.table == "nodes"]
+    found = pl.read_parquet(listing.files[0].path).rows()
+    assert [node for node, _ in found] == [socket.gethostname().split(".")[0]]
+    assert all(state for _, state in found)

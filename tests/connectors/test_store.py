@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.base import Checksum, SourceError
-from connectors.store import format_of, open_store, read_whole
+from connectors.store import open_store
+from connectors.stored import format_of, read_whole
+from connectors.tally import counting
 from tests.servers.cutting import cutting_line
 from tests.servers.moto import client, demand_rights, s3_server
 
@@ -79,8 +81,8 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
 
 
 def test_other_clouds_addresses_are_refused_before_anything_is_read() -> None:
-    with pytest.raises(SourceError, match="gs:// is not a kind of store"):
-        open_store("gs://bucket/prefix")
+    with pytest.raises(SourceError, match="oss:// is not a kind of store"):
+        open_store("oss://bucket/prefix")
 
 
 def test_sums_beside_a_file_are_what_the_source_states(tmp_path: Path) -> None:
@@ -123,7 +125,9 @@ def test_s3_lists_what_lies_under_the_prefix_and_nothing_beside_it(s3: Any) -> N
 def test_s3_lists_more_than_one_page(s3: Any) -> None:
     for number in range(1_005):
         s3.put_object(Bucket="acme", Key=f"many/{number:04d}.csv", Body=b"1")
-    assert len(open_store("s3://acme/many").files()) == 1_005
+    with counting() as tally:
+        assert len(open_store("s3://acme/many").files()) == 1_005
+    assert tally.requests == 2, "two pages, each told as a request"
 
 
 def test_the_md5_of_an_object_put_in_one_piece_is_believed(s3: Any) -> None:

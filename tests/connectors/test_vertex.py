@@ -104,12 +104,10 @@ def test_jobs_are_told_with_who_ran_them_and_what_they_held(
     assert (pipeline["kind"], pipeline["gpu_count"]) == ("pipeline", None)
     assert trial["parent_native_id"] == f"{IN}/hyperparameterTuningJobs/9"
     assert (trial["status"], trial["ended_at"]) == ("running", None)
-    (mention,) = nights.rows("vertex__run_mentions")
-    assert (mention["system"], mention["native_id"], mention["evidence"]) == (
-        "mlflow",
-        "8f3c",
-        "label mlflow_run_id",
-    )
+    tagged = [
+        (row["called"], row["tags"].get("mlflow_run_id")) for row in nights.rows("vertex__run_tags")
+    ]
+    assert ("label", "8f3c") in tagged
     assert CANARY not in nights.raw_text() + str(nights.cursors)
 
 

@@ -197,8 +197,8 @@ def test_a_run_is_told_with_whose_it_is_and_without_its_secrets(
     assert (told["experiment"], told["kind"]) == ("acme/search/ddp", "training")
     (place,) = nights.rows("wandb__run_places")
     assert (place["node"], place["pod"], place["gpu_count"]) == ("gpu-box-7", "gpu-box-7", 2)
-    (mention,) = nights.rows("wandb__run_mentions")
-    assert (mention["system"], mention["native_id"]) == ("slurm", "4711")
+    (told,) = nights.rows("wandb__run_tags")
+    assert told["tags"]["slurm_job_id"] == "4711"
     inputs = {
         (one["dataset_uri"], one["dataset_name"], one["dataset_digest"])
         for one in nights.rows("wandb__run_inputs")

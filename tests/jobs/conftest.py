@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +14,15 @@ import pytest
 from jobs.journal import Journal
 from jobs.progress import PlainProgress
 from jobs.raw_store import RawStore
+from queries.read import open_generation
+from tests import truth
 from tests.jobs.folder_source import sum_lines
+from tests.jobs.told_company import Company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -23,3 +31,24 @@ def store(tmp_path: Path) -> Iterator[RawStore]:
     state = tmp_path / "state"
     with Journal(state / "journal.sqlite") as journal:
         yield RawStore(state, journal, sum_lines, PlainProgress(io.StringIO()))
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """Write the company and run its night, as README's command does."""
+    folder = tmp_path_factory.mktemp("demo") / "company"
+    subprocess.run(
+        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(folder)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    (generation,) = (folder / "state" / "generations").glob("*.duckdb")
+    with open_generation(generation) as con:
+        yield Company(folder, con)
+
+
+@pytest.fixture(scope="session")
+def report(company: Company) -> truth.Report:
+    """What is off, by dimension and by cause."""
+    return truth.compare(company.folder)

@@ -14,6 +14,7 @@ import pytest
 
 from queries.read import open_generation
 from tests.connectors.azure_runs import line, text_of, write, write_pair, write_run
+from tests.jobs.nights import run
 from tests.servers.cost_management import CostManagementServer, cost_management
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +185,15 @@ def test_what_landed_is_compared_with_what_cost_management_says(tmp_path: Path) 
         in told.stdout
     )
     assert "export: azure_cost: actual: of no type" in told.stdout
+
+
+def test_a_source_that_cannot_be_asked_what_was_billed_differs_from_nothing(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    assert night(tmp_path).returncode == 0
+    told = run(tmp_path, "sources", "--ask")
+    assert told.returncode == 0, told.stderr
+    assert "its provider says nothing of it (fix: set `scope`" in told.stdout
+    assert "stated" not in told.stdout
 
 
 @pytest.mark.servers

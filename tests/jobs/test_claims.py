@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -24,19 +25,26 @@ LINE = (
 VISION = '"{""team"": ""vision""}"'
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a company after a night: box-1 is vision's, box-2 nobody's."""
+    home = tmp_path_factory.mktemp("one")
     rows = [
         LINE.format(cost=cost, day=day, next=day + 1, name=name, tags=tags)
         for day in (1, 2)
         for cost, name, tags in (("1", "box-1", VISION), ("4", "box-2", "{}"))
     ]
-    (tmp_path / "bills").mkdir()
-    (tmp_path / "bills" / "2026-10.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
-    (tmp_path / "mlspend.toml").write_text(FOCUS, encoding="utf-8")
-    done(tmp_path)
-    return tmp_path
+    (home / "bills").mkdir()
+    (home / "bills" / "2026-10.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    (home / "mlspend.toml").write_text(FOCUS, encoding="utf-8")
+    done(home)
+    return home
+
+
+@pytest.fixture
+def home(after_one: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return shutil.copytree(after_one, tmp_path / "home")
 
 
 def done(home: Path, *args: str) -> str:
@@ -102,6 +110,26 @@ def test_a_claim_that_says_nothing_is_refused(home: Path, args: list[str], said:
     ended = run(home, "claim", "add", "--why", "x", *args)
     assert (ended.returncode, said in ended.stderr) == (2, True)
     assert json.loads(done(home, "claim", "--json")) == []
+
+
+def test_a_claim_of_a_team_that_nobody_knows_names_the_nearest(home: Path) -> None:
+    given = ["--resource-id", "box-2", "--why", "ours"]
+    ended = run(home, "claim", "add", "--team", "visoin", *given)
+    assert ended.returncode == 0
+    assert 'the team "visoin" has had no cost so far; did you mean "vision"?' in ended.stderr
+    assert run(home, "claim", "add", "--team", "vision", *given).stderr == ""
+
+
+def test_a_config_file_before_a_subcommand_is_the_subcommands(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mlspend.toml").write_text(FOCUS, encoding="utf-8")
+    file = str(home / "mlspend.toml")
+    given = ["add", "--team", "vision", "--resource-id", "box-2", "--why", "ours"]
+    assert done(elsewhere, "claim", "--config", file, *given).startswith("claim 1 ")
+    assert done(elsewhere, "claim", "--config", "nothing", given[0], "--config", file, *given[1:])
+    assert len(json.loads(done(home, "claim", "--json"))) == 2
+    assert not (elsewhere / "state").exists()
 
 
 def moved(text: str) -> list[tuple[object, ...]]:

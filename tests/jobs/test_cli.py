@@ -96,6 +96,24 @@ def test_a_question_before_the_first_night_says_what_to_do(tmp_path: Path) -> No
     assert str(tmp_path / "here") in done.stderr
 
 
+def test_a_question_after_the_demo_is_told_of_the_demos_config(tmp_path: Path) -> None:
+    assert "demo company" not in run("sql", "select 1", folder=tmp_path).stderr
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "config.toml").write_text("", encoding="utf-8")
+    done = run("sql", "select 1", folder=tmp_path)
+    assert done.returncode == 2
+    assert "--config demo/config.toml of the demo company" in done.stderr
+
+
+def test_a_config_file_that_is_named_and_not_there_is_no_reason_to_look_at_all_sources(
+    tmp_path: Path,
+) -> None:
+    done = run("lineage", "runs.effective_cost", "--config", "mine.toml", folder=tmp_path)
+    assert done.returncode == 2
+    assert "there is no config file" in done.stderr
+    assert run("lineage", "runs", "--depth", "-1", folder=tmp_path).returncode == 2
+
+
 def test_a_question_and_a_named_one_together_are_misuse(tmp_path: Path) -> None:
     assert run("sql", "select 1", "--named", "books", folder=tmp_path).returncode == 2
     assert run("sql", folder=tmp_path).returncode == 2

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connectors import CONNECTORS
-from jobs.config import Attribution, Config, ConfigError, example_keys, read_config
+from jobs.config import Config, ConfigError, example_keys, read_config
 from jobs.errors import describe
 from jobs.inputs import settings_of
+from jobs.settings.attribution import Attribution
+from jobs.settings.mail import mail_of
 from jobs.settings.privacy import Audience
 from jobs.settings.quotas import Quota
 from queries.catalog import models
@@ -192,6 +194,37 @@ def test_a_secret_written_by_mistake_is_not_repeated(tmp_path: Path) -> None:
     assert "hunter" not in told
 
 
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    head = '[connectors.folder]\nroot = "/a"\n'
+    config = read(tmp_path, head + 'token_file = "keys/token"\n')
+    assert config.sources[0].connector.token_env == f"file:{tmp_path}/keys/token"  # type: ignore[attr-defined]
+    more = '[mail]\nusername_env = "A"\npassword_file = "/run/b"\n[privacy]\nkey_file = "c"\n'
+    config = read(tmp_path, head + more)
+    assert (config.mail.username_env, config.mail.password_env) == ("A", "file:/run/b")
+    assert config.privacy.key_env == f"file:{tmp_path}/c"
+    assert mail_of(config.path) == config.mail
+
+    both = 'token_env = "A"\ntoken_file = "b"\n'
+    (told,) = mistakes_in(tmp_path, head + both)
+    assert "[connectors.folder] is not clear: token_env and token_file name the same" in told
+    (told,) = mistakes_in(tmp_path, head + '[mail]\nusername_env = "A"\n')
+    assert "[mail] is not complete: the user's name and the password go together" in told
+
+
+def test_a_file_stands_for_a_variable_that_is_demanded_or_named_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "mlspend.toml"
+    text = '[connectors.wandb]\nroot = "https://w"\nentity = "a"\napi_key_file = "/run/k"\n'
+    text += '[connectors.optscale]\nroot = "https://o"\nbearer_file = "/b"\n'
+    path.write_text(text, encoding="utf-8")
+    wandb, optscale = (source.connector for source in read_config(path).sources)
+    assert wandb.api_key_env == "file:/run/k"  # type: ignore[attr-defined]
+    assert optscale.bearer_env == "file:/b"  # type: ignore[attr-defined]
+    path.write_text(text.replace('bearer_file = "/b"', ""), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    assert 'lacks the key "bearer_env"' in str(caught.value)
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config(tmp_path / "none.toml", FOLDER)
@@ -211,6 +244,13 @@ def uncommented() -> str:
     return re.sub(r"^#(?=[\w\[])", "", EXAMPLE, flags=re.MULTILINE)
 
 
+def filled_in() -> str:
+    """Return it with a place in those sources that must have one of two, and show both empty."""
+    either = "focus|gcp_billing|gcp_inventory|opencost|prometheus|ray"
+    empty = rf'^(\[connectors\.(?:{either})\]\n(?:(?!\[).*\n)*?root = )""'
+    return re.sub(empty, r'\1"there"', uncommented(), flags=re.MULTILINE)
+
+
 def test_the_example_names_every_key_and_no_other() -> None:
     table = tomllib.loads(uncommented())
     named = {
@@ -226,14 +266,14 @@ def test_the_example_names_every_key_and_no_other() -> None:
 
 def test_the_example_with_every_key_switched_on_is_without_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "mlspend.toml"
-    path.write_text(uncommented(), encoding="utf-8")
+    path.write_text(filled_in(), encoding="utf-8")
     config = read_config(path)
     assert {source.kind for source in config.sources} == set(CONNECTORS)
 
 
 def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mlspend.toml"
-    path.write_text(uncommented(), encoding="utf-8")
+    path.write_text(filled_in(), encoding="utf-8")
     shown = read_config(path)
     default = read(tmp_path, '[connectors.folder]\nroot = "/a"\n')
     assert shown.attribution == default.attribution
@@ -262,7 +302,8 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     for source in shown.sources:
         for field in fields(source.connector):  # type: ignore[arg-type]
             if field.default is not MISSING:
-                assert getattr(source.connector, field.name) == field.default, source.kind
+                value = getattr(source.connector, field.name)
+                assert value in (field.default, str(tmp_path / "there")), source.kind
 
 
 def test_every_parameter_of_the_models_can_be_set_and_has_one_default() -> None:

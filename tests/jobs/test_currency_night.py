@@ -46,16 +46,21 @@ def test_a_night_reports_in_one_currency_and_a_new_rate_attributes_nothing_anew(
     shown, _ = night(tmp_path)
     assert ask(tmp_path, costs) == [(Decimal("3.75"), 1, 1)]
     assert "Teams, October 2026, USD" in shown
+    assert "The books, by user:\n  USD: billed 3.75 = " in shown
     said = "no rate for 1 day of cost, from 2026-10-12 to 2026-10-12"
     assert f"missing: exchange rates, USD to EUR: {said}" in run(tmp_path, "sources").stdout
+    assert f"Stale:\n  exchange rates USD to EUR: {said}" in shown
     pages = max((tmp_path / "state" / "reports").glob("20*"))
-    assert said in (pages / "index.html").read_text("utf-8")
+    assert f"({said}: what was billed then has no cost in EUR)" in (
+        " ".join((pages / "index.html").read_text("utf-8").replace("<wbr>", "").split())
+    )
 
     write_rates(tmp_path, "2026-09-30,USD,1.25", "2026-10-09,USD,1.2")
     shown, progress = night(tmp_path)
     assert "attribute 2026-10" not in progress
     assert ask(tmp_path, costs) == [(Decimal("3.75"), 1 + Decimal("2.083333333333"), 0)]
     assert "Teams, October 2026, EUR" in shown
+    assert "Stale:" not in shown
     assert "USD: billed 3.75 = " in shown, "the proof stays in the billing currency"
     assert "missing" not in run(tmp_path, "sources").stdout
     assert "2026-10-09, exchange_rates" in (pages / "books.html").read_text("utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import json
@@ -26,26 +25,25 @@ from jobs.demo.fleet import FORGOTTEN
 from jobs.demo.holding import Holder
 from jobs.demo.runs import found_company
 from jobs.demo.truth import cuts
+from tests.jobs.demo_bills import (
+    MONEY,
+    Bill,
+    Sums,
+    azure_bill,
+    cloud_bill,
+    exact,
+    google_bill,
+    newest_parts,
+    renters_bills,
+    rows_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from jobs.demo.world import World
 
 ROOT = Path(__file__).parents[2]
-Bill = tuple[str, str, str]
-Sums = dict[Bill, tuple[Decimal, Decimal]]
-
-MONEY = [
-    "bill_billing_period_start_date",
-    "line_item_currency_code",
-    "line_item_line_item_type",
-    "line_item_unblended_cost",
-    "line_item_usage_account_id",
-    "savings_plan_savings_plan_effective_cost",
-    "savings_plan_total_commitment_to_date",
-    "savings_plan_used_commitment",
-]
 WRITE = """
 import sys
 from datetime import date
@@ -91,65 +89,6 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
-
-
-def newest_parts(company: Path) -> list[Path]:
-    """Return the bill's files that count: those of each period's newest execution."""
-    folders: dict[str, Path] = {}
-    for folder in sorted((company / "aws" / "data").glob("*/*")):
-        folders[folder.parent.name] = folder
-    return [path for folder in folders.values() for path in sorted(folder.iterdir())]
-
-
-def exact(value: float | None) -> Decimal:
-    """Return a double as it prints: what the provider meant by it."""
-    return Decimal(repr(value or 0.0))
-
-
-def cloud_bill(company: Path) -> Sums:
-    """Add the cloud bill up from its files, by the provider's rules for each type of line."""
-    sums: dict[Bill, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    for path in newest_parts(company):
-        for line in pl.read_parquet(path, columns=MONEY).iter_rows(named=True):
-            kind = line["line_item_line_item_type"]
-            cost = exact(line["line_item_unblended_cost"])
-            effective, billed = cost, cost
-            if kind == "SavingsPlanCoveredUsage":
-                effective = exact(line["savings_plan_savings_plan_effective_cost"])
-                billed = Decimal(0)
-            elif kind == "SavingsPlanNegation":
-                effective = billed = Decimal(0)
-            elif kind == "SavingsPlanRecurringFee":
-                effective = exact(line["savings_plan_total_commitment_to_date"])
-                effective -= exact(line["savings_plan_used_commitment"])
-            elif kind == "SavingsPlanUpfrontFee":
-                effective = Decimal(0)
-            month = f"{line['bill_billing_period_start_date']:%Y-%m}"
-            of_bill = sums["aws", month, line["line_item_currency_code"]]
-            of_bill[0] += effective
-            of_bill[1] += billed
-    return {bill: (both[0], both[1]) for bill, both in sums.items()}
-
-
-def renters_bills(company: Path) -> Sums:
-    sums: dict[Bill, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    for path in (company / "lab").iterdir():
-        text = gzip.decompress(path.read_bytes()).decode()
-        for line in csv.DictReader(text.splitlines()):
-            of_bill = sums["lab", line["BillingPeriodStart"][:7], line["BillingCurrency"]]
-            of_bill[0] += Decimal(line["EffectiveCost"])
-            of_bill[1] += Decimal(line["BilledCost"])
-    for path in (company / "eu-lab").rglob("*.parquet"):
-        for row in pl.read_parquet(path).iter_rows(named=True):
-            bill = ("eu-lab", f"{row['BillingPeriodStart']:%Y-%m}", row["BillingCurrency"])
-            sums[bill][0] += exact(row["EffectiveCost"])
-            sums[bill][1] += exact(row["BilledCost"])
-    return {bill: (both[0], both[1]) for bill, both in sums.items()}
-
-
 def told(company: Path, name: str, **wanted: str) -> Sums:
     """Add up a file of the truth by bill, the rows that have the wanted values alone."""
     sums: dict[Bill, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
@@ -188,7 +127,7 @@ def test_the_company_is_of_the_size_it_claims(company: Path) -> None:
     assert len({stay["team"] for stay in stays}) == 8
     assert len(owned["datasets"]) >= 50
     assert ask(company, "select count(distinct name) >= 60 from model_versions") == [(1,)]
-    assert ask(company, "select count(*) between 1500 and 4000 from runs") == [(1,)]
+    assert ask(company, "select count(*) between 1500 and 4500 from runs") == [(1,)]
     assert 150_000 <= lines <= 400_000
     assert len({path.parts[-3] for path in newest_parts(company)}) == 3
     total = sum(both[0] for both in told(company, "totals.csv").values())
@@ -198,8 +137,9 @@ def test_the_company_is_of_the_size_it_claims(company: Path) -> None:
 def test_the_truth_adds_up_to_every_bill(company: Path) -> None:
     """To the last digit, for every bill, period, currency and measure, summed from its files."""
     bills = cloud_bill(company) | renters_bills(company)
+    bills |= google_bill(company) | azure_bill(company)
 
-    assert len(bills) == 9
+    assert len(bills) == 12
     assert {currency for _, _, currency in bills} == {"USD", "EUR"}
     assert told(company, "totals.csv") == bills
     assert told(company, "kinds.csv") == bills
@@ -217,7 +157,9 @@ def test_runs_cost_what_their_part_of_the_bill_is(company: Path) -> None:
     direct = sum(both[0] for both in told(company, "kinds.csv", cost_kind="direct").values())
     total = sum(Decimal(run["effective_cost"]) for run in runs)
 
-    assert {run["run_id"] for run in runs} <= known
+    of_tracker = {run["run_id"] for run in runs if "/" not in run["run_id"]}
+    assert of_tracker <= known
+    assert len(of_tracker) < len(runs)
     assert all(Decimal(run["effective_cost"]) >= 0 for run in runs)
     assert direct / 3 < total < direct
 
@@ -299,9 +241,11 @@ def test_the_config_names_what_is_there(company: Path) -> None:
         for table in (value if isinstance(value, list) else [value])
     ]
 
-    assert len(tables) == 10
+    assert len(tables) == 13
     for table in tables:
-        assert (company / (table.get("root") or table["path"])).exists()
+        places = [value for key, value in table.items() if key == "path" or key.endswith("root")]
+        assert places
+        assert all((company / place).exists() for place in places)
 
 
 def test_pods_name_runs_that_the_tracker_knows(company: Path) -> None:
@@ -370,3 +314,8 @@ def test_somebody_elses_files_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"mlflow\.db is there already"):
         write_company(tmp_path)
     assert theirs.read_text() == "mine"
+    theirs.unlink()
+    (tmp_path / "state").mkdir()
+    with pytest.raises(FileExistsError, match="state is there already"):
+        write_company(tmp_path)
+    assert not (tmp_path / "config.toml").exists()

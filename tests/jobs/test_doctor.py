@@ -110,7 +110,7 @@ def test_each_thing_that_is_wrong_is_found_and_has_a_fix(home: Path) -> None:
         assert found[check]["fix"], check
     assert "mlspend restore" in found["journal"]["fix"]
     assert "60 minutes behind" in found["clock"]["told"]
-    assert "NOT_SET ([mlflow] token_env)" in found["secrets"]["told"]
+    assert "NOT_SET is not set ([mlflow] token_env)" in found["secrets"]["told"]
     assert "does not answer" in found["source mlflow"]["told"]
     assert found["memory"]["verdict"] == "warning"
     assert found["source focus"]["verdict"] == "ok"
@@ -154,14 +154,20 @@ def test_a_state_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 @contextmanager
 def clock_off_by(seconds: float) -> Iterator[str]:
-    """Run a server whose clock is wrong; yield its address."""
+    """Run a server of metrics whose clock is wrong; yield its address."""
+    answer = b'{"status": "success", "data": {"resultType": "vector", "result": []}}'
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(200)
             self.send_header("date", formatdate(time.time() + seconds, usegmt=True))
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             """Keep quiet."""

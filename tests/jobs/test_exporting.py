@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from queries.engines.duckdb import Limits, connect
 from queries.focus.validation import validate
-from tests.jobs.nights import make_home, run
+from queries.generation import newest_generation
+from queries.read import open_generation
+from tests.jobs.nights import ROOT, make_home, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +45,45 @@ def test_the_file_conforms_and_adds_up(home: Path, version: str, suffix: str) ->
     assert not list(home.glob(".*"))
 
 
+def test_a_quantity_in_byte_seconds_is_cut_exactly() -> None:
+    con = connect(Limits(threads=1))
+    queries = ROOT / "queries"
+    for file in (queries / "macros" / "costs.sql", queries / "exported" / "macros.sql"):
+        con.execute(file.read_text("utf-8"))
+    most = 10**14
+    for text in ("8906044184985600.000000000001", "-99999999999999999999.5", "0.7", "0"):
+        amount = Decimal(text)
+        shares = [0, 1, most // 3, most - 1, most]
+        parts = [
+            Decimal(
+                con.execute(f"select cut_units({amount}::decimal(38,12), {a}, {b})").fetchall()[0][
+                    0
+                ]
+            )
+            for a, b in pairwise(shares)
+        ]
+        assert sum(map(Fraction, parts)) == Fraction(amount)
+        assert abs(Fraction(parts[1]) - Fraction(amount) * (most // 3 - 1) / most) < Fraction(
+            2, 10**12
+        )
+
+
+def test_a_bill_of_storage_by_the_byte_second_leaves_too(tmp_path: Path) -> None:
+    bill = make_home(tmp_path) / "bills" / "2026-10.csv"
+    head, *lines = bill.read_text("utf-8").splitlines()
+    quantity = "8906044184985600"
+    told = [f"{head},ConsumedQuantity,ConsumedUnit", *(f"{x},{quantity},By.s" for x in lines)]
+    bill.write_text("\n".join(told) + "\n", encoding="utf-8")
+    assert run(tmp_path).returncode == 0
+    done = run(tmp_path, "export", "focus", "out.parquet")
+    assert done.returncode == 0, done.stderr
+    con = connect(Limits(threads=1))
+    rows = con.execute(
+        f"select sum(ConsumedQuantity) from read_parquet('{tmp_path / 'out.parquet'}')"
+    ).fetchall()
+    assert rows == [(2 * Decimal(quantity),)]
+
+
 def test_days_may_be_chosen(home: Path) -> None:
     done = run(home, "export", "focus", "--from", "2026-10-02", "one.csv")
 
@@ -53,3 +97,70 @@ def test_a_name_must_tell_the_format(home: Path) -> None:
     assert done.returncode == 1
     assert "does not tell how to write" in done.stderr
     assert ".csv.gz" in done.stderr
+
+
+def shared_machines(home: Path, policy: str) -> None:
+    """Run a night on two machines of a cluster, one of which a pod holds by half."""
+    (home / "card.csv").write_text(
+        "machine_id,currency,price,life_months,in_service,out_of_service,gpu_count,"
+        "hosting_per_month\n"
+        "gpu-01,EUR,73000,48,2026-10-01,2026-10-02,8,3100\n"
+        "gpu-02,EUR,73000,48,2026-10-01,2026-10-02,8,3100\n",
+        encoding="utf-8",
+    )
+    pods = {
+        f"pod-{place}": {
+            "properties": {
+                "cluster": "room",
+                "node": f"node-{place}",
+                "namespace": "vision",
+                "pod": f"pod-{place}",
+                "providerID": f"openstack:///gpu-0{place}",
+                "labels": {"team": "vision"} if gpu_hours else {},
+            },
+            "window": {"start": "2026-10-01T00:00:00Z", "end": "2026-10-02T00:00:00Z"},
+            "start": "2026-10-01T00:00:00Z",
+            "end": "2026-10-02T00:00:00Z",
+            "cpuCoreHours": 0,
+            "gpuHours": gpu_hours,
+            "ramByteHours": 0,
+        }
+        for place, gpu_hours in ((1, 96), (2, 0))
+    }
+    (home / "answers").mkdir()
+    answer = json.dumps({"code": 200, "data": [pods]})
+    (home / "answers" / "2026-10-01.json").write_text(answer, encoding="utf-8")
+    (home / "mlspend.toml").write_text(
+        'state_dir = "state"\n[connectors.rate_card]\npath = "card.csv"\n'
+        '[connectors.opencost]\nroot = "answers"\n'
+        f'[attribution]\nidle_policy = "{policy}"\n',
+        encoding="utf-8",
+    )
+    done = run(home)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("policy", ["separate", "by_node", "by_cluster"])
+def test_idle_cost_leaves_on_its_machines_lines_whoever_pays_for_it(
+    tmp_path: Path, policy: str
+) -> None:
+    """What `by_cluster` hands to the cluster is still a machine's on the bill."""
+    shared_machines(tmp_path, policy)
+    done = run(tmp_path, "export", "focus", "out.parquet")
+    assert done.returncode == 0, done.stderr
+    assert validate(tmp_path / "out.parquet", "1.4").conforms
+    con = connect(Limits(threads=1))
+    cost = "sum(cast(EffectiveCost as decimal(38, 12)))"
+    exported = f"from read_parquet('{tmp_path / 'out.parquet'}') group by all order by all"
+    machines = con.execute(f"select ResourceId, {cost} {exported}").fetchall()
+    assert machines == [("gpu-01", Decimal(73100)), ("gpu-02", Decimal(73100))]
+    teams = dict(con.execute(f"select x_Team, {cost} {exported}").fetchall())
+    with open_generation(newest_generation(tmp_path / "state")) as marts:
+        shown = marts.execute(
+            "select member, sum(effective_cost) from marts.spend_daily "
+            "where dimension = 'team' group by all"
+        ).fetchall()
+    assert sorted(teams.values()) == sorted(cost for _, cost in shown)
+    assert teams["vision"] == dict(shown)["vision"]
+    held = {"separate": 36550, "by_node": 73100, "by_cluster": 146200}
+    assert teams["vision"] == Decimal(held[policy])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from datetime import date, timedelta
 from decimal import Decimal
@@ -62,13 +63,20 @@ def night(home: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a company whose snapshot has been billed for 70 days, after a night."""
-    configure(tmp_path, '[connectors.focus]\nroot = "bills"\n')
-    write_bills(tmp_path, 70)
-    night(tmp_path)
-    return tmp_path
+    home = tmp_path_factory.mktemp("one")
+    configure(home, '[connectors.focus]\nroot = "bills"\n')
+    write_bills(home, 70)
+    night(home)
+    return home
+
+
+@pytest.fixture
+def home(after_one: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return shutil.copytree(after_one, tmp_path / "home")
 
 
 def test_a_finding_lives_from_night_to_night(home: Path) -> None:
@@ -169,7 +177,12 @@ def test_the_table_names_what_counts(home: Path) -> None:
 
     assert "billed on 70 of the last 92 days" in done.stdout
     assert "open and counted once: 60.88 USD a month" in done.stdout
-    assert run(home, "findings", "--team", "vision").stdout.count("\n") == 1
+    unknown = run(home, "findings", "--detector", "forgoten_snapshots").stdout
+    assert unknown == (
+        "there is no such finding\n"
+        'none has the detector "forgoten_snapshots"; did you mean "forgotten_snapshots"?\n'
+    )
+    assert run(home, "findings", "--team", "vision", "--json").stdout == "[]\n"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.jobs.nights import HEADER, run
+from tests.reports.page import read_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,25 @@ def test_a_full_cost_is_explained_down_to_the_files(home: Path) -> None:
     refused = run(home, "explain", "model_full_cost=lens", "--from", "2026-10-02")
     assert refused.returncode == 2
     assert "a full cost is explained as a whole" in refused.stderr
+
+
+def test_a_figure_is_explained_on_a_page_of_its_own(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "lens.html"
+    done = run(home, "explain", "model_full_cost=lens", "--html", str(target))
+    assert (done.returncode, done.stdout) == (0, f"{target}\n"), done.stderr
+    page = read_page(target)
+    assert "48.000000000002" in page.all("summary")[0].text
+    assert "✓ Every level adds up" in page.text
+    assert "bill.csv" in page.all("table")[-1].text
+    run(home, "explain", "run", "train", "--html", str(target))
+    told = [table.all("caption")[0].text for table in read_page(target).all("table")]
+    assert told == ["Records of the run", "Places of the run", "The files, as delivered"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lens.html"]
+    both = run(home, "explain", "run", "train", "--json", "--html", str(target))
+    assert both.returncode == 2
+    nowhere = run(home, "explain", "run", "train", "--html", str(tmp_path / "no" / "x.html"))
+    assert nowhere.returncode == 1
+    assert "the folder is not there" in nowhere.stderr
 
 
 def test_an_audience_of_a_team_does_not_see_what_others_spent_on_its_data(home: Path) -> None:

@@ -70,8 +70,8 @@ def test_a_night_that_does_not_fit_says_how_much_it_needs(tmp_path: Path) -> Non
 
 
 UNCHECKED = """
-import jobs.cli, jobs.nightly
-jobs.nightly._SPARE = jobs.nightly._GENERATIONS_OF_SPACE = 0
+import jobs.cli, jobs.night
+jobs.night._SPARE = jobs.night._GENERATIONS_OF_SPACE = 0
 jobs.cli.main()
 """
 """A night that does not look beforehand whether it fits: the disk fills up in the midst of it."""

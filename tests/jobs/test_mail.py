@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobs import nightly
 from jobs.config import read_config
 from jobs.contacts import Contact
 from jobs.digests import is_due, report_id_of
@@ -26,7 +27,7 @@ from jobs.journal.mails import Mails
 from jobs.journal.quotas import Quotas, Standing
 from jobs.mail import MailError
 from jobs.mailing import mail_digests
-from jobs.nightly import open_night
+from jobs.night import open_night
 from jobs.operations.checks.sources import check_mail
 from jobs.progress import PlainProgress
 from jobs.settings.mail import Mail
@@ -127,7 +128,7 @@ def test_everyone_gets_one_digest_with_both_parts_and_a_second_run_sends_none(ho
         ]
         for part in list(message.walk())[1:]:
             body = part.get_content()
-            assert "Proof, whole months: billed" in body
+            assert "Proof by user, whole months: billed" in body
             assert "mlspend sql --named team_spend" in body
     assert str(read(post.taken[1][1])["Subject"]).startswith("vision: ")
 
@@ -220,7 +221,7 @@ import os, signal, sys
 from jobs.config import read_config
 from jobs.mail import Server
 from jobs.mailing import mail_digests
-from jobs.nightly import open_night
+from jobs.night import open_night
 from jobs.operations.checks.sources import check_mail
 from jobs.progress import PlainProgress
 from datetime import date
@@ -340,6 +341,15 @@ def test_without_send_the_digests_are_files_for_their_owner_alone(home: Path) ->
     assert states(home) == {}
 
 
+def test_a_digest_of_nobody_is_refused(home: Path) -> None:
+    config = read_config(configure(home))
+    with (
+        open_night(config, PlainProgress(io.StringIO()), "mail") as night,
+        pytest.raises(MailError, match=r"nobody gets a digest as who@else\.example"),
+    ):
+        mail_digests(night, TODAY, is_sent=False, only=["who@else.example"])
+
+
 def test_only_spenders_are_mailed_where_the_config_says_so(home: Path) -> None:
     people = [
         Contact("u001", "Ada", "ada@acme.example", "vision"),
@@ -424,7 +434,7 @@ def reach(home: Path, *reached: tuple[str, str]) -> None:
 def night(config: Path, day: date) -> Tally | None:
     """Do a night's mailing."""
     with open_night(read_config(config), PlainProgress(io.StringIO()), "nightly") as opened:
-        return opened.mail(day, is_sent=True)
+        return nightly.mail(opened, day, is_sent=True)
 
 
 def test_the_doctor_looks_at_the_mail_server(home: Path) -> None:

@@ -282,6 +282,8 @@ def test_a_figure_is_explained_down_to_the_raw_file(lived_in: Path) -> None:
     unknown = run(lived_in, "explain", "team=visoin")
     assert unknown.returncode == 1
     assert 'did you mean "vision"?' in unknown.stderr
+    too_late = run(lived_in, "explain", "team=vision", "--from", "2026-10-03")
+    assert 'the team "vision" has no cost in these days\n' in too_late.stderr
     assert run(lived_in, "explain", "vision").returncode == 2
     assert 'there is no run "r1"' in run(lived_in, "explain", "run=r1").stderr
     assert run(lived_in, "explain", "run=r1", "--to", day).returncode == 2

@@ -112,9 +112,9 @@ def test_a_config_file_that_is_wrong_is_mailed_too(tmp_path: Path) -> None:
 def test_a_night_that_crashes_is_mailed_and_shows_its_traceback(tmp_path: Path) -> None:
     home = make_home(tmp_path, OPERATORS)
     broken = (
-        "import jobs.cli, jobs.nightly\n"
-        "def fail(self):\n    raise ZeroDivisionError('by design')\n"
-        "jobs.nightly.Night.extract = fail\njobs.cli.main()\n"
+        "import jobs.cli, jobs.extracting\n"
+        "def fail(night):\n    raise ZeroDivisionError('by design')\n"
+        "jobs.extracting.extract = fail\njobs.cli.main()\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", broken, "nightly"],
@@ -244,15 +244,22 @@ def test_secrets_are_in_no_log_mail_journal_or_status(tmp_path: Path) -> None:
             '[connectors.mlflow]\nroot = "http://127.0.0.1:9/"\nusername_env = "M_USER"\n'
             'password_env = "M_PASSWORD"\ntimeout_seconds = 1\n'
             '[connectors.prometheus]\nurl = "http://127.0.0.1:9/"\ntoken_env = "P_TOKEN"\n'
+            '[connectors.ray]\nurl = "http://127.0.0.1:9/"\ntoken_file = "token"\n'
+            '[connectors.prefect]\nroot = "http://127.0.0.1:9/api"\ntoken_file = "two_lines"\n'
         )
+    (home / "token").write_text(f"{CANARY}d\n", encoding="utf-8")
+    (home / "two_lines").write_text(f"{CANARY}e\n{CANARY}f\n", encoding="utf-8")
+    (home / "token").chmod(0o644)
     secrets = {"M_USER": CANARY + "a", "M_PASSWORD": CANARY + "b", "P_TOKEN": CANARY + "c"}
     done = run(home, "nightly", AWS_SECRET_ACCESS_KEY=CANARY, **secrets)
     assert done.returncode == 1
     told = done.stdout + done.stderr
-    for command in (["status"], ["status", "--json"], ["sources"]):
+    for command in (["status"], ["status", "--json"], ["sources"], ["doctor"]):
         answer = run(home, *command, **secrets)
         told += answer.stdout + answer.stderr
     assert CANARY not in told
+    assert f"note: {home / 'token'} holds a secret, and anybody may read it" in told
+    assert "two_lines holds more than one line of text" in told
     for path in (home / "state").rglob("*"):
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes(), path

@@ -76,6 +76,36 @@ def test_a_night_on_a_rate_card_closes_its_books(tmp_path: Path) -> None:
     assert vision[0][0] > 0
 
 
+def test_a_night_on_people_s_time_gives_a_project_its_labelling(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "people_card", tmp_path / "card")
+    night(
+        tmp_path,
+        '[connectors.people_card]\npath = "card/crews.csv"\nsplit_path = "card/split.csv"\n'
+        'charge_from = "2026-10-01"\n',
+    )
+    assert set(billed(tmp_path)) == {"EUR", "USD"}
+    october = "charge_date between date '2026-10-01' and date '2026-10-31'"
+    found = dict(
+        ask(
+            tmp_path,
+            "select member, sum(effective_cost) from marts.spend_daily "
+            f"where dimension = 'project' and billing_currency = 'EUR' and {october} group by all",
+        )
+    )
+    # shares of 42000.01, and 4.5 and 2.5 of 7 days of 61333.333333333333
+    assert {member: round(cost, 6) for member, cost in found.items()} == {
+        "apollo": round(Decimal("25200.006") + Decimal("61333.333333333333") * 9 / 14, 6),
+        "gemini": round(Decimal("10500.0025") + Decimal("61333.333333333333") * 5 / 14, 6),
+        "unattributed": Decimal("6300.0015"),
+    }
+    models = ask(
+        tmp_path,
+        "select round(sum(effective_cost), 6) from marts.spend_daily "
+        f"where dimension = 'model' and member = 'lens' and {october}",
+    )
+    assert models == [(Decimal("10500.0025"),)]
+
+
 def test_a_night_on_two_invoices_of_other_shapes_closes_its_books(tmp_path: Path) -> None:
     for name, folder in (("labelling_2026-10.csv", "labels"), ("selectel_style_2026-10.csv", "s")):
         (tmp_path / folder).mkdir()

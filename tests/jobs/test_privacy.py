@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -290,6 +291,28 @@ def test_the_operator_explains_a_pseudonym_or_a_name(
     ((run,),) = named.rows("select run_id from marts.runs order by effective_cost desc limit 1")
     explained = named.run("explain", f"run={run}", "--json")
     assert teams_only.run("explain", f"run={run}", "--json") == explained
+
+
+def test_an_explanation_to_pass_on_names_people_as_the_site_does(
+    named: Company, pseudonymous: Company, teams_only: Company, tmp_path: Path
+) -> None:
+    ada = "alma.quillfern"
+    config = read_config(pseudonymous.folder / "config.toml")
+    code = visible_to(config, "a.stranger", "vision").person(ada, "vision")
+    pages = {}
+    for company, asked in ((named, ada), (pseudonymous, code), (teams_only, ada)):
+        target = tmp_path / "page.html"
+        company.run("explain", f"user={asked}", "--html", str(target))
+        pages[company.folder] = target.read_text(encoding="utf-8")
+        assert "✓ Every level adds up" in pages[company.folder]
+    shown = pages[named.folder]
+    assert ada in shown
+    assert code in pages[pseudonymous.folder]
+    for hidden in (pages[pseudonymous.folder], pages[teams_only.folder]):
+        text = hidden.lower()
+        assert {one for one in named.people() if one in text} == set()
+        amounts = re.compile(r'class="cost">([^<]*)')
+        assert amounts.findall(hidden) == amounts.findall(shown)
 
 
 def test_pseudonyms_stay_the_same_and_differ_between_installations(

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from connectors.base import Delivery
 from connectors.focus import Focus
 from jobs.config import read_config
-from jobs.nightly import Night, open_night
+from jobs.night import Night, open_night
+from jobs.nightly import build_and_publish
 from jobs.progress import NoProgress
 from queries.generation import newest_generation
 from queries.read import open_generation
@@ -132,8 +133,8 @@ def figures_after(arrivals: list[tuple[Version, bool]]) -> list[list[tuple[objec
             for number, (version, is_built) in enumerate(arrivals):
                 version.land(night, number)
                 if is_built:
-                    night.build_and_publish()
-            night.build_and_publish()
+                    build_and_publish(night)
+            build_and_publish(night)
         with open_generation(newest_generation(config.state_dir)) as con:
             return [con.execute(query).fetchall() for query in FIGURES]
 

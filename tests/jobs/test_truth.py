@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import subprocess
-import sys
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
 import pytest
 
-from queries.read import open_generation
-from tests import truth
-from tests.queries.bills import lines_of
+from tests import truth, truth_causes
+from tests.jobs.demo_bills import CASH, costs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from queries.engines.duckdb import Connection
+    from tests.jobs.told_company import Company
 
-ROOT = Path(__file__).parents[2]
-BLIND_DAY = "2026-09-09"
+BLIND_DAY = "2026-09-10"
 """The day on which one cluster's telemetry was lost for some hours."""
 CUT = Decimal("0.000001")
 """Parts are cut at 10^-12, hour by hour: months of hours may differ by less than this."""
-
-
-@dataclass(frozen=True)
-class Company:
-    """The demo company after its night."""
-
-    folder: Path
-    con: Connection
-
-    def truth(self, name: str) -> list[dict[str, str]]:
-        """Return a file of the truth."""
-        with (self.folder / "truth" / f"{name}.csv").open(encoding="utf-8") as lines:
-            return list(csv.DictReader(lines))
-
-    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        """Return what the published database answers."""
-        return self.con.execute(query).fetchall()
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """Write the company and run its night, as README's command does."""
-    folder = tmp_path_factory.mktemp("demo") / "company"
-    subprocess.run(
-        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(folder)],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    (generation,) = (folder / "state" / "generations").glob("*.duckdb")
-    with open_generation(generation) as con:
-        yield Company(folder, con)
 
 
 def test_every_bill_closes_to_the_truth_to_the_last_digit(company: Company) -> None:
@@ -82,20 +41,12 @@ def test_every_bill_closes_to_the_truth_to_the_last_digit(company: Company) -> N
     assert company.rows("select count(*) from marts.books where difference <> 0") == [(0,)]
 
 
-CASH = {"aws": "line_item_unblended_cost", "lab": "BilledCost", "eu-lab": "BilledCost"}
-
-
 def test_the_books_are_what_python_adds_up_of_every_raw_file(company: Company) -> None:
     """Line by line in decimals, by no code of ours: doubles as they print, packed text as it is."""
     wanted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for source, column in CASH.items():
+    for source in CASH:
         for path in (company.folder / "state" / "raw" / source).rglob("*.*"):
-            if path.suffix == ".parquet":
-                found = pl.read_parquet(path, columns=[column])[column].to_list()
-                costs = [repr(cost) for cost in found]
-            else:
-                costs = [line[column] for line in lines_of(path)]
-            for cost in costs:
+            for cost in costs_in(source, path):
                 wanted[source, path.parent.name] += round(Decimal(cost), 12)
     ours = {
         (source, period): billed
@@ -105,21 +56,15 @@ def test_the_books_are_what_python_adds_up_of_every_raw_file(company: Company) -
         )
     }
 
-    assert len(wanted) == 9
+    assert len(wanted) == 12
     assert ours == wanted
 
 
 def test_a_run_costs_what_it_cost_unless_its_evidence_was_spoiled(company: Company) -> None:
-    ours = {
-        (native, currency): cost
-        for native, currency, cost in company.rows(
-            "select native_id, billing_currency, effective_cost from marts.runs"
-        )
-    }
+    ours = truth.costs_of_runs(company.con)
     off = {}
     for row in company.truth("runs"):
         cost = ours.get((row["run_id"], row["billing_currency"]), Decimal(0))
-        assert isinstance(cost, Decimal)
         error = cost - Decimal(row["effective_cost"])
         if abs(error) > CUT:
             off[row["run_id"]] = error
@@ -214,6 +159,20 @@ def test_what_nobody_sampled_is_counted_as_unknown(company: Company) -> None:
     ) == [(11, Decimal(24))]
 
 
+def test_what_gpus_did_adds_up_to_what_gpu_machines_cost(company: Company) -> None:
+    """Of the newest 14 days, bill by bill, whoever held them and whatever was seen."""
+    uses = company.rows(
+        "select billing_currency, sum(effective_cost) from marts.gpu_uses group by all order by all"
+    )
+    billed = company.rows(
+        "select billing_currency, sum(effective_cost) from marts.machines_daily "
+        "where gpu_count > 0 and charge_date > date '2026-10-17' group by all order by all"
+    )
+
+    assert uses == billed
+    assert len(uses) == 2
+
+
 def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
     """Eleven halves of 8 GPUs, nine quarters of 4; two more of each for the pod that moved."""
     rows = company.rows(
@@ -231,13 +190,13 @@ def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
 
 
 LIMITS = {
-    # dimension -> percent of all bills that may stand with another member than in truth
-    "service": Decimal("0.04"),
-    "model": Decimal("0.04"),
-    "team": Decimal("0.04"),
-    "project": Decimal("0.04"),
-    "dataset": Decimal("0.04"),
-    "user": Decimal("0.04"),
+    # dimension -> percent of all bills that may stand with a member that it is not in truth
+    "service": Decimal("0.001"),
+    "model": Decimal("0.12"),  # pods of runs whose clock ran back name a team, but no model
+    "team": Decimal("0.003"),
+    "project": Decimal("0.003"),
+    "dataset": Decimal("0.003"),
+    "user": Decimal("0.004"),
 }
 
 
@@ -258,16 +217,13 @@ def test_the_error_of_a_dimension_stays_below_its_limit(
     ):
         assert isinstance(cost, Decimal)
         found[currency, member, kind] += cost
-    moved = sum((abs(error) for error in found.values()), Decimal(0)) / 2
-    percent = 100 * moved / billed
+    # what is not known is said to be unattributed: it is another test's
+    wrong = sum(
+        (error for (*_, kind), error in found.items() if kind != "unattributed" and error > 0)
+    )
+    percent = 100 * wrong / billed
     record_property("percent", f"{percent:.4f}")
     assert percent < LIMITS[dimension]
-
-
-@pytest.fixture(scope="module")
-def report(company: Company) -> truth.Report:
-    """What is off, by dimension and by cause."""
-    return truth.compare(company.folder)
 
 
 def test_the_page_of_errors_says_what_a_night_finds(report: truth.Report) -> None:
@@ -275,7 +231,8 @@ def test_the_page_of_errors_says_what_a_night_finds(report: truth.Report) -> Non
     text = truth.PAGE.read_text(encoding="utf-8")
 
     assert truth.page(report) in text
-    assert f"{report.lost:,.2f} USD was held" in text
+    assert f"{report.lost:,.2f} USD in the two lost hours" in text
+    assert f"{report.lost_held:,.2f} USD was held" in text
 
 
 def test_with_complete_evidence_there_is_no_error(report: truth.Report) -> None:
@@ -286,23 +243,107 @@ def test_with_complete_evidence_there_is_no_error(report: truth.Report) -> None:
         if currency == "USD"
     }
 
-    assert found.pop(truth.COMPLETE) == 0
-    assert found.keys() == {truth.CLOCK, truth.BESIDE, truth.LOST, truth.OPEN}
+    assert found.pop(truth_causes.COMPLETE) == 0
+    assert found.keys() == {
+        truth_causes.CLOCK,
+        truth_causes.BESIDE,
+        truth_causes.LOST,
+        truth_causes.OPEN,
+    }
     assert all(found.values())
-    assert len(report.runs[truth.COMPLETE, "USD"]) > 20 * sum(found.values())
+    assert len(report.runs[truth_causes.COMPLETE, "USD"]) > 20 * sum(found.values())
 
 
-def test_what_telemetry_lost_is_idle_and_nothing_else_is(report: truth.Report) -> None:
+def test_nobody_else_pays_for_runs_of_strangers_and_without_tags(report: truth.Report) -> None:
+    """There are such runs, and their owners are those that anything tells."""
+    wanted = {truth_causes.STRANGER, truth_causes.NO_USER, truth_causes.NO_TEAM}
+    errors = [error for found in report.owners.values() for error in found]
+
+    assert {cause for cause, _ in report.owners} == wanted
+    assert len(errors) > 500
+    assert not any(errors)
+
+
+def test_what_telemetry_lost_is_unattributed_and_nothing_else_is(
+    company: Company, report: truth.Report
+) -> None:
     machines = "Amazon Elastic Compute Cloud"
-    idle = report.errors["service"]["USD", machines, "idle"]
-    of_others = sum(
-        (report.errors["service"]["USD", machines, kind] for kind in ("direct", "shared")),
-        Decimal(0),
+    errors = {
+        kind: report.errors["service"]["USD", machines, kind]
+        for kind in ("direct", "shared", "idle", "unattributed")
+    }
+
+    lost = report.lost + report.lost_disks
+
+    assert lost > report.lost > report.lost_held > 100
+    assert abs(errors["unattributed"] - lost) < CUT
+    assert abs(errors["direct"] + errors["shared"] + report.lost_held) < CUT
+    assert abs(errors["idle"] + lost - report.lost_held) < CUT
+    ((cost, days, first),) = company.rows(
+        "select sum(lost_cost), count(distinct charge_date), cast(min(charge_date) as varchar) "
+        "from marts.machines_daily where lost_hours > 0"
+    )
+    assert abs(Decimal(str(cost)) - report.lost) < CUT
+    assert (days, first) == (1, BLIND_DAY)
+
+
+def test_pods_that_only_the_bill_knows_share_their_machines(company: Company) -> None:
+    """Three GPUs of four on the one machine, all of them on the other, for two weeks."""
+    rows = company.rows(
+        "select sum(gpu_hours_held) from marts.machines_daily where instance_id in "
+        "(select instance_id from marts.machines_daily where instance_type = 'g4dn.12xlarge' "
+        "group by instance_id having count(*) = 14) group by instance_id order by all"
     )
 
-    assert report.lost > 100
-    assert abs(idle - report.lost) < CUT
-    assert abs(of_others + report.lost) < CUT
+    assert rows == [(3 * 14 * 24,), (4 * 14 * 24,)]
+
+
+@pytest.mark.parametrize("dimension", ["model", "dataset"])
+def test_a_full_cost_is_exact_where_all_evidence_is_complete(
+    report: truth.Report, dimension: str
+) -> None:
+    """However far back the data go, of which some were answers of other models."""
+    assert report.depths[dimension] >= 2
+    assert len(report.full[dimension, "USD", True]) > 20
+    assert not any(abs(error) > CUT for error in report.full[dimension, "USD", True])
+
+
+def test_a_model_may_be_made_from_the_answers_of_another(company: Company) -> None:
+    (found,) = company.rows(
+        "select count(*), max(depth) from marts.model_full_cost "
+        "where model = 'translation-distilled' and lineage_path like 'back-translations%'"
+    )
+
+    assert int(str(found[0])) > 1
+
+
+def test_a_bare_machine_is_unattributed_on_a_day_without_runs(report: truth.Report) -> None:
+    """And idle on no other: Slurm and trackers tell of a machine what they ran on it."""
+    errors = report.errors["service"]
+    missing = sum(report.unwatched["USD"], Decimal(0))
+
+    assert missing < 0
+    assert errors["USD", "GPU machines", "unattributed"] == -missing
+    assert abs(errors["USD", "GPU machines", "idle"] - missing) < 1
+
+
+def test_jobs_of_slurm_share_their_nodes_with_pods_and_with_others(company: Company) -> None:
+    """Each try is a run of its own, and one that told the tracker is one run in both."""
+    rows = company.rows(
+        "select system, count(*), count(distinct run_id) from marts.run_records "
+        "where run_id in (select run_id from marts.run_records where system = 'slurm') "
+        "and relation = 'same' group by all"
+    )
+    found = {system: (int(str(records)), runs) for system, records, runs in rows}
+    costs = truth.costs_of_runs(company.con)
+    tries = {run_id for run_id, _ in costs if run_id.endswith("/2")}
+
+    assert found.keys() == {"slurm", "mlflow"}
+    assert found["slurm"][0] == found["slurm"][1]
+    assert found["slurm"][0] > 100
+    assert found["mlflow"][0] == found["mlflow"][1]
+    assert found["mlflow"][0] > 20
+    assert len(tries) > 5
 
 
 def test_each_storage_class_of_a_bucket_is_paid_by_those_whose_bytes_are_in_it(

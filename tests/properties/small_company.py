@@ -1,4 +1,4 @@
-"""Small companies drawn from a seed: a FOCUS bill in two files and what Prometheus saw of two days.
+"""Small companies drawn from a seed: a FOCUS bill in two files, runs, two days of Prometheus.
 
 Unlike the fictitious company of `mlspend demo` they are a second's work, so that the same one can
 be delivered in many ways and its whole nights compared.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.promql import QUERIES
 from jobs.config import read_config
-from jobs.nightly import open_night
+from jobs.extracting import extract
+from jobs.night import open_night
+from jobs.nightly import build_and_publish
 from jobs.progress import NoProgress
 from queries.generation import newest_generation
 from queries.read import open_generation
@@ -29,19 +32,38 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 FIRST = date(2025, 9, 10)
 HOURS = 4
+DIMENSIONS = ("user", "team", "project", "model", "dataset", "service")
+MEASURES = {"billed_cost": "BilledCost", "effective_cost": "EffectiveCost"}
 GIB = 2**30
 CONFIG = """
-[connectors.focus]
+[[connectors.focus]]
+source = "bills"
 root = "bills"
 [connectors.prometheus]
 root = "telemetry"
 cluster = "lab"
+[connectors.runs_file]
+root = "runs"
+[detectors.failed_runs]
+min_waste = 0
 """
+MARTS = {
+    "spend_daily": "*",
+    "books": "*",
+    "machines_daily": "*",
+    "runs": "run_id, status, user_id, team, project, gpu_hours, billing_currency, effective_cost, "
+    "billed_cost",
+    "coverage": "dimension, rule_id, billing_currency, effective_cost",
+    "findings": "detector, resource_id, owner_user, owner_team, since, billing_currency, "
+    "confidence, evidence, conflict_key, is_counted, monthly_waste, state",
+}
+"""What is compared of two nights: attribution, books and findings."""
 COLUMNS = (
     *("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingCurrency"),
     *("BillingAccountId", "BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd"),
     *("ChargeCategory", "ServiceName", "ServiceCategory", "ProviderName", "ResourceId"),
-    *("SkuMeter", "Tags"),
+    *("SkuMeter", "Tags", "RegionId", "ChargeClass", "CommitmentDiscountId"),
+    *("CommitmentDiscountStatus", "CommitmentDiscountType", "ResourceType"),
 )
 
 
@@ -58,9 +80,15 @@ class Line:
     resource: str
     meter: str
     tags: tuple[tuple[str, str], ...]
+    more: tuple[tuple[str, str], ...] = ()
+    """Columns that say something else than the rest of the line would."""
 
     def cells(self) -> Sequence[str]:
         """Return the cells of the line, in the order of COLUMNS."""
+        told = dict(zip(COLUMNS, self._cells(), strict=False)) | dict(self.more)
+        return [told.get(column, "") for column in COLUMNS]
+
+    def _cells(self) -> Sequence[str]:
         start = datetime(self.day.year, self.day.month, self.day.day, self.hour or 0, tzinfo=UTC)
         end = start + timedelta(hours=24 if self.hour is None else 1)
         kind = "Compute" if self.meter else "Storage"
@@ -83,6 +111,15 @@ class Pod:
     hour: int
     gpus: int
     team: str
+    status: str = ""
+    """How the run in it ended; empty: it has none."""
+    asked: int | None = None
+    """How often the model in it was asked; none: it serves none."""
+
+    @property
+    def uid(self) -> str:
+        """What the cluster calls it."""
+        return f"{self.name}-{self.day.day}-{self.hour}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +128,40 @@ class Company:
 
     files: tuple[tuple[Line, ...], ...]
     pods: tuple[Pod, ...]
+    sources: tuple[tuple[str, str], ...] = ()
+    """Account -> the source that bills it, and its folder; `bills` bills the others."""
+
+    @property
+    def config(self) -> str:
+        """The config file, but for settings."""
+        return CONFIG
+
+    def write(self, home: Path) -> None:
+        """Write what the sources hold, in the place of what they held before."""
+        for folder in ("telemetry", "runs"):
+            shutil.rmtree(home / folder, ignore_errors=True)
+        for source in {"bills", *dict(self.sources).values()}:
+            shutil.rmtree(home / source, ignore_errors=True)
+            files = [[one for one in file if self.source_of(one) == source] for file in self.files]
+            _write_bills(home / source, [file for file in files if file])
+        _write_telemetry(home / "telemetry", self)
+        _write_runs(home / "runs", self)
+
+    def billed(self) -> dict[tuple[Any, ...], Decimal]:
+        """Return source, period, month of use, currency and measure -> cost, added up plainly."""
+        sums: dict[tuple[Any, ...], Decimal] = {}
+        for line in (line for file in self.files for line in file):
+            told = dict(zip(COLUMNS, line.cells(), strict=True))
+            period = date.fromisoformat(told["BillingPeriodStart"][:10])
+            month, currency = line.day.replace(day=1), told["BillingCurrency"]
+            for measure, column in MEASURES.items():
+                key = (self.source_of(line), period, month, currency, measure)
+                sums[key] = sums.get(key, Decimal(0)) + Decimal(told[column])
+        return sums
+
+    def source_of(self, line: Line) -> str:
+        """Return which source of the config file bills a line."""
+        return dict(self.sources).get(line.account, "bills")
 
     def with_lines(self, change: Any) -> Company:
         """Return the company with every line changed."""
@@ -114,7 +185,10 @@ def drawn_from(seed: int) -> Company:
                     )
                 )
                 pods += [
-                    Pod(f"{machine}-{number}", machine, day, hour, rng.randint(1, 5), team_name)
+                    Pod(
+                        *(f"{machine}-{number}", machine, day, hour, rng.randint(1, 5), team_name),
+                        rng.choice(("", "succeeded", "failed")),
+                    )
                     for number, team_name in enumerate(
                         ("vision", "speech", "")[: rng.randint(0, 3)]
                     )
@@ -145,42 +219,70 @@ def _others(rng: random.Random, day: date) -> list[Line]:
     return [*buckets, tax, replace(tax, cost=Decimal("-0.577215664901"), category="Credit")]
 
 
-def figures(company: Company, settings: str = "", nights: int = 1) -> dict[str, list[Row]]:
-    """Return what whole nights publish of a company: spend by day, and the books.
+def figures(
+    company: Company, settings: str = "", nights: int = 1, before: Sequence[Company] = ()
+) -> dict[str, list[Row]]:
+    """Return what whole nights publish of a company.
 
-    The books must be what plain Python adds up of the lines, whatever else a test wants of them.
+    `before` is what the sources held on earlier nights, of which nothing may be left. The books
+    must be what plain Python adds up of the lines, whatever else a test wants of them.
     """
-    billed = sum((line.cost for file in company.files for line in file), Decimal(0))
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        _write_bills(home / "bills", company)
-        _write_telemetry(home / "telemetry", company)
-        (home / "mlspend.toml").write_text(settings + CONFIG, encoding="utf-8")
-        config = read_config(home / "mlspend.toml")
-        for _ in range(nights):
-            with open_night(config, NoProgress(), "test") as night:
-                night.extract()
-                night.build_and_publish()
-                assert night.problems == []
-        with open_generation(newest_generation(config.state_dir)) as con:
+        config = home / "mlspend.toml"
+        for held in (*before, *[company] * nights):
+            held.write(home)
+            config.write_text(settings + company.config, encoding="utf-8")
+            with open_night(read_config(config), NoProgress(), "test") as night:
+                extract(night)
+                build_and_publish(night)
+                assert night.problems == [], night.problems
+        with open_generation(newest_generation(read_config(config).state_dir)) as con:
             found = {
-                mart: con.execute(f"from marts.{mart} order by all").fetchall()
-                for mart in ("spend_daily", "books", "machines_daily")
+                mart: con.execute(f"select {columns} from marts.{mart} order by all").fetchall()
+                for mart, columns in MARTS.items()
             }
-    for row in found["books"]:
-        assert (row[6], row[7] + row[8] + row[9] + row[10], row[11]) == (billed, billed, 0)
+    _prove(company, found["books"])
     return found
 
 
-def _write_bills(folder: Path, company: Company) -> None:
-    """Write each file into the folder of its month."""
-    for number, lines in enumerate(company.files):
-        month = folder / f"{lines[0].day:%Y-%m}"
+def _prove(company: Company, books: Sequence[Row]) -> None:
+    """Hold every line of the books against the lines, in each dimension."""
+    billed = company.billed()
+    wanted = {(*key, dimension) for key in billed for dimension in DIMENSIONS}
+    assert {tuple(row[:6]) for row in books} == wanted
+    for row in books:
+        total = billed[tuple(row[:5])]
+        assert (row[6], row[7] + row[8] + row[9] + row[10], row[11]) == (total, total, 0)
+
+
+def _write_bills(folder: Path, files: Sequence[Sequence[Line]]) -> None:
+    """Write each file into the folder of its invoice's month."""
+    place = COLUMNS.index("BillingPeriodStart")
+    for number, lines in enumerate(files):
+        month = folder / lines[0].cells()[place][:7]
         month.mkdir(parents=True, exist_ok=True)
         with (month / f"part-{number}.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows(line.cells() for line in lines)
+
+
+def _write_runs(folder: Path, company: Company) -> None:
+    """Write the runs in pods, each of one pod's hour."""
+    runs, places = (
+        ["native_id,status,kind,started_at,ended_at"],
+        ["native_id,cluster,namespace,pod"],
+    )
+    for pod in company.pods:
+        if pod.status:
+            start = datetime(pod.day.year, pod.day.month, pod.day.day, pod.hour, tzinfo=UTC)
+            times = [f"{start + timedelta(hours=ran):%Y-%m-%dT%H:%M:%SZ}" for ran in (0, 1)]
+            runs.append(f"run-{pod.uid},{pod.status},training,{times[0]},{times[1]}")
+            places.append(f"run-{pod.uid},lab,ml,{pod.uid}")
+    folder.mkdir(parents=True)
+    for table, lines in (("runs", runs), ("run_places", places)):
+        (folder / f"{table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_telemetry(folder: Path, company: Company) -> None:
@@ -207,14 +309,16 @@ def _write_telemetry(folder: Path, company: Company) -> None:
 
 
 def _add_pod(answers: dict[str, list[dict[str, Any]]], pod: Pod, ends: Sequence[int]) -> None:
-    uid = f"{pod.name}-{pod.day.day}-{pod.hour}"
-    named = {"namespace": "ml", "pod": uid, "uid": uid}
+    named = {"namespace": "ml", "pod": pod.uid, "uid": pod.uid}
     placed = named | {"node": f"node-{pod.node}"}
     answers["pod_running"].append(_series(named, ends, "60"))
     answers["pod_node"].append(_series(placed, ends, "1"))
     for resource, amount in (("nvidia_com_gpu", pod.gpus), ("cpu", 9), ("memory", 100 * GIB)):
         asked = placed | {"resource": resource}
         answers["pod_request"].append(_series(asked, ends, str(amount)))
+    if pod.asked is not None:
+        served = named | {"model_name": "lens", "model_version": "1", "serving_system": "vllm"}
+        answers["served_requests"].append(_series(served, ends, str(pod.asked)))
     if pod.team:
         answers["pod_labels"].append(_series(named | {"label_team": pod.team}, ends, "1"))
 

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 22))]
 UNIT = Decimal("1e-12")
-MONEY = {"spend_daily": (8, 9), "books": (6, 7, 8, 9, 10, 11), "machines_daily": (8, 9)}
+MONEY = {
+    "spend_daily": (8, 9),
+    "books": (6, 7, 8, 9, 10, 11),
+    "machines_daily": (8, 9, 14),
+    "runs": (7, 8),
+    "coverage": (3,),
+    "findings": (10,),
+}
 """Mart -> which of its columns are money."""
 
 every_seed = pytest.mark.parametrize("seed", SEEDS)
@@ -34,6 +41,8 @@ def base(seed: int) -> dict[str, list[Row]]:
     found = figures(drawn_from(seed))
     assert len(found["books"]) == 2 * 6  # measures, dimensions
     assert {row[11] for row in found["books"]} == {0}
+    assert found["runs"]
+    assert found["findings"]
     return found
 
 
@@ -133,14 +142,35 @@ def test_an_unrelated_account_changes_nobody_elses_figure(seed: int) -> None:
             *(("model", "not a model's"), ("dataset", "not a dataset's"), ("service", service)),
         )
     }
-    assert found["machines_daily"] == known["machines_daily"]
+    for mart in ("machines_daily", "runs", "findings"):
+        assert found[mart] == known[mart]
+    own = {
+        ("team", "resource_tag"): sum(costs),
+        ("user", "unattributed"): sum(costs),
+        ("project", "unattributed"): sum(costs),
+    }
+    assert [
+        (*row[:3], row[3] - own.get((row[0], row[1]), Decimal(0))) for row in found["coverage"]
+    ] == known["coverage"]
     for row, before in zip(found["books"], known["books"], strict=True):
         assert (row[6], row[11]) == (before[6] + sum(costs), 0)
 
 
+def services(found: dict[str, list[Row]]) -> dict[object, Decimal]:
+    """Return what each service cost on each day, in each dimension."""
+    sums: dict[object, Decimal] = {}
+    for row in found["spend_daily"]:
+        key = (*row[:5], row[7])
+        sums[key] = sums.get(key, Decimal(0)) + row[8]
+    return sums
+
+
 @every_seed
 def test_ten_times_the_bill_is_ten_times_every_figure(seed: int) -> None:
-    """To the last digit where a line is whole, else to 11 units of 1e-12 for each part cut."""
+    """To the last digit where a line is whole, else to 11 units of 1e-12 for each part cut.
+
+    What a service cost on a day is, to the last digit, in every dimension: parts add up.
+    """
     company = drawn_from(seed)
     found = figures(company.with_lines(lambda line: replace(line, cost=10 * line.cost)))
     most_parts = HOURS * 2 * 5  # of two machines: three pods, what is idle, and to spare
@@ -155,6 +185,7 @@ def test_ten_times_the_bill_is_ten_times_every_figure(seed: int) -> None:
             for column in MONEY[mart]:
                 assert abs(row[column] - 10 * before[column]) <= allowed
     assert [row[6] for row in found["books"]] == [10 * row[6] for row in base(seed)["books"]]
+    assert services(found) == {key: 10 * cost for key, cost in services(base(seed)).items()}
 
 
 @every_seed

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import duckdb  # noqa: TID251 - this writes what queries/ reads
 
 from queries.catalog import macro_files
-from tests.queries import acme_findings, acme_lineage, acme_reported
+from tests.queries import acme_findings, acme_lineage, acme_objectives, acme_reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,7 @@ LAST = ("Okafor", "Haddad", "Nakamura", "O'Neill", "Schröder", "Iyer", "Ivanova
 LANGUAGE = ("atlas-7b", "atlas-70b", "query-rewrite", "safety-filter")
 MODELS = (*LANGUAGE, "lens-detect", "lens-segment", "whisper-asr", "rank-two-tower", "grasp-policy")
 BUCKETS = ("laion-5b", "common-crawl", "librispeech", "clicks-2026", "web-images", "logs", "grasps")
+GPU_USES = ("dead", "starved", "wrong class", "in use")
 SERVICES = {"gpu": "Amazon Elastic Compute Cloud", "job": "Amazon SageMaker", "store": "Amazon S3"}
 TABLES = {
     "spend_daily": (
@@ -71,7 +72,7 @@ TABLES = {
         "dearest_run_id varchar, dearest_run_cost decimal(38, 12)"
     ),
     "coverage": (
-        "dimension varchar, rule_id varchar, billing_currency varchar, "
+        "dimension varchar, rule_id varchar, confidence varchar, billing_currency varchar, "
         "effective_cost decimal(38, 12), cost_share double"
     ),
     "freshness": (
@@ -87,7 +88,17 @@ TABLES = {
     "machines_daily": (
         "charge_date date, instance_id varchar, instance_type varchar, region_id varchar, "
         "billing_currency varchar, gpu_count decimal(18, 6), up_hours double, "
-        "gpu_hours_held decimal(38, 6), effective_cost decimal(38, 12), idle_cost decimal(38, 12)"
+        "gpu_hours_held decimal(38, 6), effective_cost decimal(38, 12), idle_cost decimal(38, 12), "
+        "lost_hours decimal(18, 6), lost_cost decimal(38, 12)"
+    ),
+    "gpu_uses": (
+        "charge_date date, cluster varchar, team varchar, gpu_use varchar, "
+        "billing_currency varchar, effective_cost decimal(38, 12)"
+    ),
+    "telemetry_coverage": (
+        "charge_date date, cluster varchar, held_gpu_hours decimal(18, 6), "
+        "known_gpu_hours decimal(18, 6), unknown_gpu_hours decimal(18, 6), "
+        "machine_hours decimal(18, 6), lost_machine_hours decimal(18, 6)"
     ),
     "quotas": (
         "quota varchar, dimension varchar, member varchar, measure varchar, window_kind varchar, "
@@ -106,8 +117,10 @@ TABLES = {
         "first_date date, last_date date, run_count bigint, "
         "effective_cost decimal(38, 12), fix varchar"
     ),
+    "covered_days": "first_day date, newest_day date, last_day date",
     "members": "dimension varchar, member varchar, member_name varchar, team varchar",
     **acme_lineage.TABLES,
+    **acme_objectives.TABLES,
     "findings": acme_findings.COLUMNS,
     "list_prices": (
         "source varchar, provider varchar, service_name varchar, sku_id varchar, "
@@ -142,6 +155,42 @@ where dimension = 'team'
 group by all
 """
 """As without rules: every team has its own."""
+VERSIONS = """
+create table marts.version_spend as
+select
+    charge_date,
+    source,
+    billing_period,
+    billing_currency,
+    dimension,
+    member,
+    case
+        when starts_with(member, 'atlas') then cast(month(charge_date) - 7 as varchar)
+    end as version,
+    cost_kind,
+    service_name,
+    effective_cost,
+    billed_cost,
+    gpu_hours
+from marts.spend_daily
+where dimension in ('model', 'dataset')
+"""
+"""A new version every month of some models; of the others nobody knows."""
+RECORDS = """
+create table marts.run_records as
+select distinct
+    run_id,
+    run_id as run_key,
+    source as system,
+    source,
+    run_id as native_id,
+    'same' as relation,
+    cast(null as varchar) as rule,
+    cast(null as varchar) as evidence,
+    cast(null as varchar) as confidence
+from marts.runs
+"""
+"""Every run was seen by its tracker alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +264,7 @@ def write_generation(path: Path, dollar: Decimal | None = None) -> Path:
     people = _people(drawn)
     _machines(acme, drawn, _runs(acme, drawn, people))
     _storage_and_the_rest(acme, drawn)
+    _coverage(acme, random.Random(14))  # noqa: S311 - made-up figures
     _sum_up(acme, people)
     acme.rows["findings"] += acme_findings.finding_rows(NEWEST_DAY)
     for table, rows in acme_lineage.full_cost_rows(acme.spend).items():
@@ -296,6 +346,7 @@ def _runs(acme: Acme, drawn: random.Random, people: list[Person]) -> dict[tuple[
                 )
             )
     _training_jobs(acme, jobs)
+    acme.rows["run_objectives"] += acme_objectives.objective_rows(acme.rows["runs"])
     _unbilled(acme)
     return held
 
@@ -378,9 +429,29 @@ def _machines(acme: Acme, drawn: random.Random, held: dict[tuple[date, str], int
                     _thousandths(int(8 * up * taken * 1_000)),
                     _millionths(idle + int(8 * up * taken * 1_000) * 2_500),
                     _millionths(idle),
+                    Decimal(0),
+                    Decimal(0),
                 )
             )
+            if day > NEWEST_DAY - timedelta(days=14):
+                _gpu_uses(acme, day, "EUR" if source == "focus-eu" else "USD", idle)
     assert held
+
+
+def _gpu_uses(acme: Acme, day: date, currency: str, idle: int) -> None:
+    """Add what a machine's GPUs did on a day, by what was idle of it."""
+    used = (("(idle)", "unallocated", idle), *((TEAMS[0], use, idle // 8) for use in GPU_USES))
+    for team, use, cost in used:
+        row = (day, "main", team, use, currency, _millionths(cost))
+        acme.rows["gpu_uses"].append(row)
+
+
+def _coverage(acme: Acme, drawn: random.Random) -> None:
+    """Add what telemetry saw of the cluster on the newest days; one has a gap."""
+    for number in range(14):
+        unknown, gap = drawn.randint(0, 5), 2 if number == 4 else 0
+        day = NEWEST_DAY - timedelta(days=number)
+        acme.rows["telemetry_coverage"].append((day, "main", 90, 90 - unknown, unknown, 168, gap))
 
 
 def _storage_and_the_rest(acme: Acme, drawn: random.Random) -> None:
@@ -442,12 +513,14 @@ def _labels(acme: Acme, people: list[Person]) -> None:
         totals[dimension, currency] += cost
     for (dimension, rule, currency), cost in acme.rules.items():
         share = cost / totals[dimension, currency]
-        acme.rows["coverage"].append((dimension, rule, currency, _millionths(cost), share))
+        sure = "none" if rule == "unattributed" else "high"
+        acme.rows["coverage"].append((dimension, rule, sure, currency, _millionths(cost), share))
     for person in people:
         acme.rows["members"].append(("user", person.user_id, person.name, person.team))
     november = (NEWEST_DAY.replace(day=1), "USD", NEWEST_DAY, NEWEST_DAY, 0)
     acme.rows["unknown_names"].append(("jdoe", "aws_cur", *november, Decimal(12), "add it"))
     _fill_quotas(acme)
+    acme.rows["covered_days"].append((FIRST_DAY, NEWEST_DAY, NEWEST_DAY))
     words = ("Compute Engine", "A1", "Nvidia Tesla A100 GPU running in Americas", "us-central1")
     listed = datetime(2026, 11, 1)  # noqa: DTZ001 - marts hold UTC without a zone
     price = ("ondemand", "h", Decimal("2.933908"), "USD", listed, listed)
@@ -524,6 +597,8 @@ def _write(acme: Acme, path: Path, dollar: Decimal | None) -> None:
     for macros in macro_files():
         con.execute(macros.read_text(encoding="utf-8"))
     con.execute(LOADED)
+    con.execute(VERSIONS)
+    con.execute(RECORDS)
     con.close()
     path.chmod(0o444)
 

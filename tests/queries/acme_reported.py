@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 REPORTED = {
     "spend_daily": {"reporting_cost": "effective_cost", "reporting_billed_cost": "billed_cost"},
     "runs": {"reporting_cost": "effective_cost"},
-    "machines_daily": {"reporting_cost": "effective_cost", "reporting_idle_cost": "idle_cost"},
+    "machines_daily": {
+        "reporting_cost": "effective_cost",
+        "reporting_idle_cost": "idle_cost",
+        "reporting_lost_cost": "lost_cost",
+    },
     "training_jobs": {
         "reporting_cost": "effective_cost",
         "reporting_failed_cost": "failed_cost",

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from connectors import connector_class
-from connectors.store import format_of
+from connectors.stored import format_of
 from queries.catalog import HOME, read_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
-from queries.raw import Landed, LandedFile, create_raw_view
+from queries.landed import Landed, LandedFile
+from queries.plain import plain_totals
+from queries.raw import create_raw_view
 from queries.stage import check_feed
+from queries.totals import raw_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DATA = Path("tests/data")
 EXACT = Context(prec=200)
+WIDE = Context(prec=1200)
 Row = dict[str, object]
 
 
@@ -69,6 +73,20 @@ def stage_rows(kind: str, paths: Sequence[Path], records: str = "") -> list[Row]
         found = con.execute("select * from staged order by all")
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def assert_plain(table: str, paths: Sequence[Path]) -> None:
+    """See that the loop over lines adds a delivery up to what the books are held against."""
+    names = [f"{path.parent.name}/{path.name}" for path in paths]
+    wanted: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+    for total in raw_totals(table, paths, names):
+        amount, beyond = wanted.get((total.billing_currency, total.measure), (Decimal(0),) * 2)
+        wanted[total.billing_currency, total.measure] = (
+            WIDE.add(amount, total.amount),
+            WIDE.add(beyond, total.beyond),
+        )
+    found, _ = plain_totals(table, list(zip(paths, names, strict=True)))
+    assert found == {key: pair for key, pair in wanted.items() if any(pair)}
 
 
 def open_text(path: Path) -> TextIO:

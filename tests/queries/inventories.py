@@ -11,8 +11,8 @@ from connectors import connector_class
 from queries.build import Settings
 from queries.catalog import HOME, in_order, read_model
 from queries.engines.duckdb import Limits, connect, create_macros
+from queries.landed import Landed, LandedFile
 from queries.manifest import Manifest
-from queries.raw import Landed, LandedFile
 from queries.stage import Stager
 from queries.warehouse import SCHEMAS, Warehouse
 

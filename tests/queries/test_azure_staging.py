@@ -102,6 +102,12 @@ def test_a_new_kind_of_account_is_read_by_its_profile_and_dates_with_the_month_f
     assert {row["x_line_class"] for row in rows} == {"object_storage", "object_requests"}
 
 
+def test_an_export_of_headers_alone_costs_nothing() -> None:
+    paths = [DATA / KIND / "no_rows" / "actual" / "EA_NoRows.csv"]
+    assert stage_rows(KIND, paths) == []
+    assert amounts(paths) == {}
+
+
 def test_a_file_whose_line_ends_differ_is_refused() -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         stage_rows(KIND, [KOKU / "azure_camel_azure_version_2.csv"])

@@ -15,8 +15,8 @@ from queries import ModelError
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import Model, canonical_columns, in_order, read_model
 from queries.engines.duckdb import Limits
+from queries.landed import Landed, LandedFile
 from queries.manifest import Manifest
-from queries.raw import Landed, LandedFile
 from queries.stage import DeliveryError
 from queries.totals import RawTotal
 
@@ -239,6 +239,33 @@ def test_a_night_without_any_delivery_builds_empty_marts(tmp_path: Path) -> None
     assert by_team(built) == {}
 
 
+def test_tables_that_were_empty_fill_and_those_that_were_full_empty(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.night()
+    assert world.previous is not None
+    assert world.previous.columns
+
+    for version, lines, found in (
+        (1, "2026-10-01,a,10\n", {"nobody": Decimal(10)}),
+        (2, "", {}),
+        (3, "2026-10-02,a,20\n", {"nobody": Decimal(20)}),
+    ):
+        world.deliver("lines", "2026-10", f"day,owner,cost\n{lines}", version)
+        assert by_team(world.night()) == found
+
+
+def test_columns_that_other_code_remembers_are_forgotten(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.night()
+    assert world.previous is not None
+    known = world.previous.columns
+    world.previous.night, world.previous.planned = "", "of other code"
+    world.previous.columns = dict.fromkeys(known, "nothing integer")
+
+    assert by_team(world.night()) == {}
+    assert world.previous.columns == known
+
+
 def test_a_restated_day_is_the_only_one_attributed_again(world: World) -> None:
     world.night()
     world.deliver(
@@ -259,6 +286,7 @@ def test_a_redelivery_of_the_same_rows_attributes_nothing_again(world: World) ->
     assert built is not None
     assert built.days == 0
     assert by_team(built) == {"nlp": Decimal(30), "nobody": Decimal(5)}
+    assert not list(world.folder.rglob("*.once"))  # what text was unpacked into
 
 
 def test_a_day_that_vanishes_from_the_bill_vanishes_from_the_marts(world: World) -> None:

@@ -31,13 +31,14 @@ KEY = (
 )
 TABLES = {
     "attribution.postings": KEY + "tag_user varchar, tag_team varchar, tag_project varchar, "
-    "cost_kind varchar, method varchar, run_id varchar, pod_id varchar, dataset varchar, "
+    "cost_kind varchar, method varchar, confidence varchar, run_id varchar, pod_id varchar, "
+    "dataset varchar, "
     "model varchar, user_raw varchar, user_rule varchar, team varchar, team_rule varchar, "
     "is_team_of_user boolean, project varchar, project_rule varchar, "
     "effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "attribution.user_days": "charge_date date, user_raw varchar, user_id varchar, team varchar",
     "attribution.run_members": "charge_date date, run_id varchar, dimension varchar, "
-    "member varchar, share_from double, share_to double",
+    "member varchar, share_from double, share_to double, rule varchar",
     "staging.cost_lines": KEY + "tags map(varchar, varchar), charge_description varchar, "
     "sku_meter varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "marts.run_records": "run_id varchar, run_key varchar, system varchar, source varchar, "
@@ -63,6 +64,7 @@ HELD = {
     **COMMON,
     "cost_kind": "direct",
     "method": "machine_share",
+    "confidence": "high",
     "user_raw": "ada@acme",
     "user_rule": "run_tag",
     "is_team_of_user": True,
@@ -99,6 +101,7 @@ def books() -> Iterator[Connection]:
         **COMMON,
         cost_kind="idle",
         method="machine_share",
+        confidence="high",
         is_team_of_user=False,
         effective_cost="3.999999999999",
     )
@@ -112,6 +115,7 @@ def books() -> Iterator[Connection]:
             member=model,
             share_from=share_from,
             share_to=share_to,
+            rule="registered",
         )
     for _ in range(4):
         insert(
@@ -175,7 +179,10 @@ def test_a_figure_goes_by_rules_runs_and_resources_to_the_bill_lines(books: Conn
             "user ada, 2026-10-01 to 2026-10-31, effective_cost, USD",
             Decimal("5.000000000001"),
         ),
-        ("direct: owner by run_tag, cut by machine_share", Decimal("5.000000000001")),
+        (
+            "direct: owner by run_tag, cut by machine_share (confidence high)",
+            Decimal("5.000000000001"),
+        ),
         ("run r1", Decimal("3.000000000001")),
         ("i-1, Amazon Elastic Compute Cloud, instance", Decimal("3.000000000001")),
         ("p4d by the hour (4 lines, 2026-10-01)", Decimal(10)),
@@ -250,7 +257,7 @@ def test_the_text_shows_the_check_of_every_level(books: Connection) -> None:
             "  [= 1 rule, difference 0]"
         ),
         (
-            "└─ 5.000000000001  direct: owner by run_tag, cut by machine_share"
+            "└─ 5.000000000001  direct: owner by run_tag, cut by machine_share (confidence high)"
             "  [= 2 runs, difference 0]"
         ),
         "   ├─ 3.000000000001  run r1  [= 1 resource, difference 0]",
@@ -298,7 +305,7 @@ def test_a_run_is_walked_to_its_bill_lines_by_any_of_its_ids(given: str, books: 
         *[Decimal("3.000000000001")] * 4,
         Decimal(10),
     ]
-    assert "owner by run_tag, cut by machine_share" in as_text(tree)
+    assert "owner by run_tag, cut by machine_share (confidence high)" in as_text(tree)
     assert "part of 10.00 = 4 bill lines, difference 0" in as_text(tree)
 
 

@@ -119,6 +119,18 @@ def parquet(path: Path, lines: Sequence[Line], **schema: Any) -> Path:
     return path
 
 
+def json_lines(path: Path, lines: Sequence[Line]) -> Path:
+    """Write lines as an extract job of BigQuery does: no nulls, decimals and times as text."""
+    rows = [{key: value for key, value in each.items() if value is not None} for each in lines]
+    text = "".join(f"{json.dumps(row, default=_as_text)}\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _as_text(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else str(value)
+
+
 def flat(path: Path, lines: Sequence[Line], show: Any = json.dumps) -> Path:
     """Write lines as text with flattened headers."""
     with path.open("w", encoding="utf-8", newline="") as text:
@@ -191,15 +203,17 @@ def test_each_kind_of_line_counts_as_written_down_by_hand(
     nested = parquet(tmp_path / "nested.parquet", [line(**changes)])
     texts = flat(tmp_path / "flat.csv", [line(**changes)])
     printed = flat(tmp_path / "printed.csv", [line(**changes)], repr)
+    objects = json_lines(tmp_path / "objects.json", [line(**changes)])
     rows = stage_rows(KIND, [nested])
     assert rows == stage_rows(KIND, [texts]) == stage_rows(KIND, [printed])
+    assert rows == stage_rows(KIND, [objects])
     found = [(row["charge_category"], row["x_line_class"], row["billed_cost"]) for row in rows]
     assert sorted(map(str, found)) == sorted(
         str((category, kind, Decimal(cost).quantize(Decimal("1e-12"))))
         for category, kind, cost in golden
     )
     total = sum(Decimal(cost) for *_, cost in golden)
-    for path in (nested, texts, printed):
+    for path in (nested, texts, printed, objects):
         assert {each.amount for each in raw_totals(TABLE, [path])} == {total}
         assert {each.rows for each in raw_totals(TABLE, [path])} == {1}
 

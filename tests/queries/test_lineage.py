@@ -110,3 +110,6 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(lineage: Lineage
     assert any("effective_cost" in note for note in error.value.__notes__)
     with pytest.raises(ModelError, match=r"there is no table marts\.run"):
         lineage.of("marts.run.cost")
+    with pytest.raises(ModelError, match="runs is no column of a table"):
+        lineage.of("runs")
+    assert lineage.of("runs.effective_cost") == lineage.of("marts.runs.effective_cost")

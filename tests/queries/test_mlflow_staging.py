@@ -279,9 +279,14 @@ def test_what_a_run_wrote_is_not_what_it_read(store: Store) -> None:
     store.dataset("r1", "result", '{"uri": "s3://out/a/"}', mlflow__data__context="output")
     store.dataset("r1", "again", '{"uri": "s3://out/a"}', mlflow__data__context="outputs")
     inputs = staged(store, "run_inputs", "dataset_uri")
-    outputs = staged(store, "run_outputs", "dataset_uri")
+    outputs = staged(store, "run_outputs", "dataset_uri, dataset_digest")
     assert [row["dataset_uri"] for row in inputs] == ["s3://in/a"]
-    assert [row["dataset_uri"] for row in outputs] == ["s3://out/a", "s3://out/b", "s3://out/c"]
+    assert [(row["dataset_uri"], row["dataset_digest"] is None) for row in outputs] == [
+        ("s3://out/a", False),
+        ("s3://out/a", False),
+        ("s3://out/b", True),
+        ("s3://out/c", True),
+    ]
 
 
 def test_a_tag_names_inputs_that_were_not_logged(store: Store) -> None:
@@ -356,18 +361,47 @@ def test_a_snapshot_that_a_run_names_is_a_reference(store: Store) -> None:
     ]
 
 
-def test_tags_that_name_a_run_of_another_system_are_mentions(store: Store) -> None:
-    store.run("r1", NOW - HOUR, NOW, slurm_job_id="42", mood="good", WANDB_RUN_ID="")
-    airflow = {"DAG_ID": "train", "DAG_RUN_ID": "manual__1", "TASK_ID": "fit"}
-    store.run("r2", NOW - HOUR, NOW, **{f"AIRFLOW_CTX_{key}": at for key, at in airflow.items()})
-    store.run("r3", NOW - HOUR, NOW, AIRFLOW_CTX_DAG_ID="alone", finops__parent__argo="wf-1")
-    store.run("r4", NOW - HOUR, NOW)
-    found = staged(store, "run_mentions", "system, native_id, relation, evidence")
-    assert sorted(tuple(row.values()) for row in found) == [
-        (
-            *("airflow", "train/manual__1/fit", "same"),
-            "tag AIRFLOW_CTX_DAG_ID, AIRFLOW_CTX_DAG_RUN_ID, AIRFLOW_CTX_TASK_ID",
-        ),
-        ("argo", "wf-1", "parent", "tag finops.parent.argo"),
-        ("slurm", "42", "same", "tag slurm_job_id"),
+def test_what_people_tag_a_run_with_is_kept(store: Store) -> None:
+    store.run("r1", NOW - HOUR, NOW, slurm_job_id="42", mood="good")
+    (told,) = staged(store, "run_tags", "called, tags")
+    assert told["called"] == "tag"
+    assert told["tags"].items() >= {("slurm_job_id", "42"), ("mood", "good")}
+
+
+def test_a_run_and_its_models_have_folders_under_the_experiment(store: Store) -> None:
+    """What the server serves itself lies under its own root, which the config names."""
+    store.insert("experiments", 2, "served", "deleted", "mlflow-artifacts:/2")
+    store.insert("experiments", 3, "nowhere", "active", "/tmp/mlruns/3")  # noqa: S108 - only a name
+    store.run("r1", NOW - 2 * HOUR, NOW - HOUR)
+    store.run("r2", NOW - 2 * HOUR, NOW - HOUR)
+    store.update("r2", experiment_id=2)
+    store.insert("inputs", "i1", "RUN_OUTPUT", "r1", "MODEL_OUTPUT", "m-1")
+    nights = Nights(store.path.parent)
+    nights.night(Mlflow(str(store.path), artifacts_root="s3a://Lake/served/"), AT)
+
+    assert [
+        (row["experiment_id"], row["root_uri"], row["is_deleted"], row["has_all_runs"])
+        for row in nights.rows("artefact_roots")
+    ] == [
+        ("1", "s3://models/mlflow/1", False, True),
+        ("2", "s3://lake/served/2", True, True),
+        ("3", "/tmp/mlruns/3", False, True),  # noqa: S108
+    ]
+    assert [
+        (row["root_uri"], row["folder"], row["is_deleted"])
+        for row in nights.rows("artefact_folders")
+    ] == [
+        ("s3://lake/served/2", "r2", True),
+        ("s3://models/mlflow/1", "r1", False),
+        ("s3://models/mlflow/1/models", "m-1", False),
+    ]
+
+
+def test_where_a_server_keeps_files_is_unknown_until_somebody_says_so(store: Store) -> None:
+    store.insert("experiments", 2, "served", "active", "mlflow-artifacts:/2")
+    nights = Nights(store.path.parent)
+    nights.night(Mlflow(str(store.path), backfill_days=30), AT)
+
+    assert [(row["root_uri"], row["has_all_runs"]) for row in nights.rows("artefact_roots")] == [
+        ("s3://models/mlflow/1", False)
     ]

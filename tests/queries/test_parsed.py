@@ -122,6 +122,26 @@ def test_tables_are_read_without_ctes_and_comments_from_the_first_of_a_union() -
     assert found["columns"] == {"a": "first"}
 
 
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("select a, sum(b) as b from s.t group by a", {"a"}),
+        ("select t.a, b, max(c) as c from s.t group by t.a, b", {"a", "b"}),
+        ("select a as x, sum(b) as b from s.t group by a", set()),
+        ("select t.a, max(u.a) as b from s.t, s.u group by u.a, t.a", set()),
+        ("select a, b from s.t group by a, b + 1", set()),
+        ("select a from s.t group by a, b", set()),
+        ("select a, unnest(list(b)) as b from s.t group by a", set()),
+        ("select a, b from s.t group by all", set()),
+        ("select a, sum(b) as b from s.t group by rollup (a)", set()),
+        ("select a from s.t group by a union all select a from s.t", set()),
+        ("select a, b from s.t", set()),
+    ],
+)
+def test_the_columns_that_a_grouping_makes_unique_are_read(sql: str, columns: set[str]) -> None:
+    assert set(find_query(sql)["grouped"]) == columns
+
+
 def test_the_canonical_tables_are_read_with_their_types() -> None:
     text = (HOME / "staging" / "contracts.sql").read_text(encoding="utf-8")
 

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queries import ModelError
-from queries.engines.duckdb import Connection, Error, Limits, connect
-from queries.raw import Landed, LandedFile, create_raw_view, find_bad_value, undeclared_columns
+from queries.engines.duckdb import Connection, Error, Limits, connect, reading_text
+from queries.landed import Landed, LandedFile
+from queries.raw import create_raw_view, find_bad_value, undeclared_columns
+from queries.raw_values import expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,6 +79,35 @@ def test_a_source_without_deliveries_is_empty_and_typed(con: Connection) -> None
     types = dict(row[:2] for row in con.execute("describe raw.test__lines").fetchall())
     assert types["cost"] == "DECIMAL(38,12)"
     assert types["x_version_at"] == "TIMESTAMP"
+
+
+@pytest.mark.parametrize("keys", [("team", "it's", "n"), ("team", "Team", "n")])
+def test_loose_columns_become_a_map_of_those_that_are_filled(
+    con: Connection, keys: tuple[str, str, str]
+) -> None:
+    loose = [*zip(keys, ("a", "b", "c"), strict=True), ("never", "cast(null as varchar)")]
+    made = expression("tags", None, loose, is_month_first=False)
+    rows = con.execute(
+        f"select {made} as tags, typeof(tags) from (values ('a', 'b', 1), (null, null, null), "
+        "(null, 'c', 2), ('', null, null), ('d', 'e', 3)) as lines (a, b, c)"
+    ).fetchall()
+    first, second, third = keys
+    assert rows == [
+        ({first: "a", second: "b", third: "1"}, "MAP(VARCHAR, VARCHAR)"),
+        ({}, "MAP(VARCHAR, VARCHAR)"),
+        ({second: "c", third: "2"}, "MAP(VARCHAR, VARCHAR)"),
+        ({first: ""}, "MAP(VARCHAR, VARCHAR)"),
+        ({first: "d", second: "e", third: "3"}, "MAP(VARCHAR, VARCHAR)"),
+    ]
+
+
+def test_loose_columns_that_are_never_filled_are_an_empty_map(
+    con: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"tag:never": pl.Series([None], dtype=pl.String)}).write_parquet(path)
+    create_raw_view(con, "test", Bill(), [landed(path, "parquet")])
+    assert con.execute("select tags from raw.test__lines").fetchall() == [({},)]
 
 
 def test_csv_is_read_by_name_and_loose_tags_are_packed(con: Connection, tmp_path: Path) -> None:
@@ -184,6 +215,44 @@ def test_gzip_and_plain_text_read_alike(con: Connection, tmp_path: Path) -> None
     packed = tmp_path / "bill.csv.gz"
     packed.write_bytes(gzip.compress(text.encode()))
     assert read(con, landed(plain)) == read(con, landed(packed, "csv.gz"))
+
+
+def test_big_gzipped_text_is_read_within_little_memory(tmp_path: Path) -> None:
+    """A bill of many gigabytes must not take more than a few small buffers."""
+    lines = ("1.5," + "a" * 200 + ",2026-10-01T05:00:00Z\n") * 70_000
+    block = gzip.compress(lines.encode(), 1)
+    path = tmp_path / "bill.csv.gz"
+    with path.open("wb") as file:
+        file.write(gzip.compress(b"cost,account,started_at\n"))
+        for _ in range(40):  # 640 MB of text
+            file.write(block)
+    con = connect(Limits(memory="300MB", threads=2))
+    create_raw_view(con, "test", Bill(), [landed(path, "csv.gz")])
+    row = con.execute("select count(*), sum(cost), max(length(account)) from raw.test__lines")
+    assert row.fetchone() == (2_800_000, Decimal(4_200_000), 200)
+    con.close()
+
+
+@pytest.mark.parametrize(
+    ("configured", "while_reading"), [("1500MB", "715.2 MiB"), ("400MB", "381.4 MiB")]
+)
+def test_text_is_read_within_less_memory_than_a_night_may_take(
+    configured: str, while_reading: str
+) -> None:
+    con = connect(Limits(memory=configured))
+    limit = "select current_setting('memory_limit')"
+    before = con.execute(limit).fetchone()
+    with reading_text(con):
+        assert con.execute(limit).fetchone() == (while_reading,)
+    assert con.execute(limit).fetchone() == before
+    con.close()
+
+
+def test_a_line_of_many_megabytes_is_read_whole(con: Connection, tmp_path: Path) -> None:
+    texts = [letter * 12_000_000 for letter in "abcd"]
+    path = csv_file(tmp_path, "cost,account\n" + "".join(f"1,{text}\n" for text in texts))
+    rows = read(con, landed(path))
+    assert sorted(str(account) for _, account, *_ in rows) == texts
 
 
 def test_rows_of_several_deliveries_keep_their_provenance(con: Connection, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gzip
 import math
 import random
 import struct
+import zlib
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,7 @@ def test_text_adds_up_as_written_and_as_the_raw_reader_rounds_it(
         (pl.Series([3, -1], dtype=pl.Int32), "2", "0"),
         (pl.Series(["1.5", "0.25"]), "1.75", "0"),
         (pl.Series([Decimal("0.1234567890125")] * 2), "0.246913578026", "-1e-12"),
-        (pl.Series([0.1, 0.2], dtype=pl.Float32), "0.3", "0"),
+        (pl.Series([0.1, 4e7 + 4], dtype=pl.Float32), "40000004.100000001490", "1.1612E-13"),
         (pl.Series([0.1, None, 0.2]), "0.3", "0"),
         (pl.Series([None, None], dtype=pl.Float64), "0", "0"),
     ],
@@ -284,3 +285,20 @@ def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[:-20])
     with pytest.raises(ModelError, match="cannot be read"):
         raw_totals(FOCUS, [path])
+
+
+@pytest.mark.parametrize("place", [1, 2000, -8, -1])
+def test_packed_bytes_that_are_not_what_was_packed_are_refused_as_zlib_says(
+    tmp_path: Path, place: int
+) -> None:
+    """One bit of a file is another one: of its header, its content, its checksum, its length."""
+    path = tmp_path / "a.csv.gz"
+    lines = "".join(f"{START},{number}.25\n" for number in range(5000))
+    content = bytearray(gzip.compress(f"BillingPeriodStart,BilledCost\n{lines}".encode(), mtime=0))
+    content[place] ^= 8
+    path.write_bytes(content)
+    with pytest.raises((OSError, zlib.error)) as of_zlib, gzip.open(path) as stream:
+        stream.read()
+    with pytest.raises(ModelError) as caught:
+        raw_totals(FOCUS, [path])
+    assert str(caught.value) == f"a file cannot be read: {of_zlib.value}"

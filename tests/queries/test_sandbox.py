@@ -75,6 +75,12 @@ def test_a_select_is_answered_with_exact_money(generation: Path) -> None:
     assert rows[0]["cost"] == Decimal("1904.117003") * 3 * 5
 
 
+def test_who_asks_for_a_file_is_told_that_files_are_shut_off(generation: Path) -> None:
+    code, _, err = ask(generation, "select * from read_csv('/etc/hostname')")
+    assert code == MISUSE
+    assert "fix: ask the marts alone: files and networks are shut off" in err
+
+
 def test_no_wall_is_missing_where_this_runs(generation: Path) -> None:
     """CI has Landlock, seccomp and namespaces; a note would say that one has come down."""
     assert ask(generation, "select 1") == (DONE, '[\n{"1": 1}\n]\n', "")

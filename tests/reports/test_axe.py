@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from reports import REPORTS
+from tests.reports.test_explanation import figure
+from tests.reports.test_explanation import page as explained
 from tests.servers.chromium import Chromium, Look
 
 if TYPE_CHECKING:
@@ -36,6 +38,20 @@ def test_a_page_passes_axe(
     browser: Chromium, site: Path, page: str, width: int, theme: Literal["light", "dark"]
 ) -> None:
     browser.open(site / f"{page}.html", Look(width=width, theme=theme))
+    browser.run(AXE + ";undefined")
+
+    assert browser.run(ASK) == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_explanation_passes_axe(
+    browser: Chromium, tmp_path: Path, width: int, theme: Literal["light", "dark"]
+) -> None:
+    path = tmp_path / "explanation.html"
+    path.write_text(explained(figure(lost="0.25")), encoding="utf-8")
+    browser.open(path, Look(width=width, theme=theme))
+    browser.run("document.querySelectorAll('details').forEach(one => one.open = true)")
     browser.run(AXE + ";undefined")
 
     assert browser.run(ASK) == []

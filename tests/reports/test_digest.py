@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queries.read import open_generation, run_named
-from reports.base import Frame, Frames, Range
-from reports.digest import LARGEST, About, Reader, digest_reads, write_digest
+from reports.base import Frame, Frames, Range, Read
+from reports.digest import LARGEST, About, Reader, Section, digest_reads, write_digest
 from tests.queries.acme import NEWEST_DAY, write_generation
 from tests.reports.page import parse, skeleton
 from tests.reports.test_hostile_names import PAYLOADS, named
@@ -67,6 +67,18 @@ def test_it_needs_nothing_but_the_mail(company: dict[str | None, dict[str, Frame
         assert page.all(tag) == []
     assert [one.attributes["href"] for one in page.all("a")] == [ABOUT.site_url]
     assert "url(" not in digest(company[None]).html
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [(3, ["e0", "e1", "u0"]), (5, ["e0", "e1", "e2", "u0", "u1"]), (1, ["e0"])]
+)
+def test_no_currency_crowds_out_another(most: int, shown: list[str]) -> None:
+    rows = [{"name": f"e{place}", "unit": "EUR"} for place in range(9)]
+    rows += [{"name": f"u{place}", "unit": "USD"} for place in range(2)]
+    cut = Section("People", "spend", rows, Read("team_spend", {})).cut(most)
+
+    assert [row["name"] for row in cut.rows] == shown
+    assert cut.left == 11 - most
 
 
 def test_it_stays_small_and_says_what_it_leaves_out(

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs_version  # type: ignore[import-untyped] 
 from queries.named import named_query
 from reports import REPORTS
 from reports.base import Frame, ReportError
+from reports.books import BOOKS
 from reports.site import HOME, site_reads, write_site
 from tests.reports.frames import META, SPAN
 from tests.reports.page import read_page
@@ -34,9 +35,9 @@ def all_pages(site: Path) -> list[Path]:
 def amounts(element: Element) -> list[Decimal]:
     """Return the exact amounts that an element's cells give on pointing."""
     return [
-        Decimal(span.attributes["title"].split()[0].replace(",", "").replace("\u2212", "-"))
-        for span in element.all("span")
-        if "title" in span.attributes
+        Decimal(each.attributes["title"].split()[0].replace(",", "").replace("\u2212", "-"))
+        for each in (*element.all("span"), *element.all("td"))
+        if "title" in each.attributes
     ]
 
 
@@ -209,6 +210,24 @@ def test_the_users_by_models_add_up_in_both_directions(site: Path) -> None:
             assert sum(cells) == total
         *totals, whole = amounts(foot)
         assert sum(totals) == whole == sum(amounts(row)[-1] for row in body.all("tr"))
+
+
+@pytest.mark.parametrize(
+    ("digits", "shown"),
+    [(None, "0"), (f"0.{'0' * 36}", "0"), (f"-0.{'0' * 12}25{'0' * 22}", f"-0.{'0' * 12}25")],
+)
+def test_what_lies_beyond_twelve_places_is_shown_as_short_as_it_is(
+    frames: dict[str, Frame], tmp_path: Path, digits: str | None, shown: str
+) -> None:
+    key = BOOKS.key
+    frame = frames[key]
+    place = frame.columns.index("beyond_12_places")
+    rows = [(*row[:place], digits, *row[place + 1 :]) for row in frame.rows]
+
+    write_site(tmp_path / "site", {**frames, key: Frame(frame.columns, rows)}, META)
+
+    table = read_page(tmp_path / "site" / "books.html").all("table")[2]
+    assert {row.all("td")[-1].text for row in table.all("tbody")[0].all("tr")} == {shown}
 
 
 def test_a_frame_that_nobody_read_is_named(frames: dict[str, Frame], tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ class Front:
     """Action -> how many calls of it are to be refused yet, for being too many."""
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Action -> what to answer, of services that moto has not."""
+    faults: list[str] = field(default_factory=list)
+    """What the next calls get, of a service that speaks JSON: an error's code, or `half`."""
     calls: Counter[str] = field(default_factory=Counter)
     """Action -> how often it was asked for; EC2 and the like by name, others by path."""
     sizes: dict[str, set[str]] = field(default_factory=dict)
@@ -47,6 +49,14 @@ class Front:
             left = self.throttled.get(action, 0)
             self.throttled[action] = max(0, left - 1)
             return left > 0
+
+
+def _broken(fault: str) -> tuple[int, bytes, int]:
+    """Return status, content and the bytes that are promised and do not come."""
+    if fault == "half":
+        return 200, b'{"Half', 99
+    told = json.dumps({"__type": fault, "message": "as the test wants it"}).encode()
+    return 500 if fault == "InternalFailure" else 400, told, 0
 
 
 @contextmanager
@@ -69,7 +79,11 @@ def fronting(target: str) -> Iterator[Front]:
             asked = parse_qs(body.decode()) | parse_qs(path.query)
             service = scope["service"] if scope else "nobody"
             action = f"{service}:{asked['Action'][0] if 'Action' in asked else path.path}"
-            if front.enter(action, asked):
+            fault = front.faults.pop(0) if front.faults else ""
+            if fault:
+                status, content, missing = _broken(fault)
+                self._send(status, "application/x-amz-json-1.1", content, missing)
+            elif front.enter(action, asked):
                 self._send(503, "text/xml", _BUSY)
             elif action in front.answers:
                 told = json.dumps(front.answers[action]).encode()
@@ -86,12 +100,13 @@ def fronting(target: str) -> Iterator[Front]:
             self._send(answer.status, answer.headers.get("Content-Type", "text/xml"), content)
             line.close()
 
-        def _send(self, status: int, kind: str, content: bytes) -> None:
+        def _send(self, status: int, kind: str, content: bytes, missing: int = 0) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content) + missing))
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection |= missing > 0
 
         def log_message(self, *_: object) -> None:
             pass

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,11 @@ _PARTITION_FIELDS = (
     {"name": "total_rows", "type": "INTEGER"},
     {"name": "last_modified_time", "type": "TIMESTAMP"},
 )
+_PERIOD_FIELDS = (
+    {"name": "period", "type": "STRING"},
+    {"name": "row_count", "type": "INTEGER"},
+    {"name": "state", "type": "STRING"},
+)
 Row = dict[str, Any]
 Field = dict[str, Any]
 
@@ -77,6 +83,8 @@ class Warehouse:
     partitions: dict[str, list[Row]] = field(default_factory=dict)
     """YYYYMMDD -> rows."""
     modified: dict[str, datetime] = field(default_factory=dict)
+    is_view: bool = False
+    """Whether the table is a view: it has no partitions, and is asked for by billing period."""
     bytes_per_row: int = 1_000_000
     page_rows: int = 1000
     busy: int = 0
@@ -164,11 +172,35 @@ class Warehouse:
                 for day, rows in self.partitions.items()
             ]
             return _PARTITION_FIELDS, found, 0
-        assert f"select * from `{project}`.`{dataset}`.`{table}` where `_PARTITIONTIME`" in text
+        assert f"from `{project}`.`{dataset}`.`{table}`" in text
+        if self.is_view:
+            return self._answer_view(text, values)
+        assert " where `_PARTITIONTIME` >= @first" in text
         first, after = (re.sub(r"\D", "", values[name])[:8] for name in ("first", "after"))
         days = [day for day in self.partitions if day.isdigit() and first <= day < after]
         rows = [row for day in days for row in self.partitions[day]]
         return self.fields, rows, len(rows) * self.bytes_per_row
+
+    def _answer_view(self, text: str, values: Row) -> tuple[Sequence[Field], list[Row], int]:
+        """Answer for a view: the state of each billing period, or the rows of one."""
+        assert "substr(cast(BillingPeriodStart as string), 1, 7)" in text
+        whole = [row for rows in self.partitions.values() for row in rows]
+        scanned = len(whole) * self.bytes_per_row
+        by_period: dict[str | None, list[Row]] = {}
+        for row in whole:
+            at = row["BillingPeriodStart"]
+            by_period.setdefault(f"{at:%Y-%m}" if at else None, []).append(row)
+        if "select *" in text:
+            return self.fields, by_period[values["period"]], scanned
+        found = [
+            {
+                "period": period,
+                "row_count": len(rows),
+                "state": str(sum(zlib.crc32(repr(row).encode()) for row in rows)),
+            }
+            for period, rows in by_period.items()
+        ]
+        return _PERIOD_FIELDS, sorted(found, key=lambda row: str(row["period"])), scanned
 
     def page(self, job_id: str, asked: dict[str, list[str]]) -> Row:
         """Return a page of a job's rows."""
@@ -195,8 +227,12 @@ class Warehouse:
             "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table},
             "schema": {"fields": list(self.fields)},
             "location": "EU",
-            "type": "TABLE",
-            **({"timePartitioning": self.partitioning} if self.partitioning else {}),
+            "type": "VIEW" if self.is_view else "TABLE",
+            **(
+                {"timePartitioning": self.partitioning}
+                if self.partitioning and not self.is_view
+                else {}
+            ),
         }
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from dagster import (  # type: ignore[import-not-found]
+    DataVersion,
     Definitions,
     MaterializeResult,
     MetadataValue,
@@ -56,7 +57,7 @@ def wait() -> None:
 def images() -> MaterializeResult:
     """Write a dataset."""
     address = MetadataValue.url("S3A://Acme-data/images/v3/")
-    return MaterializeResult(metadata={"uri": address})
+    return MaterializeResult(metadata={"uri": address}, data_version=DataVersion("third"))
 
 
 definitions = Definitions(assets=[images], jobs=[train, wait])

@@ -67,6 +67,15 @@ def mlflow_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflo
         yield server
 
 
+@pytest.fixture(scope="module")
+def mlflow_with_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Start a server over a SQLite file that has workspaces."""
+    folder = tmp_path_factory.mktemp("mlflow_workspaces")
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    with _serving(folder, store, store, "--enable-workspaces") as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def mlflow_on_postgres(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
@@ -79,12 +88,12 @@ def mlflow_on_postgres(
 
 
 @contextmanager
-def _serving(folder: Path, backend: str, store: str) -> Iterator[MlflowServer]:
+def _serving(folder: Path, backend: str, store: str, *options: str) -> Iterator[MlflowServer]:
     venv = venv_from_lock("mlflow", _HERE / "mlflow.lock")
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     command = [str(venv / "bin" / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", backend, "--workers", "1"]
+    command += ["--backend-store-uri", backend, "--workers", "1", *options]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     path = f"{venv / 'bin'}:/usr/bin:/bin"
     with running(

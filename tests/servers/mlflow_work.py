@@ -6,10 +6,12 @@ Each function is a task; what it returns is printed as the last line, as JSON.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
-from mlflow import MlflowClient  # type: ignore[import-not-found]
+import mlflow  # type: ignore[import-not-found]
+from mlflow import MlflowClient
 from mlflow.entities import (  # type: ignore[import-not-found]
     Dataset,
     DatasetInput,
@@ -139,6 +141,61 @@ def many(now: int, count: int) -> dict[str, str]:
     return {name: log_run("twins", name, start=now - HOUR, end=now) for name in names}
 
 
+def in_workspaces(now: int) -> dict[str, str]:
+    """Do the same work in three workspaces: an experiment and a model of one name in each."""
+    made = {}
+    for number, name in enumerate(("default", "speech", "vision")):
+        if number:
+            mlflow.create_workspace(name)
+        mlflow.set_workspace(name)
+        at = now - HOUR * (3 + number)
+        made[name] = log_run("resnet", f"in {name}", start=at, end=now - HOUR)
+        made[f"open in {name}"] = log_run("resnet", f"open in {name}", start=at)
+        _register("resnet50", made[name])
+    return made
+
+
+def end_in_the_past(workspace: str, run_id: str, at: int) -> dict[str, str]:
+    """End a run of a workspace at a time long ago."""
+    mlflow.set_workspace(workspace)
+    client.set_terminated(run_id, end_time=at)
+    return {}
+
+
+def busy_gpus(begun: int, count: int) -> dict[str, str]:
+    """Log how busy a GPU was over 32 hours, as the monitor of system metrics does."""
+    run_id = log_run("gpus", "busy", start=begun, tags={"finops.instance_id": "i-0a"})
+    step = 32 * HOUR // count
+    key = "system/gpu_0_utilization_percentage"
+    for low in range(0, count, 1000):
+        numbers = range(low, min(low + 1000, count))
+        metrics = [Metric(key, number % 100, begun + number * step, number) for number in numbers]
+        client.log_batch(run_id, metrics=metrics)
+    return {"run": run_id}
+
+
+def learn(begun: int, run: str = "") -> dict[str, str]:
+    """Log what two runs are for, or how the first went on: a loss, and one without steps."""
+    if run:
+        points = [
+            Metric("val/loss", number, begun + number, number) for number in range(6000, 9000)
+        ]
+        points += [Metric("plain_loss", 7.0, begun + 9000, 0), Metric("new_loss", 1.0, begun, 3)]
+    else:
+        run = log_run("learning", "long", start=begun)
+        points = [Metric("val/loss", number, begun + number, number) for number in range(6000)]
+        points += [Metric("plain_loss", number, begun + number, 0) for number in range(3000)]
+        points += [Metric("odd_loss", math.nan, begun, 0), Metric("odd_loss", math.inf, begun, 1)]
+        points += [Metric("odd_loss", -math.inf, begun, 2), Metric("odd_loss", 0.25, begun, 3)]
+        points += [Metric("accuracy", 0.5, begun, 0)]
+        short = log_run("learning", "short", start=begun, end=begun + 1000)
+        client.log_batch(short, metrics=[Metric("val/loss", 0.1 + 0.2, begun, 0)])
+    for low in range(0, len(points), 1000):
+        client.log_batch(run, metrics=points[low : low + 1000])
+    return {"run": run}
+
+
 if __name__ == "__main__":
-    TASKS = {task.__name__: task for task in (first_day, later_edits, many)}
+    DONE = (first_day, later_edits, many, in_workspaces, end_in_the_past, busy_gpus, learn)
+    TASKS = {task.__name__: task for task in DONE}
     print(json.dumps(TASKS[sys.argv[1]](**json.loads(sys.argv[2]))))  # noqa: T201

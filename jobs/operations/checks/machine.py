@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.nightly import space_needed
+from jobs.night import space_needed
 from jobs.operations.checks import Finding, ok, warning, wrong
 from jobs.progress import size_text
 from queries import ModelError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from contextlib import closing, suppress
@@ -12,11 +11,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from connectors.base import SourceError
+from connectors.secrets import FILE, is_open, missing, names_in, written
 from jobs.errors import describe
 from jobs.journal import VERSION, Journal, JournalError
 from jobs.journal.reading import open_to_read
 from jobs.operations.checks import Finding, ok, warning, wrong
 from jobs.raw_store import known_deliveries
+from jobs.settings.base import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,26 +31,42 @@ _SKEW = 300.0
 
 
 def check_secrets(config: Config) -> Iterator[Finding]:
-    """See that the environment has every variable that the config file names."""
-    named = sorted(
-        {
-            (str(getattr(source.connector, field.name)), f"[{source.name}] {field.name}")
-            for source in config.sources
-            if not source.is_retired
-            for field in fields(source.connector)  # type: ignore[arg-type]
-            if field.name.endswith("_env") and getattr(source.connector, field.name)
-        }
-    )
-    missing = [f"{name} ({place})" for name, place in named if not os.environ.get(name)]
-    if missing:
+    """See that every variable and file can be had that the config file names for a secret."""
+    named = sorted(set(_named_in(config)))
+    wanting = [f"{why} ({place})" for name, place in named if (why := missing(name))]
+    if wanting:
         yield wrong(
             "secrets",
-            f"not set: {', '.join(missing)}",
-            "set them where the job is started (systemd: EnvironmentFile, Kubernetes: envFrom), "
-            "and where you run the doctor",
+            f"{len(wanting)} of {len(named)} cannot be had: {'; '.join(wanting)}",
+            "set them where the job is started (systemd: EnvironmentFile, Kubernetes: envFrom or "
+            "a mounted file), and where you run the doctor",
         )
     elif named:
         yield ok("secrets", f"{len(named)} named, all set")
+    bare = sorted({written(name) for name, _ in named if is_open(name)})
+    if bare:
+        yield warning(
+            "secret files", f"anybody here may read {', '.join(bare)}", "chmod o-r, for each"
+        )
+
+
+def _named_in(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield each secret that the config file names, and the section and key that name it."""
+    named: list[tuple[str, str, str]] = []
+    for source in config.sources:
+        if not source.is_retired:
+            found = names_in(source.connector).items()
+            named += [(source.name, key, name) for key, name in found]
+    for lever in config.levers:
+        named += [(f"levers: {lever.name}", key, name) for key, name in names_in(lever).items()]
+    for field in fields(config):
+        section = getattr(config, field.name)
+        if isinstance(section, Section):
+            keys = [(key, str(name)) for key, name in section if key.endswith("_env") and name]
+            named += [(field.name, key, name) for key, name in keys]
+    for place, key, name in named:
+        kind = "file" if name.startswith(FILE) else "env"
+        yield name, f"[{place}] {key.removesuffix('env')}{kind}"
 
 
 def check_mail(config: Config) -> Iterator[Finding]:

@@ -28,4 +28,5 @@ def test_a_lever_has_what_plans_and_acts_ask_for(kind: str) -> None:
         assert callable(getattr(cls, word)), word
     names = {field.name: field.default for field in fields(cls)}
     assert (names["name"], names["dimension"]) == (kind, "team")
-    assert set(model_of(kind, cls).model_fields) == set(names)
+    secrets = {f"{name.removesuffix('_env')}_file" for name in names if name.endswith("_env")}
+    assert set(model_of(kind, cls).model_fields) == set(names) | secrets

@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.queries.attribution.conftest import Build, Draw, Row
 
@@ -224,6 +226,34 @@ def test_a_transfer_is_paid_by_the_runs_that_read_across_its_regions(
     }
 
 
+@pytest.mark.parametrize(
+    ("other", "team"), [("vision", "vision"), (None, "vision"), ("speech", None)]
+)
+def test_a_run_s_transfers_are_whose_its_pods_are(
+    build: Build, draw: type[Draw], other: str | None, team: str | None
+) -> None:
+    """The run says nothing of a team itself; where its pods disagree, neither do they."""
+    tables = readers(draw) | {
+        "node_hours": [draw.node()],
+        "pod_hours": [
+            draw.pod("much-0", gpu=4, team_raw="vision", user_raw="ada"),
+            draw.pod("much-1", gpu=4, team_raw=other),
+        ],
+        "run_places": [{"run_key": "much", "pod": f"much-{number}"} for number in (0, 1)],
+    }
+    lines = [
+        draw.machine(8, 0, region_id="eu"),
+        draw.line(4, x_line_class="transfer", x_from_region="us", x_to_region="eu"),
+    ]
+    built = build(tables | {"cost_lines": lines})
+
+    rule = "pod_label" if team else "unattributed"
+    where = "x_line_class = 'transfer'"
+    assert built.costs("run_id, user_raw, team, team_rule", where) == {
+        ("much", "ada", team, rule): Decimal(4)
+    }
+
+
 def test_a_run_in_the_data_s_own_region_pays_no_transfer(build: Build, draw: type[Draw]) -> None:
     line = draw.line(4, x_line_class="transfer", x_from_region="us", x_to_region="eu")
     built = build({"cost_lines": [draw.machine(1, 0, region_id="us"), line]} | readers(draw))
@@ -266,6 +296,35 @@ def test_runs_that_name_one_job_share_it_by_time(build: Build, draw: type[Draw])
 
     assert built.costs("run_id") == {"a": Decimal(3), "b": Decimal(6)}
     assert built.rows("select gpu_hours from marts.runs where run_id = 'a'") == [(Decimal(4),)]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "costs"),
+    [
+        ((4, 1), {"a": 6, "b": 3}),  # four GPU-hours and two
+        ((1, 1), {"a": 3, "b": 6}),
+        ((4, 0), {"a": 3, "b": 6}),  # a run that held none pays for its time all the same
+    ],
+)
+def test_runs_that_are_known_to_hold_gpus_of_one_cluster_share_it_by_them(
+    build: Build, draw: type[Draw], gpus: tuple[int, int], costs: dict[str, int]
+) -> None:
+    """A pipeline above one of them tells no GPUs, and has no time of its own: it pays nothing."""
+    cluster = {"cloud_job_arn": "clusters/gpu"}
+    built = build(
+        {
+            "cost_lines": [draw.line(9, x_line_class="managed_job", resource_id="clusters/gpu")],
+            "runs": [
+                draw.run("top", 0, 1, **cluster),
+                draw.run("a", 0, 1, gpu_count=gpus[0], parent_native_id="top", **cluster),
+                draw.run("b", 0, 2, gpu_count=gpus[1], **cluster),
+            ],
+        }
+    )
+
+    assert {name: cost for name, cost in built.costs("run_id").items() if cost} == {
+        name: Decimal(cost) for name, cost in costs.items()
+    }
 
 
 def test_a_run_costs_its_models_and_its_datasets_in_equal_parts(

@@ -16,7 +16,7 @@ from queries.build import BuildInput, Built, Settings
 from queries.build import build as build_night
 from queries.catalog import Model, canonical_columns, in_order, models, read_model
 from queries.engines.duckdb import Limits
-from queries.raw import Landed, LandedFile
+from queries.landed import Landed, LandedFile
 from queries.totals import RawTotal
 
 if TYPE_CHECKING:
@@ -91,14 +91,15 @@ class Company:
     folder: Path
     tables: dict[str, list[Row]]
     previous: Manifest | None = None
+    memory: str = "1500MB"
 
     def night(self) -> Built | None:
         given = BuildInput(
             tables={"test": raw_tables()},
-            landed=[self.land(table, rows) for table, rows in self.tables.items()],
+            landed=[delivery for table in self.tables for delivery in self.land(table)],
             totals=self.totals(),
             settings=Settings(),
-            limits=Limits(threads=1, spill=self.folder / "tmp"),
+            limits=Limits(self.memory, threads=1, spill=self.folder / "tmp"),
             lake=self.folder / "lake",
             previous=self.previous,
             progress=lambda _: None,
@@ -109,7 +110,15 @@ class Company:
             self.previous = built.manifest
         return built
 
-    def land(self, table: str, rows: list[Row]) -> Landed:
+    def land(self, table: str) -> list[Landed]:
+        """Return the table as deliveries; the bill is one for each month of use."""
+        months: dict[str, list[Row]] = {}
+        for row in self.tables[table]:
+            month = f"{row['charge_date']:%Y-%m}" if table == "cost_lines" else "2026-10"
+            months.setdefault(month, []).append(row)
+        return [self.land_unit(table, unit, rows) for unit, rows in sorted(months.items())]
+
+    def land_unit(self, table: str, unit: str, rows: list[Row]) -> Landed:
         path = self.folder / f"{table}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(canonical_columns()[f"staging.{table}"]))
@@ -121,16 +130,18 @@ class Company:
         digest = sha256(path.read_bytes()).hexdigest()
         kept = path.rename(self.folder / f"{digest}.csv")
         file_landed = LandedFile(kept, path.name, "csv", digest)
-        return Landed("acme", "test", table, "2026-10", digest, NOW, (file_landed,), NOW)
+        return Landed("acme", "test", table, unit, digest, NOW, (file_landed,), NOW)
 
     def totals(self) -> list[tuple[str, RawTotal]]:
-        sums: dict[str, Decimal] = {}
+        sums: dict[tuple[str, str, str], Decimal] = {}
         for line in self.tables["cost_lines"]:
+            months = (f"{line['billing_period']:%Y-%m}", f"{line['charge_date']:%Y-%m}")
             for measure in ("effective_cost", "billed_cost"):
-                sums[measure] = sums.get(measure, Decimal(0)) + line[measure]
+                key = (*months, measure)
+                sums[key] = sums.get(key, Decimal(0)) + line[measure]
         return [
-            ("aws", RawTotal("AWS", "1", "2026-10", "2026-10", "USD", measure, 1, cost, Decimal(0)))
-            for measure, cost in sums.items()
+            ("aws", RawTotal("AWS", "1", period, month, "USD", measure, 1, cost, Decimal(0)))
+            for (period, month, measure), cost in sums.items()
         ]
 
 

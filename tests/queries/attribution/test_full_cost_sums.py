@@ -32,8 +32,7 @@ BUILT = (
     *("attribution.full_costs", "marts.model_full_cost", "marts.dataset_full_cost"),
 )
 TABLES = {
-    "staging.run_models": "run_key varchar, model_name varchar",
-    "attribution.run_links": "run_key varchar, run_id varchar",
+    "attribution.run_models": "run_id varchar, model varchar",
     "attribution.run_ancestors": "run_id varchar, ancestor_id varchar",
     "attribution.run_datasets": "run_id varchar, direction varchar, dataset varchar, "
     "unregistered_uri varchar",
@@ -114,7 +113,6 @@ def fill(con: Connection, world: dict[str, Any]) -> None:
     for table in TABLES:
         con.execute(f"delete from {table}")
     for run, span in world["spans"].items():
-        insert(con, "attribution.run_links", run_key=f"key-{run}", run_id=run)
         start, end, seen = times(span)
         insert(
             con,
@@ -125,7 +123,7 @@ def fill(con: Connection, world: dict[str, Any]) -> None:
             last_seen_at=seen,
         )
     for run, model in world["models"]:
-        insert(con, "staging.run_models", run_key=f"key-{run}", model_name=model)
+        insert(con, "attribution.run_models", run_id=run, model=model)
     for ancestor, run in descent(world["parents"]):
         insert(con, "attribution.run_ancestors", run_id=run, ancestor_id=ancestor)
     for direction, name in (("read", "reads"), ("written", "writes")):

@@ -129,7 +129,7 @@ def test_unknown_hours_are_counted_as_such(build: Build, draw: type[Draw]) -> No
     built = build(held(draw, kinds))
 
     assert built.rows("from marts.telemetry_coverage") == [
-        (DAY, "c1", Decimal(24), Decimal(19), Decimal(5))
+        (DAY, "c1", Decimal(24), Decimal(19), Decimal(5), Decimal(24), Decimal(0))
     ]
 
 
@@ -215,6 +215,13 @@ def test_a_machine_that_is_mostly_held_or_that_nobody_watches_is_left_alone(
     unwatched = nodes(draw, range(18))
     unwatched["node_hours"] = []
     assert nodes_found(build, unwatched) == []
+
+
+def test_a_node_that_was_never_up_is_no_finding(build: Build, draw: type[Draw]) -> None:
+    never_up = nodes(draw, range(18))
+    for row in never_up["node_hours"]:
+        row["up_seconds"] = 0
+    assert nodes_found(build, never_up) == []
 
 
 def bare(

@@ -116,6 +116,82 @@ def test_only_the_teams_named_carry(build: Build, draw: type[Draw]) -> None:
     assert loaded(build, world(draw, COSTS), rules)["b"] == 38
 
 
+def dec(text: str) -> Decimal:
+    return Decimal(text)
+
+
+def test_proportional_is_by_what_each_team_costs(build: Build, draw: type[Draw]) -> None:
+    """Two members at once, each cut by the same shares: 10, 30 and 60 of 100."""
+    costs = {"a": "10", "b": "30", "c": "60", "(tax)": "7.77", "": "2"}
+    rules = rule(1, ["(tax)", "unattributed"], "proportional")
+
+    assert loaded(build, world(draw, costs), rules) == {
+        "a": dec("10.977"),
+        "b": dec("32.931"),
+        "c": dec("65.862"),
+    }
+
+
+def test_parts_that_do_not_end_add_up_to_the_last_digit(build: Build, draw: type[Draw]) -> None:
+    """Thirds, cut where a share of 1/3 and one of 2/3 lie: the middle one has the odd unit."""
+    costs = {"a": "1", "b": "1", "c": "1", "(tax)": "1"}
+
+    assert loaded(build, world(draw, costs), rule(1, ["(tax)"], "proportional")) == {
+        "a": dec("1.333333333333"),
+        "b": dec("1.333333333334"),
+        "c": dec("1.333333333333"),
+    }
+
+
+def test_a_team_that_costs_less_than_nothing_takes_nothing(build: Build, draw: type[Draw]) -> None:
+    costs = {"a": "-3", "b": "30", "c": "10", "(tax)": "8"}
+
+    assert loaded(build, world(draw, costs), rule(1, ["(tax)"], "proportional")) == {
+        "a": -3,
+        "b": 36,
+        "c": 12,
+    }
+
+
+def test_a_chain_steps_down_from_team_to_team(build: Build, draw: type[Draw]) -> None:
+    """Tax onto all five; what IT then costs onto the other three; at last the platform's."""
+    costs = {"a": "10", "b": "30", "it": "20", "platform": "40", "(tax)": "10"}
+    chain = [
+        *rule(1, ["(tax)"], "proportional"),
+        *rule(2, ["it"], "proportional"),
+        *rule(3, ["platform"], "proportional"),
+    ]
+
+    assert loaded(build, world(draw, costs), chain) == {"a": dec("27.5"), "b": dec("82.5")}
+    assert build.kept[1].rows(
+        "select step_no, member, effective_cost from marts.loaded_spend "
+        "where step_no > 0 order by all"
+    ) == [
+        *((1, "(tax)", dec("-10")), (1, "a", dec("1")), (1, "b", dec("3"))),
+        *((1, "it", dec("2")), (1, "platform", dec("4"))),
+        *((2, "a", dec("2.75")), (2, "b", dec("8.25"))),
+        *((2, "it", dec("-22")), (2, "platform", dec("11"))),
+        *((3, "a", dec("13.75")), (3, "b", dec("41.25")), (3, "platform", dec("-55"))),
+    ]
+
+
+def test_a_chain_may_split_each_step_in_another_way(build: Build, draw: type[Draw]) -> None:
+    """Of what the platform costs after two steps, 55 + 3, a quarter stays with it."""
+    costs = {"a": "10", "b": "30", "it": "20", "platform": "40", "(tax)": "10", "": "9"}
+    chain = [
+        *rule(1, ["(tax)"], "proportional"),
+        *rule(2, ["it"], "proportional"),
+        *rule(3, ["unattributed"], "even", to=["a", "b", "platform"]),
+        *rule(4, ["platform"], "fixed", shares={"a": "0.25", "b": "0.5"}),
+    ]
+
+    assert loaded(build, world(draw, costs), chain) == {
+        "a": dec("31.25"),  # 13.75 + 3 + 14.5
+        "b": dec("73.25"),  # 41.25 + 3 + 29
+        "platform": dec("14.5"),
+    }
+
+
 def test_what_nobody_could_take_stays(build: Build, draw: type[Draw]) -> None:
     rules = [*rule(1, ["(tax)"], "even", to=["nobody"]), *rule(2, ["unattributed"], "even")]
     lines = world(draw, {"(tax)": "8", "": "4"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.queries.attribution.conftest import DAY
 
 if TYPE_CHECKING:
     from tests.queries.attribution.conftest import Build, Draw
@@ -213,6 +216,39 @@ def test_a_watched_machine_that_nobody_holds_is_idle(build: Build, draw: type[Dr
     assert built.rows("select idle_cost, gpu_count, up_hours from marts.machines_daily") == [
         (Decimal(5), Decimal(8), Decimal(1))
     ]
+
+
+def test_a_machine_to_which_its_scheduler_gave_no_work_is_idle(
+    build: Build, draw: type[Draw]
+) -> None:
+    free = {"source": "slurm", "charge_date": DAY}
+    tables = {
+        "cost_lines": [
+            *(draw.machine(5, hour, "node7", tags={"team": "vision"}) for hour in (0, 1)),
+            draw.machine(3, None, "i-0A"),
+            draw.machine(2, None, "i-2", x_gpu_count=8),
+            draw.machine(1, instance="i-3"),
+            draw.machine(7, instance="i-4"),
+        ],
+        "free_nodes": [
+            free | {"node": "Node7"},
+            free | {"node": "gpu1", "instance_id": "i-0a"},
+            free | {"node": "i-2", "instance_id": "i-2"},
+            free | {"node": "i-3", "charge_date": DAY - timedelta(days=1)},
+            free | {"node": "i-4"},
+        ],
+        # who was there all the same holds what it holds
+        "runs": [draw.run("r")],
+        "run_places": [{"run_key": "r", "instance_id": "i-4"}],
+    }
+    built = build(tables)
+    assert built.costs("lower(resource_id), team, run_id, cost_kind") == {
+        ("node7", None, None, "idle"): Decimal(10),
+        ("i-0a", None, None, "idle"): Decimal(3),
+        ("i-2", None, None, "idle"): Decimal(2),
+        ("i-3", None, None, "unattributed"): Decimal(1),
+        ("i-4", None, "r", "direct"): Decimal(7),
+    }
 
 
 def test_pods_of_the_cluster_itself_are_shared_cost(build: Build, draw: type[Draw]) -> None:

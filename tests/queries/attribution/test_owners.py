@@ -34,7 +34,8 @@ def pod_world(draw: type[Draw], *rules: Row, run: Row | None = None) -> dict[str
 
 def team_of(build: Build, tables: dict[str, list[Row]]) -> tuple[str, str]:
     """Return the team of the whole cost, and the rule that found it."""
-    ((team, rule),) = build(tables).rows("select team, team_rule from attribution.named_postings")
+    built = build(tables, only=("attribution.named_postings",))
+    ((team, rule),) = built.rows("select team, team_rule from attribution.named_postings")
     return team, rule
 
 
@@ -84,6 +85,33 @@ def test_every_source_of_owners_gives_way_to_the_one_above_it(
         ("account", "rule-3"),
         (None, "unattributed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "team"),
+    [
+        ("vision", "vision"),
+        (" vision  ", "vision"),
+        ("Vision", "Vision"),
+        *((nobody, None) for nobody in ("", " ", "unattributed", "(idle)", "(tax)")),
+    ],
+)
+def test_a_name_that_names_nobody_is_none(
+    build: Build, draw: type[Draw], written: str, team: str | None
+) -> None:
+    """Of a run, a pod's label and a tag: what it would have hidden further down counts."""
+    world = pod_world(draw, run=draw.run("r", team_raw=written))
+    world["pod_hours"][0]["team_raw"] = "pod"
+    assert team_of(build, world) == ((team, "run_tag") if team else ("pod", "pod_label"))
+
+    world["runs"][0]["team_raw"] = None
+    world["pod_hours"][0]["team_raw"] = written
+    assert team_of(build, world) == ((team, "pod_label") if team else ("tagged", "resource_tag"))
+
+    world["pod_hours"][0]["team_raw"] = None
+    world["cost_lines"][0]["tags"]["team"] = written
+    rule = (team, "resource_tag") if team else (None, "unattributed")
+    assert team_of(build, world) == rule
 
 
 def test_a_rule_on_runs_and_lines_needs_both(build: Build, draw: type[Draw]) -> None:

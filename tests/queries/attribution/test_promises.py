@@ -17,7 +17,8 @@ from queries import ModelError
 from queries.catalog import models
 from queries.checks import check_model
 from tests.queries.attribution.conftest import Warehouse
-from tests.queries.attribution.test_conservation import CASES, policies, tables_of, worlds
+from tests.queries.attribution.test_conservation import CASES
+from tests.queries.attribution.worlds import policies, tables_of, worlds
 from tests.queries.bills import EXACT
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def sums(built: Warehouse, table: str, promise: Conserves) -> dict[tuple[Any, ..
 @settings(CASES, max_examples=5)
 @given(world=worlds, policy=policies)
 def test_every_promise_is_kept_to_the_last_digit(
-    build: Build, draw: type[Draw], world: dict[str, Any], policy: str
+    build: Build, draw: type[Draw], world: dict[str, Any], policy: dict[str, Any]
 ) -> None:
-    built = build(tables_of(world, draw), idle_policy=policy)
+    built = build(tables_of(world, draw), **policy)
     for model, promise in PROMISES:
         ours, theirs = sums(built, model.name, promise), sums(built, promise.table, promise)
         assert ours == theirs, model.name

@@ -193,3 +193,31 @@ def test_slices_that_make_up_a_device_cost_all_of_it_and_stranded_ones_stay_idle
 
     half = build(base | {"pod_hours": [three]}).costs("cost_kind")
     assert half == {"direct": Decimal("7.5"), "idle": Decimal("7.5")}
+
+
+def test_a_month_s_rate_is_split_as_koku_splits_it(build: Build, draw: type[Draw]) -> None:
+    """Koku: rate / days of the month x uptime / 86400 x slices / most; the rest is unallocated.
+
+    An A30 at 744 a month of 31 days. Koku keeps what no pod had as a row of its own, too.
+    """
+    rate, days, most = 744, 31, 4
+    held = {"half": (range(9, 15), 2), "quarter": (range(24), 1)}
+    koku = {
+        pod: Decimal(rate) / days * (len(hours) * 3600) / 86400 * slices / most
+        for pod, (hours, slices) in held.items()
+    }
+    built = build(
+        {
+            "cost_lines": [draw.machine(rate // days, None)],
+            "node_hours": [draw.node(hour, gpu=1, cpu=0, memory=0) for hour in range(24)],
+            "pod_hours": [
+                draw.pod(pod, hour, gpu=Decimal(slices) / most, team_raw="lab")
+                for pod, (hours, slices) in held.items()
+                for hour in hours
+            ],
+        }
+    )
+
+    costs = built.costs("coalesce(split_part(pod_id, '/', -1), cost_kind)")
+    assert costs == {**koku, "idle": Decimal(rate) / days - sum(koku.values())}
+    assert koku == {"half": 3, "quarter": 6}

@@ -147,6 +147,17 @@ def test_reading_across_a_border_is_weighed_against_what_else_could_be_done(
     )
 
 
+def test_runs_that_no_region_of_the_cloud_has_are_told_of_in_plain_words(
+    build: Build, draw: type[Draw]
+) -> None:
+    tables = crossing(draw)
+    tables["cost_lines"][0] |= {"region_id": "room-1", "source": "lab"}
+    tables["cost_lines"][2]["x_to_region"] = "internet"
+
+    ((_, _, _, evidence),) = crossings(build, tables)
+    assert evidence.startswith("1 run outside of the cloud read 1000 GiB of it from eu-west-1 ")
+
+
 def test_moving_the_runs_is_priced_where_the_bill_has_both_regions(
     build: Build, draw: type[Draw]
 ) -> None:

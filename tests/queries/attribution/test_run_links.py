@@ -80,6 +80,28 @@ def test_a_tag_links_two_records_and_one_run_pays(build: Build, draw: type[Draw]
     ]
 
 
+def test_tags_mention_runs_of_other_systems(build: Build) -> None:
+    airflow = {"DAG_ID": "train", "DAG_RUN_ID": "manual__1", "TASK_ID": "fit"}
+    tags = {
+        "a": {"slurm_job_id": "42", "mood": "good", "WANDB_RUN_ID": ""},
+        "b": {f"AIRFLOW_CTX_{key}": value for key, value in airflow.items()},
+        "c": {"AIRFLOW_CTX_DAG_ID": "alone", "finops.parent.argo": "wf-1"},
+        "d": {"mood": "bad"},
+    }
+    tagged = [{"run_key": key, "called": "tag", "tags": each} for key, each in tags.items()]
+    built = build({"run_tags": tagged, "run_mentions": [says("e", "slurm-7")]})
+
+    assert built.rows("from attribution.run_mentions order by run_key") == [
+        ("a", "slurm", "42", "same", "tag slurm_job_id"),
+        (
+            *("b", "airflow", "train/manual__1/fit", "same"),
+            "tag AIRFLOW_CTX_DAG_ID, AIRFLOW_CTX_DAG_RUN_ID, AIRFLOW_CTX_TASK_ID",
+        ),
+        ("c", "argo", "wf-1", "parent", "tag finops.parent.argo"),
+        ("e", "slurm", "7", "same", "tag slurm_id"),
+    ]
+
+
 def test_an_id_that_two_clusters_have_is_a_link_by_time_or_not_at_all(
     build: Build, draw: type[Draw]
 ) -> None:

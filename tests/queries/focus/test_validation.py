@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,15 @@ def test_a_fault_is_found_where_it_is_and_alone(
 def test_a_fault_between_lines_is_found(tmp_path: Path, change: good.Line, rule: str) -> None:
     report = validate(good.write_bill(tmp_path / "bill.csv", [USAGE, TAX, TAX | change]))
     assert [told for _, told in errors(report)] == [rule]
+
+
+def test_a_column_is_what_lines_agree_in_or_what_is_taken_of_them_never_both() -> None:
+    rules = tomllib.loads(Path("queries/focus/rules.toml").read_text("utf-8"))["groups"]
+    measured = {each: kind for rule in rules for each, kind in rule.get("measures", {}).items()}
+    for rule in rules:
+        own = {each: kind for each, kind in measured.items() if each in rule["reads"]}
+        assert own == rule.get("measures", {}), rule["rule"]
+        assert not own.keys() & set(rule["by"]), rule["rule"]
 
 
 def test_a_commitment_of_which_hours_lack_is_told_as_advice(tmp_path: Path) -> None:
