@@ -175,9 +175,11 @@ def test_the_split_bill_has_an_action_of_its_own() -> None:
 
 def test_no_more_is_asked_per_second_than_is_allowed() -> None:
     with serving(daily) as (address, asked):
+        started = time.monotonic()
         list(source(address, requests_per_second=5).deliveries_at(Ledger(), AT))
-    times = [float(each["at"]) for each in asked]
-    assert times[-1] - times[0] >= 0.9 * (len(times) - 1) / 5
+        took = time.monotonic() - started  # as the client sees it: the first may arrive late
+    assert len(asked) > 2
+    assert took >= (len(asked) - 1) / 5
 
 
 def test_the_month_before_is_asked_again_until_it_is_final() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg  # noqa: TID251  (what the file of tests before left is dropped by SQL)
 import pytest
 
 from tests.servers.cache import venv_from_lock
@@ -76,11 +77,14 @@ def mlflow_with_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mlflow_on_postgres(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
 ) -> Iterator[MlflowServer]:
-    """Start a server over PostgreSQL, once for all tests."""
+    """Start a server over an empty PostgreSQL, once for each file of tests: they count its runs."""
+    with psycopg.connect(postgres_server.uri(with_password=True)) as owner:
+        owner.execute("drop schema public cascade")
+        owner.execute("create schema public")
     folder = tmp_path_factory.mktemp("mlflow_postgres")
     for_server = postgres_server.uri(with_password=True, scheme="postgresql+psycopg2")
     with _serving(folder, for_server, postgres_server.uri(with_password=False)) as server:
