@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BYTES = 16 << 20
-_ROWS = 1 << 20
+_ROWS = 1 << 18
 _LINES = 1 << 16
 _JSON = (".json", ".json.gz")
 _DOUBLE_DIGITS = 15
