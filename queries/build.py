@@ -172,8 +172,7 @@ def build(given: BuildInput) -> Built | None:
     days = changed(manifest.days, before.days)
     _attribute(warehouse, given, before, days)
     given.progress("build the marts")
-    for model in warehouse.late_models:
-        warehouse.build_whole(model)
+    warehouse.build_all(warehouse.late_models)
     check_books(con)
     manifest.raw = [file.sha256 for row in given.landed for file in row.files]
     return Built(con, manifest, len(days))

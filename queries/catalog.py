@@ -46,6 +46,9 @@ _PROMISES = (
     "inline",
     "conserves",
     "fresh",
+    "dated",
+    "reaches",
+    "reached",
 )
 _HEADER_WORDS = frozenset((*_PROMISES, "feeds", "param", "fix", "counted", "owner"))
 
@@ -89,6 +92,12 @@ class Model:
     key: tuple[str, ...] = ()
     conserves: tuple[Conserves, ...] = ()
     feeds: str | None = None
+    dated: tuple[str, ...] = ()
+    """Bills: raw columns, the first filled of which tells the day of all rows made of a line."""
+    reaches: str = ""
+    """Bills that are dated: which raw lines rows of other days depend on."""
+    reached: str = ""
+    """What of these lines they depend on."""
     params: tuple[Param, ...] = ()
     owner: str = ""
     fix: str = ""
@@ -189,6 +198,9 @@ def read_model(path: Path) -> Model:
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
         feeds=header.one("feeds"),
+        dated=header.names("dated"),
+        reaches=header.one("reaches") or "",
+        reached=header.one("reached") or "",
         params=tuple(_param(text, path) for text in header.lines.get("param", ())),
         owner=header.one("owner") or "",
         fix=_fix(header, path),

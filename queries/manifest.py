@@ -35,6 +35,8 @@ class StagedGroup:
     """Unit -> digest of the raw files that were read."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Day -> digest of its rows, where a comparison has needed it."""
+    raw_days: dict[str, str] = field(default_factory=dict)
+    """Day -> digest of the raw lines that its rows were made of, where one has needed that."""
     table: StoredTable = field(default_factory=StoredTable)
 
     def as_json(self) -> dict[str, object]:
@@ -43,6 +45,7 @@ class StagedGroup:
             "model": self.model,
             "units": self.units,
             "hashes": self.hashes,
+            "raw_days": self.raw_days,
             "files": self.table.as_json(),
         }
 
@@ -53,6 +56,7 @@ class StagedGroup:
             row["model"],
             dict(row["units"]),
             dict(row["hashes"]),
+            dict(row.get("raw_days", {})),
             StoredTable.from_json(row["files"]),
         )
 

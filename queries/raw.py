@@ -61,7 +61,7 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
     shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_in(con, table, file)
+            shape = shape_in(con, table, file)
             if shape.headers:
                 shapes.setdefault(shape, []).append((delivery, file))
     if not shapes:
@@ -93,11 +93,11 @@ def _empty(table: Declared) -> str:
 
 def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, LandedFile]]) -> str:
     columns = [
-        f"{expression} as {name(column)}" for column, expression in _columns(table, shape).items()
+        f"{expression} as {name(column)}" for column, expression in columns_of(table, shape).items()
     ]
     files = [file for _, file in members]
     deliveries = {delivery for delivery, _ in members}
-    scan = f"{_scan(table, shape, files)} as rows{_joins(table, shape, files)}"
+    scan = f"{scan_of(table, shape, files)} as rows{_joins(table, shape, files)}"
     if len(deliveries) == 1:
         (only,) = deliveries
         columns += [f"{value} as {column}" for column, value in _provenance(only).items()]
@@ -114,7 +114,7 @@ def _select(table: Declared, shape: Shape, members: Sequence[tuple[Landed, Lande
 def _joins(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     """Return what brings maps to their texts, where a file says few: each text is parsed once."""
     meant = expression("tags", ("said", "VARCHAR"), [], is_month_first=False)
-    scan = _scan(table, shape, files)
+    scan = scan_of(table, shape, files)
     return "".join(
         f" left join (select said, {meant} as meant from (select distinct {source} as said "
         f"from {scan})) as {meaning} on rows.{source} = {meaning}.said"
@@ -144,7 +144,8 @@ def _provenance(delivery: Landed) -> dict[str, str]:
     }
 
 
-def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
+def scan_of(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
+    """Return what reads files of one shape in SQL, `x_path` telling each row's file."""
     paths = literals([str(file.path) for file in files])
     if shape.format == "parquet":
         return f"read_parquet({paths}, filename = 'x_path', hive_partitioning = false)"
@@ -160,7 +161,7 @@ def _scan(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     )
 
 
-def _columns(table: Declared, shape: Shape) -> dict[str, str]:
+def columns_of(table: Declared, shape: Shape) -> dict[str, str]:
     """Return declared column -> SQL expression over the scan."""
     declared = {column.lower() for column in table.columns}
     found = _places(table, shape.headers)
@@ -237,7 +238,7 @@ def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     return None
 
 
-def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
+def shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
     """Return how a file is read as one of a table, with what its name and its first time tell."""
     shape = shape_of(con, file)
     told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
@@ -261,7 +262,7 @@ def _some_time(con: Connection, table: Declared, shape: Shape, file: LandedFile)
     written = f"coalesce({', '.join(columns)})"
     try:
         row = con.execute(
-            f"select {written} from {_scan(table, shape, [file])} "
+            f"select {written} from {scan_of(table, shape, [file])} "
             f"where {written} is not null limit 1"
         ).fetchone()
     except Error as error:
@@ -276,7 +277,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
     """
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_in(con, table, file)
+            shape = shape_in(con, table, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
             if found is not None:
                 return found
@@ -286,7 +287,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
 def _bad_value_in(
     con: Connection, table: Declared, shape: Shape, file: LandedFile
 ) -> ModelError | None:
-    expressions = _columns(table, shape)
+    expressions = columns_of(table, shape)
     for column, kind in table.columns.items():
         if kind not in ("number", "time", "integer", "flag"):
             continue
@@ -299,7 +300,7 @@ def _bad_value_in(
             row = con.execute(
                 f"select row_number, value from (select row_number() over () as row_number, "
                 f"cast({source} as varchar) as value, {source} is not null and {attempt} is null "
-                f"as is_bad from {_scan(table, shape, [file])}) where is_bad limit 1"
+                f"as is_bad from {scan_of(table, shape, [file])}) where is_bad limit 1"
             ).fetchone()
         except Error as error:
             return unreadable(file, str(error).splitlines()[0])

@@ -19,10 +19,11 @@ from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
 from queries.packing import ALIKE, OF_A_BILL, Packing, proven
 from queries.raw import create_raw_view, find_bad_value, show_raw
+from queries.raw_days import DayReader, RawDays, only_days
 from queries.shapes import is_big_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -157,6 +158,13 @@ class Stager:
             fix="have the source write it again; the last good delivery stays in force",
         )
 
+    def _has_no_day(self, delivery: Landed) -> ModelError:
+        return ModelError(
+            "there are lines without a day",
+            where=f"source {delivery.source}, {delivery.unit}, {' and '.join(self.model.dated)}",
+            fix="have the source give every line the time it is for",
+        )
+
     def _stage_days(
         self,
         key: str,
@@ -166,16 +174,15 @@ class Stager:
         gone: set[str],
     ) -> StagedGroup:
         """Stage units that are days: the day is the unit, so whole days are replaced."""
-        after = StagedGroup(before.model, units, {}, before.table)
+        after = StagedGroup(before.model, units, table=before.table)
         after.table.replace(gone, None)
         for start in range(0, len(changed), _DAYS_AT_ONCE):
             batch = changed[start : start + _DAYS_AT_ONCE]
             days = sorted(delivery.unit for delivery in batch)
             self._create_view(batch)
             path = self._path(key, [units[day] for day in days])
-            in_days = ", ".join(f"date '{day}'" for day in days)
-            query = f"select * from staged where {DAY} in ({in_days})"
-            after.table.replace(days, write(self.con, query, self.lake, path, self._packing()))
+            written = write(self.con, _of_days(days), self.lake, path, self._packing())
+            after.table.replace(days, written)
         return after
 
     def _stage_period(
@@ -183,25 +190,58 @@ class Stager:
     ) -> StagedGroup:
         """Stage a bill's period: all of it the first time, then the days that differ."""
         raw = self._create_view(changed)
-        path = self._path(key, units.values())
-        after = StagedGroup(before.model, units, {}, before.table)
+        after = StagedGroup(before.model, units, table=before.table)
         if not before.units:
             packing = self._packing() if is_text(changed) else self._packing_of_all(raw)
+            path = self._path(key, units.values())
             written = write(self.con, "select * from staged", self.lake, path, packing)
             after.table.replace(set(), written)
             return after
-        with self._read_once(changed, path):
-            old = before.hashes or self._hash_days(after.table.scan(self.lake))
-            new = self._hash_days("select * from staged")
-            days = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
-            after.hashes = new
-            written = None
-            if days & new.keys():
-                in_days = ", ".join(f"date '{day}'" for day in sorted(days))
-                query = f"select * from staged where {DAY} in ({in_days})"
-                written = write(self.con, query, self.lake, path, self._packing())
-        after.table.replace(days, written)
+        found = self._read_days(changed)
+        after.raw_days = dict(found.digests)
+        if before.raw_days and found.digests:
+            days = _differing(before.raw_days, after.raw_days)
+            there = days & found.digests.keys()
+            if there:
+                lines = only_days(raw, self.model, there, is_reaching=found.is_reaching)
+                show_raw(self.con, self.connector, self.table, lines)
+            self._replace_days(key, after, days, there)
+        else:
+            self._replace_rows(key, after, changed, before.hashes)
         return after
+
+    def _read_days(self, changed: Sequence[Landed]) -> RawDays:
+        """Return the days of raw lines; none where the model does not say which day one is of."""
+        if not self.model.dated:
+            return RawDays({}, is_reaching=False)
+        reader = DayReader(self.con, self.model, self.table, self._columns_read())
+        found = reader.read(changed)
+        if "" in found.digests:
+            raise DeliveryError(changed[0], self._has_no_day(changed[0]))
+        return found
+
+    def _replace_rows(
+        self, key: str, after: StagedGroup, changed: Sequence[Landed], hashes: Mapping[str, str]
+    ) -> None:
+        """Look at all staged lines, to see by their rows which days differ, and replace those."""
+        with self._read_once(changed, self._path(key, after.units.values())):
+            old = hashes or self._hash_days(after.table.scan(self.lake))
+            after.hashes = self._hash_days("select * from staged")
+            days = _differing(old, after.hashes)
+            self._replace_days(key, after, days, days & after.hashes.keys())
+
+    def _replace_days(
+        self, key: str, after: StagedGroup, days: set[str], there: Collection[str]
+    ) -> None:
+        """Put what is staged in the place of some days; `there` are those of them that have lines.
+
+        The file's name says its days, too: a delivery may come again, other days having changed.
+        """
+        written = None
+        if there:
+            path = self._path(key, [*after.units.values(), *sorted(there)])
+            written = write(self.con, _of_days(there), self.lake, path, self._packing())
+        after.table.replace(days, written)
 
     def _packing(self) -> Packing:
         return Packing(alike=ALIKE) if self.model.feeds == BESIDE else Packing()
@@ -255,6 +295,15 @@ class Stager:
         if self.model.feeds is not None:
             check_feed(self.con, self.model, "staged")
         return raw
+
+
+def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+    return {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+
+
+def _of_days(days: Collection[str]) -> str:
+    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days))
+    return f"select * from staged where {DAY} in ({wanted})"
 
 
 def is_text(landed: Sequence[Landed]) -> bool:

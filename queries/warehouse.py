@@ -7,7 +7,7 @@ that are being attributed and see nothing else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from queries.checks import check_model
 from queries.detecting import FOUND, LAYER, SWITCH, check_detector
 from queries.engines.duckdb import literal, name
 from queries.raw import create_raw_view
+from queries.side_by_side import do_side_by_side
 from queries.stage import check_feed
 from queries.tables import Tables, typed
 
@@ -121,9 +122,7 @@ class Warehouse:
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""
-        for model in self._layer("staging"):
-            if model.kind == "full":
-                self.build_whole(model)
+        self.build_all([model for model in self._layer("staging") if model.kind == "full"])
         for table in canonical_columns().keys() - set(self.daily_tables):
             feeders = [
                 f"select * from {model.name}"
@@ -137,10 +136,31 @@ class Warehouse:
             else:
                 self.tables.create_empty(table, typed(canonical_columns()[table]))
         late = {model.name for model in self.late_models}
-        for model in self.models:
-            is_early = model.layer != "staging" and model.name not in late
-            if is_early and model.kind in ("full", "hashed", "inline"):
-                self.build_whole(model)
+        self.build_all(
+            [
+                model
+                for model in self.models
+                if model.layer != "staging"
+                and model.name not in late
+                and model.kind in ("full", "hashed", "inline")
+            ]
+        )
+
+    def build_all(self, wanted: Sequence[Model]) -> None:
+        """Compute models over all there is, each after those of them that it needs."""
+        by_name = {model.name: model for model in wanted}
+        needs = {
+            model.name: by_name.keys()
+            & (model.reads | {promise.table for promise in model.conserves})
+            for model in wanted
+        }
+        do_side_by_side(self.con, needs, lambda name, con: self._on(con).build_whole(by_name[name]))
+
+    def _on(self, con: Connection) -> Warehouse:
+        """Return the same warehouse, worked on by another connection."""
+        other = replace(self, con=con)
+        object.__setattr__(other, "tables", replace(self.tables, con=con))
+        return other
 
     def build_whole(self, model: Model) -> None:
         """Compute a model over all there is, and prove what it promises."""

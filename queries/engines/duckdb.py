@@ -21,6 +21,7 @@ Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException)
 """What the machine refuses (memory, disk) or a person stops: no delivery is to blame for it."""
+MemoryLimitError = duckdb.OutOfMemoryException
 
 STORAGE_VERSION = "v1.4.0"
 """Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""
@@ -49,17 +50,29 @@ def connect(limits: Limits) -> Connection:
     con = duckdb.connect(
         config={"autoinstall_known_extensions": "false", "python_enable_replacements": "false"}
     )
-    con.execute("set TimeZone = 'UTC'")
+    _settle(con)
     con.execute(f"set memory_limit = {literal(limits.memory)}")
     con.execute(f"set variable memory_limit = {literal(limits.memory)}")
     con.execute(f"set threads = {int(limits.threads)}")
     con.execute("set preserve_insertion_order = false")
     con.execute("set checkpoint_threshold = '1TB'")
-    con.execute("set enable_progress_bar = false")
     if limits.spill is not None:
         limits.spill.mkdir(parents=True, exist_ok=True)
         con.execute(f"set temp_directory = {literal(str(limits.spill))}")
     return con
+
+
+def another(con: Connection) -> Connection:
+    """Open another connection to a database that `connect` opened, for another thread."""
+    other = con.cursor()
+    _settle(other)
+    return other
+
+
+def _settle(con: Connection) -> None:
+    """Set what each connection has of its own."""
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
 
 
 @contextmanager

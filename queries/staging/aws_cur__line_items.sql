@@ -42,6 +42,9 @@
 --
 -- grain:     one row per line; two for fees of commitments
 -- partition: charge_date
+-- dated:     line_item_usage_start_date, bill_billing_period_start_date
+-- reaches:   line_item_line_item_type like '%Discount'
+-- reached:   bill_payer_account_id, last_day(coalesce(bill_billing_period_start_date, line_item_usage_start_date))
 -- feeds:     cost_lines
 -- owner:     ml-platform
 

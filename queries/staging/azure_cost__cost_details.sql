@@ -28,6 +28,7 @@
 --
 -- grain:     one row per line that counts
 -- partition: charge_date
+-- dated:     date, billing_period_start_date
 -- feeds:     cost_lines
 -- owner:     ml-platform
 

@@ -32,6 +32,7 @@
 --
 -- grain:     one row per line
 -- partition: charge_date
+-- dated:     charge_period_start, billing_period_start
 -- feeds:     cost_lines
 -- owner:     ml-platform
 

@@ -10,6 +10,7 @@ import pickle
 import sys
 import time
 from dataclasses import replace
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import duckdb
 
 import queries.build
 import queries.checks
+import queries.warehouse
 from connectors import CONNECTORS, connector_class
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import models
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Table
     from queries.catalog import Model
+    from queries.engines.duckdb import Connection
     from queries.landed import Landed
     from queries.manifest import Manifest
     from queries.totals import RawTotal
@@ -131,6 +134,13 @@ def prove(folder: Path) -> None:
 
         return checked
 
+    def one_by_one(
+        con: Connection, needs: Mapping[str, set[str]], work: Callable[[str, Connection], None]
+    ) -> None:
+        for name in TopologicalSorter(needs).static_order():
+            work(name, con)
+
+    queries.warehouse.do_side_by_side = one_by_one  # type: ignore[attr-defined] # or a check's time has others in it
     queries.checks._check_sums = timed(queries.checks._check_sums)  # noqa: SLF001
     queries.build.check_books = timed(queries.build.check_books)  # type: ignore[attr-defined]
     rebuild(folder)
