@@ -44,6 +44,8 @@ class BadFileError(ValueError):
 class _Sum:
     units: int = 0
     """Of 1e-12."""
+    blank: int = 0
+    """Lines whose value is empty."""
     beyond_units: int = 0
     """Of `units`, those of values that hold more than 12 places."""
     digits: dict[int, int] = field(default_factory=dict)
@@ -68,6 +70,8 @@ class Sums:
     """A line's kinds -> measure -> money column -> 1 or -1; a column left out counts nothing."""
     parts: Collection[Key] = ()
     """The kinds of rows that are no lines of their own, but parts of one."""
+    stated: Sequence[str] = ()
+    """Of the money, what a line that counts by it alone is to state, be it 0."""
     rows: dict[Key, int] = field(default_factory=dict)
     sums: dict[tuple[Key, str], _Sum] = field(default_factory=dict)
 
@@ -96,15 +100,20 @@ class Sums:
         frame = lines.with_columns(
             series for column in present for series in _units(lines[column], column)
         )
+        gaps = [column for column in self.stated if lines[column].null_count()]
         sums = [pl.col(f"{column}#").cast(pl.Int128).sum() for column in present]
-        for row in _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums]):
-            key, kind, (count, *units) = self._split(row)
+        nulls = [pl.col(column).null_count().alias(f"{column}!") for column in gaps]
+        for row in _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums, *nulls]):
+            key, kind, (count, *found) = self._split(row)
             self.rows[key] = self.rows.get(key, 0) + (0 if kind in self.parts else count)
-            by_column = dict(zip(present, units, strict=True))
+            by_column = dict(zip(present, found, strict=False))
+            blank = dict(zip(gaps, found[len(present) :], strict=True))
             for measure, weights in self.weigh(kind).items():
                 total = self.sums.setdefault((key, measure), _Sum())
                 for column, weight in weights.items():
                     total.units += weight * by_column.get(column, 0)
+                if len(weights) == 1:
+                    total.blank += blank.get(next(iter(weights)), 0)
         for column in present:
             if frame[f"{column}?"].any():
                 self._add_beyond(frame.filter(pl.col(f"{column}?")), column)
@@ -145,6 +154,7 @@ class Sums:
             rows=self.rows[key],
             amount=_EXACT.scaleb(Decimal(total.units), -PLACES),
             beyond=total.beyond(),
+            blank=total.blank,
         )
 
 
