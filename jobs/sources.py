@@ -89,9 +89,11 @@ class _Line:
         return list(best.values())
 
     def reasons(self) -> list[str]:
-        return sorted(
-            {entry.reason for entry in self._newest_of_units() if entry.state == "quarantined"}
-        )
+        return [
+            visible(f"{entry.source} {entry.unit}: {entry.reason}")
+            for entry in sorted(self._newest_of_units(), key=lambda entry: entry.unit)
+            if entry.state == "quarantined"
+        ]
 
 
 def print_sources(config: Config, out: TextIO) -> None:

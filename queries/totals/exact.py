@@ -314,9 +314,8 @@ def month_of(times: pl.Series) -> pl.Series:
     Raises: BadFileError for a text that is not a time.
     """
     if times.dtype == pl.String:
-        known = {
-            text: _month_number(text) for text in times.unique(maintain_order=True).drop_nulls()
-        }
+        texts = times.unique(maintain_order=True).drop_nulls()
+        known = {text: _month_number(text, times.name) for text in texts}
         return times.replace_strict(known, return_dtype=pl.Int32).cast(pl.Int32)
     if times.dtype == pl.Null:
         return times.cast(pl.Int32)
@@ -325,11 +324,12 @@ def month_of(times: pl.Series) -> pl.Series:
     return times.dt.year() * 12 + times.dt.month().cast(pl.Int32) - 1
 
 
-def _month_number(text: str) -> int:
+def _month_number(text: str, column: str) -> int:
     try:
         time = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
     except ValueError as error:
-        raise BadFileError(f"{text!r} is not a time as ISO 8601 writes it") from error
+        what = f"column {column} holds {text!r}, which" if column else repr(text)
+        raise BadFileError(f"{what} is not a time as ISO 8601 writes it") from error
     utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     return utc.year * 12 + utc.month - 1
 

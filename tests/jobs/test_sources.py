@@ -117,6 +117,19 @@ def test_a_run_on_what_the_bill_does_not_call_a_machine_is_told_of_it(tmp_path: 
     assert 'line_class = "instance"' in told.stderr
 
 
+def test_what_is_wrong_is_told_with_where_it_is(tmp_path: Path) -> None:
+    bills = make_home(tmp_path) / "bills"
+    text = (bills / "2026-10.csv").read_text("utf-8")
+    (bills / "2026-11.csv").write_text(text.replace("-01T", "/01T"), encoding="utf-8")
+    (bills / "2026-12.csv").write_text(text[: text.rindex(",")] + "\n", encoding="utf-8")
+    assert run(tmp_path).returncode == 1
+    told = run(tmp_path, "sources").stdout
+    assert "left out: focus 2026-12: a csv file cannot be read: line 3 has 16 fields" in told
+    (time,) = [line for line in told.splitlines() if "is not a time" in line]
+    assert time.startswith("last night: column ChargePeriodStart holds '2026-10/01T00:00:00Z'")
+    assert time.endswith("(in: 2026-11.csv)")
+
+
 def test_a_wrong_value_is_told_with_the_file_as_the_source_calls_it(tmp_path: Path) -> None:
     bill = make_home(tmp_path) / "bills" / "2026-10.csv"
     bill.write_text(bill.read_text("utf-8").replace("2.5,", "many,", 1), encoding="utf-8")

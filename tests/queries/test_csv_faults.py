@@ -96,7 +96,7 @@ TEXTS = st.text(st.sampled_from('a,"\r\n ü'), max_size=8).filter(lambda text: t
 ENDS = st.sampled_from(["\n", "\r\n"])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(TEXTS, ENDS), min_size=2, max_size=8), ENDS)
 def test_lines_that_end_in_two_ways_read_as_those_that_end_in_one(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str]], end: str
