@@ -54,6 +54,7 @@ _COLUMNS: Mapping[str, ColumnType] = {
     "list_cost": "number",
     "pricing_category": "text",
     "pricing_quantity": "number",
+    "pricing_unit": "text",
     "provider_name": "text",
     "publisher_name": "text",
     "region_id": "text",

@@ -29,6 +29,17 @@ def describe(error: BaseException) -> str:
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:])])
 
 
+def kept_problem(error: BaseException) -> str:
+    """Return an error as the journal keeps it: a line that says what it is, and where.
+
+    Of a file in the raw store its source's own name, which readers know it by.
+    """
+    notes = getattr(error, "__notes__", ())
+    place = next((note[3:].strip() for note in notes if note.startswith("in:")), "")
+    named = place.partition(" (/")[0]
+    return f"{error} (in: {named})" if named and named not in str(error) else str(error)
+
+
 def is_expected(error: BaseException) -> bool:
     """Tell whether an error explains itself; any other is a fault of mlspend, and shows itself."""
     from connectors.base import SourceError  # noqa: PLC0415  (the other rooms' errors, when asked)

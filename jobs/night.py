@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobs.errors import describe
+from jobs.errors import describe, kept_problem
 from jobs.faults import explained
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal, JournalError
@@ -124,11 +124,11 @@ def open_night(config: Config, progress: Progress, command: str) -> Iterator[Nig
             yield night
         except BaseException as error:
             with suppress(sqlite3.Error, ModelError, OSError):
-                told = [str(each) for each in (*night.problems, error)]
+                told = [kept_problem(each) for each in (*night.problems, error)]
                 journal.end_night(run, "stopped", night.generation, told)
             raise
         outcome: Outcome = "published" if night.is_published else "unchanged"
-        problems = [str(problem) for problem in night.problems]
+        problems = [kept_problem(problem) for problem in night.problems]
         journal.end_night(run, outcome, night.generation, problems, night.inputs)
         _keep_backup(night)
         _tell_end(night, command, outcome, time.monotonic() - began)

@@ -15,6 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from jobs.blank_lines import blank_lines
 from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.journal.backup import FOLDER, note_landed
 from jobs.ledger import NewDelivery, StoredFile
@@ -140,6 +141,9 @@ class RawStore:
         if is_bill and before is not None and is_newest:
             changes = restate(new, totals, before, self.journal.totals_of(before.id))
         self.journal.enter(new, totals, changes)
+        blank = blank_lines(totals)
+        if blank:
+            self.progress.say(f"note: {where}: {blank}")
         for change in changes:
             if not change.was_open:
                 self.progress.say(f"  {where} restated: {change.why}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
+from jobs.blank_lines import blank_lines
 from jobs.inputs import landed_of
 from jobs.journal import Journal
 from queries import ModelError
@@ -88,9 +89,11 @@ class _Line:
         return list(best.values())
 
     def reasons(self) -> list[str]:
-        return sorted(
-            {entry.reason for entry in self._newest_of_units() if entry.state == "quarantined"}
-        )
+        return [
+            visible(f"{entry.source} {entry.unit}: {entry.reason}")
+            for entry in sorted(self._newest_of_units(), key=lambda entry: entry.unit)
+            if entry.state == "quarantined"
+        ]
 
 
 def print_sources(config: Config, out: TextIO) -> None:
@@ -131,15 +134,18 @@ def print_sources(config: Config, out: TextIO) -> None:
 
 
 def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    """Say what the newest good delivery of every unit bills: lines, and cost by currency."""
+    """Say what the newest good delivery of every unit bills: lines, cost by currency, and gaps."""
     newest: dict[tuple[str, str, str], Entry] = {}
     for entry in sorted(entries, key=lambda entry: entry.order):
         if entry.state == "landed":
             newest[entry.unit_key] = entry
     rows: Counter[str] = Counter()
     costs: dict[tuple[str, str], Decimal] = {}
+    gaps: dict[tuple[str, str, str], str] = {}
     for entry in newest.values():
-        for total in journal.totals_of(entry.id):
+        totals = journal.totals_of(entry.id)
+        gaps[entry.unit_key] = blank_lines(totals)
+        for total in totals:
             if total.measure == "billed_cost":
                 rows[entry.source] += total.rows
                 key = (entry.source, total.billing_currency)
@@ -150,6 +156,11 @@ def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[s
         amounts = ", ".join(exact(costs[key], key[1]) for key in found)
         if amounts:
             lines.append(f"billed: {source.name}: {rows[source.name]:,} lines, {amounts}\n")
+        lines += [
+            f"no cost: {name} {unit}: {gap}\n"
+            for (name, _, unit), gap in sorted(gaps.items())
+            if gap and name == source.name
+        ]
     return lines
 
 

@@ -155,8 +155,9 @@ def scan_of(table: Declared, shape: Shape, files: Sequence[LandedFile]) -> str:
     compression = "gzip" if shape.format == "csv.gz" else "none"
     return (
         f"read_csv({paths}, columns = {{{columns}}}, header = true, auto_detect = false, "
-        "delim = ',', quote = '\"', escape = '\"', strict_mode = true, "
-        f"nullstr = {literals(list(table.null_marks))}, compression = '{compression}', "
+        "delim = ',', quote = '\"', escape = '\"', "
+        f"strict_mode = {shape.is_strict}, nullstr = {literals(list(table.null_marks))}, "
+        f"compression = '{compression}', "
         f"{CSV_BUFFERS}, filename = 'x_path')"
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
+from queries.csv_faults import find_csv_fault, is_sound_in_two_ways
 from queries.engines.duckdb import Error, literal, literals, name
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
     from queries.landed import LandedFile
 
+CSV = ("csv", "csv.gz")
 BIG_TEXT = 1 << 20
 """Bytes of CSV: of less, loading what makes it Parquet takes longer than all that it saves."""
 _STRUCT = "STRUCT("
@@ -48,6 +50,8 @@ class Shape:
     """Of the sources, texts that say few things many times over."""
     is_month_first: bool = False
     """Whether the times in text are MM/DD/YYYY."""
+    is_strict: bool = True
+    """Whether lines of CSV end in one way, which is all that a strict reader takes."""
     told: tuple[tuple[str, str], ...] = ()
     """Columns that the files' names tell, with their value."""
 
@@ -70,7 +74,10 @@ def shape_of(con: Connection, file: LandedFile) -> Shape:
     if file.format != "parquet":
         headers = csv_header(file)
         sources = tuple(f"c{position}" for position in range(len(headers)))
-        return Shape(file.format, headers, ("VARCHAR",) * len(headers), sources)
+        is_strict = is_big_text(file) or not is_sound_in_two_ways(file.path)
+        return Shape(
+            file.format, headers, ("VARCHAR",) * len(headers), sources, is_strict=is_strict
+        )
     try:
         rows = con.execute(
             f"describe select * from read_parquet({literal(str(file.path))}, "
@@ -209,7 +216,7 @@ def _packing(format_: str) -> str:
 
 def is_big_text(file: LandedFile) -> bool:
     """Tell whether a file is CSV that is worth making Parquet before it is read."""
-    return file.format in ("csv", "csv.gz") and file.path.stat().st_size >= BIG_TEXT
+    return file.format in CSV and file.path.stat().st_size >= BIG_TEXT
 
 
 def csv_header(file: LandedFile) -> tuple[str, ...]:
@@ -226,9 +233,11 @@ def csv_header(file: LandedFile) -> tuple[str, ...]:
 
 
 def unreadable(file: LandedFile, why: str) -> ModelError:
-    """Return the error for a file that cannot be opened."""
+    """Return the error for a file that cannot be read: `why`, or what is wrong with its lines."""
+    fault = find_csv_fault(file.path) if file.format in CSV else None
     return ModelError(
-        f"a {file.format} file cannot be read: {why}",
+        f"a {file.format} file cannot be read: {fault.why if fault else why}",
         where=f"{file.name} ({file.path})",
-        fix="have the source write it again; the last good delivery stays in force",
+        fix=f"{fault.fix if fault else 'have the source write it again'}; "
+        "the last good delivery stays in force",
     )

@@ -182,7 +182,7 @@ class Journal:
 
     def _enter_totals(self, delivery: int, totals: Iterable[LedgerTotal]) -> None:
         self.con.executemany(
-            "insert into totals values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into totals values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     delivery,
@@ -193,6 +193,7 @@ class Journal:
                     total.rows,
                     format(total.amount, "f"),
                     format(total.beyond, "f"),
+                    total.blank,
                 )
                 for total in totals
             ],
@@ -324,6 +325,7 @@ def _total(row: Sequence[Any]) -> LedgerTotal:
         rows=row[7],
         amount=Decimal(row[8]),
         beyond=Decimal(row[9]),
+        blank=row[10],
     )
 
 

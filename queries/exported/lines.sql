@@ -31,12 +31,12 @@ select
     hash(billing_period, sub_account_id, service_name, region_id) as pool_hash,
     billing_period,
     case
-        when charge_period_end <= charge_date + interval 1 day then cast(charge_date as timestamp)
-        else charge_period_start
+        when charge_period_end > charge_date + interval 1 day then charge_period_start
+        else cast(charge_date as timestamp)
     end as period_start,
     case
-        when charge_period_end <= charge_date + interval 1 day then charge_date + interval 1 day
-        else charge_period_end
+        when charge_period_end > charge_date + interval 1 day then charge_period_end
+        else charge_date + interval 1 day
     end as period_end,
     billing_account_id,
     billing_account_name,

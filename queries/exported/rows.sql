@@ -69,9 +69,10 @@ select
     charge_class as "ChargeClass",
     charge_description as "ChargeDescription",
     case
-        when charge_category = 'Purchase' and coalesce(charge_frequency, 'Usage-Based') = 'Usage-Based'
-            then 'One-Time'
-        else coalesce(charge_frequency, 'Usage-Based')
+        when lower(charge_frequency) = 'one-time' then 'One-Time'
+        when lower(charge_frequency) = 'recurring' then 'Recurring'
+        when charge_category = 'Purchase' then 'One-Time'
+        else 'Usage-Based'
     end as "ChargeFrequency",
     timezone('UTC', period_start) as "ChargePeriodStart",
     timezone('UTC', period_end) as "ChargePeriodEnd",

@@ -38,6 +38,8 @@ class FocusFile:
     """DuckDB's type of each: text throughout for CSV."""
     format: str
     """csv, csv.gz or parquet."""
+    is_strict: bool = True
+    """Whether lines of CSV end in one way."""
 
     def found(self, columns: Mapping[str, Column]) -> dict[str, int]:
         """Return column of the specification -> its place in the file, whatever its case."""
@@ -62,8 +64,9 @@ class FocusFile:
         compression = "gzip" if self.format == "csv.gz" else "none"
         return (
             f"read_csv({path}, columns = {{{columns}}}, header = true, auto_detect = false, "
-            "delim = ',', quote = '\"', escape = '\"', strict_mode = true, "
-            f"nullstr = {literals(NULL_MARKS)}, compression = '{compression}', "
+            "delim = ',', quote = '\"', escape = '\"', "
+            f"strict_mode = {self.is_strict}, nullstr = {literals(NULL_MARKS)}, "
+            f"compression = '{compression}', "
             f"{CSV_BUFFERS})"
         )
 

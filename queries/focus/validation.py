@@ -8,12 +8,13 @@ lines and shows the first.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
+from queries.csv_faults import find_csv_fault, is_sound_in_two_ways
 from queries.engines.duckdb import Error, Limits, connect, name
 from queries.focus.headers import header_findings
 from queries.focus.model import VERSIONS, columns_of, version_of
@@ -55,17 +56,25 @@ def validate(path: Path, version: str | None = None, limits: Limits | None = Non
     try:
         return _validate(con, path, version)
     except Error as error:
+        is_text = path.suffix != ".parquet"
+        if is_text and is_sound_in_two_ways(path):
+            return _validate(con, path, version, is_strict=False)
+        fault = find_csv_fault(path) if is_text else None
         raise ModelError(
-            f"the file cannot be read: {str(error).splitlines()[0]}",
+            f"the file cannot be read: {fault.why if fault else str(error).splitlines()[0]}",
             where=str(path),
-            fix="write it as CSV with commas, double quotes and UTF-8, or as Parquet",
+            fix=fault.fix
+            if fault
+            else "write it as CSV with commas, double quotes and UTF-8, or as Parquet",
         ) from error
     finally:
         con.close()
 
 
-def _validate(con: Connection, path: Path, version: str | None) -> Report:
-    file = open_file(con, path)
+def _validate(
+    con: Connection, path: Path, version: str | None, *, is_strict: bool = True
+) -> Report:
+    file = replace(open_file(con, path), is_strict=is_strict)
     if not file.headers:
         raise ModelError("the file is empty", where=str(path), fix="give it a header line at least")
     version = version or version_of(file.headers)

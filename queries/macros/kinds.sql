@@ -42,6 +42,37 @@ case
     else 'work'
 end;
 
+-- Whether something runs code or keeps images of it without a machine that is its customer's, by the same
+-- words in small letters. Some of these count `instances`, too.
+create or replace macro is_serverless(category, service, meter) as
+coalesce(
+    regexp_matches(
+        concat_ws(' ', category, service, meter),
+        'serverless|lambda|function|fargate|container|registry|cloud run|app service|app engine|app runner'
+    ),
+    false
+);
+
+-- Whether a unit in small letters is one of time, such as the hours of a machine, or of its cores or memory.
+create or replace macro is_unit_of_time(unit) as
+coalesce(regexp_matches(unit, 'hour|minute|second|\bhrs?\b'), false);
+
+-- Whether a unit in small letters is one of bytes: moved, or kept for a month.
+create or replace macro is_unit_of_bytes(unit) as
+coalesce(regexp_matches(unit, '\b([kmgtp]i?b|([kmgtp]\w*)?bytes?)\b') and not is_unit_of_time(unit), false);
+
+-- Whether an id in small letters is that of a virtual machine: of AWS or Alibaba Cloud (`i-`), Tencent Cloud
+-- (`ins-`), Azure, a scale set too, Oracle or Google. What belongs to a machine has a longer id.
+create or replace macro is_machine_id(id) as
+coalesce(
+    regexp_matches(id, '^(arn:[^/]+:instance/)?i-[0-9a-z]{8,22}$')
+    or regexp_matches(id, '^(.*[/:])?ins-[0-9a-z]{8}$')
+    or regexp_matches(id, '/virtualmachine(s|scalesets/[^/]+/virtualmachines|scalesets)/[^/]+$')
+    or regexp_matches(id, '^ocid[0-9]\.instance\.')
+    or regexp_matches(id, '/zones/[^/]+/instances/[^/]+$'),
+    false
+);
+
 -- What a line of a bill is, by what its service, its category and its meter are called, in small letters;
 -- null where none of them tells.
 create or replace macro class_of_words(service, category, meter) as
@@ -105,7 +136,8 @@ case
         or meter like '%spotusage%'
         or (
             category like 'compute%'
-            and (meter like '%instance%' or meter like '%virtual machine%')
+            and not is_serverless(category, service, meter)
+            and (meter like '%instance%' or meter like '%virtual_machine%' or meter like '%virtualmachine%')
         )
         then 'instance'
 end;

@@ -12,7 +12,10 @@
 -- What a line is (`x_line_class`) follows, in this order, from its charge category and commitment
 -- status; on AWS from the usage type, by the same patterns that classify AWS's own reports; else
 -- from what the service, meter and kind of resource are called. It is found once per kind of line,
--- not once per line. What no rule knows is `other`: attributed by its owner's tags, and conserved.
+-- not once per line. Of compute that none of these tells, what is counted by the hour is a machine where
+-- its id is one of a virtual machine, or its SKU names a type of instance. The service alone does not tell:
+-- EC2's also bills gateways by the hour, and bytes under the id of the machine that moved them.
+-- What no rule knows is `other`: attributed by its owner's tags, and conserved.
 --
 -- AWS's own exports leave gaps, which are mended here, so that a line says what AWS's other reports
 -- say of it. 1.0 has the usage type in `x_UsageType`, 1.2 in `SkuMeter`; a copy without the product's
@@ -28,7 +31,8 @@
 -- are here what `gcp_billing` makes of the detailed export, by the words of the SKU.
 --
 -- Flaws: a file without meters (FOCUS 1.0 of AWS) leaves machines and storage to be told apart by the
--- kind of resource alone; the regions of a transfer are known on AWS, elsewhere only its source.
+-- kind and the id of the resource; an hour of compute under an id that says nothing, such as a UUID, is
+-- `other` where no type of instance is named; the regions of a transfer are known on AWS, elsewhere only its source.
 --
 -- grain:     one row per line
 -- partition: charge_date
@@ -45,7 +49,8 @@ billed_kinds as (
         service_name,
         x_service_code as delivered_code,
         resource_type,
-        coalesce(x_usage_type, sku_meter, x_sku_meter_name) as usage_type
+        coalesce(x_usage_type, sku_meter, x_sku_meter_name) as usage_type,
+        coalesce(consumed_unit, pricing_unit) as unit
     from raw.focus__cost_and_usage
 ),
 
@@ -73,7 +78,8 @@ bare_kinds as (
         end as bare_type,
         lower(concat_ws(' ', billed_kinds.service_category, billed_kinds.service_subcategory)) as category,
         lower(coalesce(billed_kinds.service_name, coded.service_name)) as service,
-        lower(concat_ws(' ', billed_kinds.usage_type, billed_kinds.resource_type)) as meter
+        lower(concat_ws(' ', billed_kinds.usage_type, billed_kinds.resource_type)) as meter,
+        lower(billed_kinds.unit) as small_unit
     from billed_kinds
     left join seeds.aws_region_codes as own
         on split_part(billed_kinds.usage_type, '-', 1) = own.billing_code
@@ -101,10 +107,17 @@ aws_classes as (
 usage_kinds as (
     select
         bare_kinds.*,
+        class_of_words(bare_kinds.service, bare_kinds.category, bare_kinds.meter) as class_by_words,
         coalesce(
             aws_classes.x_line_class,
-            class_of_words(bare_kinds.service, bare_kinds.category, bare_kinds.meter)
+            case
+                when class_by_words <> 'instance' or not is_unit_of_bytes(bare_kinds.small_unit) then class_by_words
+            end
         ) as x_line_class,
+        bare_kinds.category = 'compute'
+        and is_unit_of_time(bare_kinds.small_unit)
+        and (bare_kinds.usage_type is null or bare_kinds.x_service_code is null)
+        and not is_serverless(bare_kinds.category, bare_kinds.service, bare_kinds.meter) as may_be_machine,
         case
             when contains(split_part(bare_kinds.bare_type, ':', 2), '.')
                 then replace(split_part(bare_kinds.bare_type, ':', 2), 'ml.', '')
@@ -182,6 +195,7 @@ named_lines as (
         try_cast(label_map['system-label/compute.googleapis.com/cores'] as decimal(18, 6)) as google_cores,
         try_cast(label_map['system-label/compute.googleapis.com/memory'] as decimal(18, 6)) as google_mib,
         coalesce(google_kinds.x_line_class, usage_kinds.x_line_class) as usage_class,
+        usage_kinds.may_be_machine,
         usage_kinds.instance_type,
         coalesce(google_kinds.from_region, usage_kinds.from_region) as from_region,
         case
@@ -219,6 +233,7 @@ named_lines as (
             and line_items.resource_type is not distinct from usage_kinds.resource_type
             and coalesce(line_items.x_usage_type, line_items.sku_meter, line_items.x_sku_meter_name)
             is not distinct from usage_kinds.usage_type
+            and coalesce(line_items.consumed_unit, line_items.pricing_unit) is not distinct from usage_kinds.unit
     left join google_kinds
         on
             coalesce(line_items.host_provider_name, line_items.provider_name) like 'Google%'
@@ -243,7 +258,17 @@ classified_lines as (
             when provided_by <> hosted_by then 'saas'
             when usage_class = 'support' then 'support'
             when charge_category = 'Purchase' then 'purchase'
-            else coalesce(usage_class, 'other')
+            -- a disk of a machine's, where its kind is not told
+            when usage_class = 'instance' and resource_id ilike '%/microsoft.compute/disks/%' then 'volume'
+            when usage_class is not null then usage_class
+            when
+                may_be_machine
+                and (
+                    is_machine_id(lower(resource_id))
+                    or coalesce(sku_price_details['InstanceType'], sku_price_details['x_InstanceType']) is not null
+                )
+                then 'instance'
+            else 'other'
         end as line_class,
         is_google and line_class = 'instance' and google_cores > 0 and consumed_unit ilike 'second%'
         and (contains(google_sku, 'core') or contains(google_sku, 'cpu')) as is_of_cores

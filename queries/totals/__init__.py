@@ -62,6 +62,8 @@ class RawTotal:
     """The sum of the values at 12 places."""
     beyond: Decimal
     """The sum of what the values hold beyond 12 places."""
+    blank: int = 0
+    """Of the lines, those that do not say what they cost: each counts as 0."""
 
     @property
     def bill(self) -> tuple[str, str, str]:

@@ -87,7 +87,8 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
 
     Raises: ModelError for a file or value that cannot be read.
     """
-    sums = Sums((_AMOUNT,), (_KIND,), lambda kinds: _WEIGHTS[kinds[0]], parts=[("part",)])
+    money, parts = (_AMOUNT,), [("part",)]
+    sums = Sums(money, (_KIND,), lambda kinds: _WEIGHTS[kinds[0]], parts, stated=money)
     layout = Layout(_name_of, _WANTED, needed=(_AMOUNT,), null_marks=("NULL", "null", "-"))
     sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
     return sums.totals()

@@ -65,7 +65,7 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
 
     Raises: ModelError for a file or value that cannot be read.
     """
-    sums = Sums(_MONEY, _KINDS, _weigh)
+    sums = Sums(_MONEY, _KINDS, _weigh, stated=(_COST, _COVERED))
     layout = Layout(_name_of, _WANTED, needed=(_COST,))
     discounted: set[tuple[str, str]] = set()
 

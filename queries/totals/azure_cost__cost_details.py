@@ -50,7 +50,7 @@ def sum_files(paths: Sequence[Path], names: Sequence[str]) -> list[RawTotal]:
 
     Raises: ModelError for a file or value that cannot be read, or of the other export.
     """
-    sums = Sums((_COST,), _KINDS, _weigh)
+    sums = Sums((_COST,), _KINDS, _weigh, stated=(_COST,))
     layout = Layout(_name_of, _WANTED, needed=(_COST, *_OTHER_NAMES[_COST]))
     halves = [name.split("/", 1)[0] for name in names]
     sums.add_files(

@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import polars as pl
 from isal import igzip, isal_zlib
 
 from queries import ModelError
+from queries.csv_faults import find_csv_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +32,17 @@ _BYTES = 16 << 20
 _ROWS = 1 << 18
 _LINES = 1 << 16
 _JSON = (".json", ".json.gz")
+_QUOTED = re.compile(rb'"[^"]*"')
 _DOUBLE_DIGITS = 15
 """So many a double always keeps."""
+
+
+class _LineEndError(ValueError):
+    """Lines end in a way that readers do not agree on."""
+
+
+_OF_LINES = (pl.exceptions.PolarsError, UnicodeDecodeError, _LineEndError)
+"""What a file is refused with whose lines are at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +87,13 @@ def batches(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
         *(pl.exceptions.PolarsError, OSError, EOFError, ValueError),
         *(zlib.error, isal_zlib.IsalError),
     ) as error:  # type: ignore[misc]  # isal's stubs are wrong
+        is_of_lines = isinstance(error, _OF_LINES) and ".csv" in path.suffixes
+        fault = find_csv_fault(path) if is_of_lines else None
         raise ModelError(
-            f"a file cannot be read: {str(error).splitlines()[0]}",
+            f"a file cannot be read: {fault.why if fault else str(error).splitlines()[0]}",
             where=str(path),
-            fix="have the source write it again; the last good delivery stays in force",
+            fix=f"{fault.fix if fault else 'have the source write it again'}; "
+            "the last good delivery stays in force",
         ) from error
 
 
@@ -108,12 +122,26 @@ def _csv(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
     with _opened(path) as stream:
         blocks = _whole_lines(stream)
         first = next(blocks, b"").removeprefix(b"\xef\xbb\xbf")
+        _refuse_lone_returns(first)
         header, rest = _split_header(first)
         found = layout.find(header)
         places = {column: header.index(found[column]) for column in found}
         for block in chain((rest,), blocks):
+            _refuse_lone_returns(block)
             if block and not block.isspace():
                 yield _block(block, len(header), places, layout)
+
+
+def _refuse_lone_returns(block: bytes) -> None:
+    """See that carriage returns stand before line feeds, or in quotes: readers differ on others.
+
+    Raises: _LineEndError
+    """
+    if block.count(b"\r") == block.count(b"\r\n"):
+        return
+    unquoted = _QUOTED.sub(b"", block)
+    if unquoted.count(b"\r") != unquoted.count(b"\r\n"):
+        raise _LineEndError("a line ends with a lone carriage return")
 
 
 @contextmanager

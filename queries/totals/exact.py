@@ -48,6 +48,8 @@ class BadFileError(ValueError):
 class _Sum:
     units: int = 0
     """Of 1e-12."""
+    blank: int = 0
+    """Lines whose value is empty."""
     beyond_units: int = 0
     """Of `units`, those of values that hold more than 12 places."""
     digits: dict[int, int] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Sums:
     """A line's kinds -> measure -> money column -> 1 or -1; a column left out counts nothing."""
     parts: Collection[Key] = ()
     """The kinds of rows that are no lines of their own, but parts of one."""
+    stated: Sequence[str] = ()
+    """Of the money, what a line that counts by it alone is to state, be it 0."""
     rows: dict[Key, int] = field(default_factory=dict)
     sums: dict[tuple[Key, str], _Sum] = field(default_factory=dict)
     one_at_a_time: Lock = field(default_factory=Lock)
@@ -107,23 +111,28 @@ class Sums:
         frame = lines.with_columns(
             series for column in present for series in _units(lines[column], column)
         )
+        gaps = [column for column in self.stated if lines[column].null_count()]
         sums = [pl.col(f"{column}#").cast(pl.Int128).sum() for column in present]
-        rows = _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums])
+        nulls = [pl.col(column).null_count().alias(f"{column}!") for column in gaps]
+        rows = _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums, *nulls])
         with self.one_at_a_time:
             for row in rows:
-                self._add_row(row, present)
+                self._add_row(row, present, gaps)
         for column in present:
             if frame[f"{column}?"].any():
                 self._add_beyond(frame.filter(pl.col(f"{column}?")), column)
 
-    def _add_row(self, row: tuple[Any, ...], present: Sequence[str]) -> None:
-        key, kind, (count, *units) = self._split(row)
+    def _add_row(self, row: tuple[Any, ...], present: Sequence[str], gaps: Sequence[str]) -> None:
+        key, kind, (count, *found) = self._split(row)
         self.rows[key] = self.rows.get(key, 0) + (0 if kind in self.parts else count)
-        by_column = dict(zip(present, units, strict=True))
+        by_column = dict(zip(present, found, strict=False))
+        blank = dict(zip(gaps, found[len(present) :], strict=True))
         for measure, weights in self.weigh(kind).items():
             total = self.sums.setdefault((key, measure), _Sum())
             for column, weight in weights.items():
                 total.units += weight * by_column.get(column, 0)
+            if len(weights) == 1:
+                total.blank += blank.get(next(iter(weights)), 0)
 
     def _split(self, row: tuple[Any, ...]) -> tuple[Key, Key, tuple[Any, ...]]:
         keys, kinds = len(KEYS), len(self.kinds)
@@ -163,6 +172,7 @@ class Sums:
             rows=self.rows[key],
             amount=_EXACT.scaleb(Decimal(total.units), -PLACES),
             beyond=total.beyond(),
+            blank=total.blank,
         )
 
 
@@ -324,9 +334,8 @@ def month_of(times: pl.Series) -> pl.Series:
     Raises: BadFileError for a text that is not a time.
     """
     if times.dtype == pl.String:
-        known = {
-            text: _month_number(text) for text in times.unique(maintain_order=True).drop_nulls()
-        }
+        texts = times.unique(maintain_order=True).drop_nulls()
+        known = {text: _month_number(text, times.name) for text in texts}
         return times.replace_strict(known, return_dtype=pl.Int32).cast(pl.Int32)
     if times.dtype == pl.Null:
         return times.cast(pl.Int32)
@@ -342,11 +351,12 @@ def _month_numbers(times: pl.Series) -> pl.Series:
     return times.dt.year() * 12 + times.dt.month().cast(pl.Int32) - 1
 
 
-def _month_number(text: str) -> int:
+def _month_number(text: str, column: str) -> int:
     try:
         time = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
     except ValueError as error:
-        raise BadFileError(f"{text!r} is not a time as ISO 8601 writes it") from error
+        what = f"column {column} holds {text!r}, which" if column else repr(text)
+        raise BadFileError(f"{what} is not a time as ISO 8601 writes it") from error
     utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     return utc.year * 12 + utc.month - 1
 

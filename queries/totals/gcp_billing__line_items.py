@@ -41,7 +41,8 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
 
     Raises: ModelError for a file or value that cannot be read.
     """
-    costs = Sums(("cost",), (), lambda _: {measure: {"cost": 1} for measure in _MEASURES})
+    cost = {measure: {"cost": 1} for measure in _MEASURES}
+    costs = Sums(("cost",), (), lambda _: cost, stated=("cost",))
     reliefs = Sums(("amount",), (), lambda _: {measure: {"amount": 1} for measure in _MEASURES})
     layout = Layout(str.lower, _WANTED, needed=("cost",))
     costs.add_files((path, _keyed(path, layout)) for path in paths)

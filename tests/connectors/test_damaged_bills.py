@@ -169,6 +169,9 @@ FILES: dict[str, Callable[[str], bytes]] = {
     "XML": lambda _: b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>\n',
     "no header": lambda text: text.split("\n", 1)[1].encode(),
     "the header twice": lambda text: (text.split("\n", 1)[0] + "\n" + text).encode(),
+    "old Macintosh's lines": lambda text: text.replace("\n", "\r").encode(),
+    "a line of an old Macintosh": lambda text: "\r".join(text.rsplit("\n", 2)).encode(),
+    "two carriage returns": lambda text: text.replace("\n", "\r\r\n").encode(),
     "packed": lambda text: gzip.compress(text.encode()),
 }
 
@@ -188,6 +191,7 @@ ODD: dict[str, Callable[[str], bytes]] = {
     "Windows lines, a byte order mark and blank lines": lambda text: (
         ("\ufeff" + text).replace("\n", "\r\n") + "\r\n\r\n"
     ).encode(),
+    "lines that end in two ways": lambda text: text.replace("\n", "\r\n", 2).encode(),
     "no last line end, and a column nobody knows": lambda text: "\n".join(
         f"{line},x" for line in text.splitlines()
     ).encode(),

@@ -15,6 +15,7 @@ from queries.focus.validation import validate
 from queries.generation import newest_generation
 from queries.read import open_generation
 from tests.jobs.nights import ROOT, make_home, run
+from tests.queries.bills import sum_column
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,23 @@ def test_a_bill_of_storage_by_the_byte_second_leaves_too(tmp_path: Path) -> None
         f"select sum(ConsumedQuantity) from read_parquet('{tmp_path / 'out.parquet'}')"
     ).fetchall()
     assert rows == [(2 * Decimal(quantity),)]
+
+
+def test_what_bills_get_wrong_leaves_as_the_specification_has_it(tmp_path: Path) -> None:
+    """Oracle writes `Usage-based` in the real sample; a line without an end is of its day."""
+    home = make_home(tmp_path)
+    sample = ROOT / "tests/data/focus/sample_1_0/focus_sample.csv"
+    (home / "bills" / "sample.csv").write_bytes(sample.read_bytes())
+    bill = home / "bills" / "2026-10.csv"
+    text = bill.read_text("utf-8").replace("2026-10-03T00:00:00Z", "")
+    bill.write_text(text.replace("Usage-Based", "now and then"), encoding="utf-8")
+    assert run(home).returncode == 0
+    out = home / "out.parquet"
+    assert run(home, "export", "focus", "--version", "1.4", str(out)).returncode == 0
+    assert validate(out, "1.4").conforms
+    con = connect(Limits(threads=1))
+    row = con.execute(f"select sum(BilledCost) from '{out}'").fetchone()
+    assert row == (sum_column([sample, bill], "BilledCost")[0],)
 
 
 def test_days_may_be_chosen(home: Path) -> None:

@@ -38,6 +38,7 @@ def total(amount: str, beyond: str = "0") -> LedgerTotal:
         rows=3,
         amount=Decimal(amount),
         beyond=Decimal(beyond),
+        blank=2,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobs.nights import FOCUS, make_home, run
+from tests.jobs.nights import FOCUS, make_home, run, write_month
 from tests.servers.bigquery import NOWHERE, write_key
 from tests.servers.google_storage import Bucket, serving
 
@@ -37,6 +37,24 @@ def test_what_was_billed_and_the_invoices_that_differ_are_shown(tmp_path: Path) 
     assert "invoice focus 2026-10" not in told.stdout
     assert "last night: " not in told.stdout
     assert "azure" not in run(tmp_path, "sources", "--ask").stdout
+
+
+def test_lines_without_a_cost_are_kept_and_told_of(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    write_month(tmp_path / "bills", "2026-11", {1: "1", 2: "NULL", 3: "0"})
+    bill = tmp_path / "bills" / "2026-11.csv"
+    bill.write_text(bill.read_text("utf-8").replace("0,0,0,0,", "0,,0,0,"), encoding="utf-8")
+    night = run(tmp_path)
+    assert night.returncode == 0, night.stderr
+    told = "1 of 3 lines have no billed cost, 2 of 3 lines have no effective cost: each counts as 0"
+    assert f"note: focus cost_and_usage 2026-11: {told}\n" in night.stderr
+    shown = run(tmp_path, "sources").stdout
+    assert f"no cost: focus 2026-11: {told}\n" in shown
+    assert shown.count("no cost: ") == 1
+    assert "no cost: " not in run(tmp_path).stderr
+    write_month(tmp_path / "bills", "2026-11", {1: "1", 2: "2", 3: "0"})
+    assert run(tmp_path).returncode == 0
+    assert "no cost: " not in run(tmp_path, "sources").stdout
 
 
 @pytest.mark.servers
@@ -97,6 +115,19 @@ def test_a_run_on_what_the_bill_does_not_call_a_machine_is_told_of_it(tmp_path: 
     assert told.returncode == 1
     assert 'the run "r1" was on bucket-1' in told.stderr
     assert 'line_class = "instance"' in told.stderr
+
+
+def test_what_is_wrong_is_told_with_where_it_is(tmp_path: Path) -> None:
+    bills = make_home(tmp_path) / "bills"
+    text = (bills / "2026-10.csv").read_text("utf-8")
+    (bills / "2026-11.csv").write_text(text.replace("-01T", "/01T"), encoding="utf-8")
+    (bills / "2026-12.csv").write_text(text[: text.rindex(",")] + "\n", encoding="utf-8")
+    assert run(tmp_path).returncode == 1
+    told = run(tmp_path, "sources").stdout
+    assert "left out: focus 2026-12: a csv file cannot be read: line 3 has 16 fields" in told
+    (time,) = [line for line in told.splitlines() if "is not a time" in line]
+    assert time.startswith("last night: column ChargePeriodStart holds '2026-10/01T00:00:00Z'")
+    assert time.endswith("(in: 2026-11.csv)")
 
 
 def test_a_wrong_value_is_told_with_the_file_as_the_source_calls_it(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""What is wrong with a CSV file, and on which line: asked when a reader has refused it.
+
+Readers say it in words of their own, some without a line. A file is read here once more, slowly, by
+what all of them keep to: UTF-8, commas, double quotes, as many fields in each line as in the
+header, and lines that end with a line feed, with or without a carriage return before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+_LONGEST_CELL = 1 << 28
+_BLOCK = 1 << 20
+_ENDS = "end every line with a line feed, or with a carriage return and a line feed"
+
+
+class CsvFault(NamedTuple):
+    """What is wrong, and how to write the file instead."""
+
+    why: str
+    fix: str
+
+
+def find_csv_fault(path: Path) -> CsvFault | None:
+    """Return a file's first fault; none where there is none, or its bytes cannot be unpacked."""
+    opener = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            return _find(stream)  # type: ignore[arg-type]  # gzip's is one, too
+    except (EOFError, OSError, zlib.error):
+        return None
+
+
+def is_sound_in_two_ways(path: Path) -> bool:
+    """Tell whether a file has no fault, and lines with and without a carriage return at the end.
+
+    DuckDB's reader takes such lines only where it is not strict, and then takes faults as well.
+    """
+    opener = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            feeds, returns = _count_ends(stream)  # type: ignore[arg-type]  # gzip's is one, too
+    except (EOFError, OSError, zlib.error):
+        return False
+    return 0 < returns < feeds and find_csv_fault(path) is None
+
+
+def _count_ends(stream: BinaryIO) -> tuple[int, int]:
+    """Return how many line feeds there are, and how many with a carriage return before them."""
+    feeds = returns = 0
+    last = b""
+    while block := stream.read(_BLOCK):
+        feeds += block.count(b"\n")
+        returns += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+        last = block[-1:]
+    return feeds, returns
+
+
+def _find(stream: BinaryIO) -> CsvFault | None:
+    lines = _Lines(stream)
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(lines, strict=True)
+    width = 0
+    try:
+        for row in reader:
+            if lines.ends_oddly:
+                return _odd_end(lines)
+            width = width or len(row)
+            if row and len(row) != width:
+                why = f"line {lines.number} has {_counted(len(row))}, its header has {width}"
+                return CsvFault(why, "quote values that hold commas, and write every field")
+    except UnicodeDecodeError:
+        return CsvFault(f"line {lines.number} is not UTF-8", "write it as UTF-8")
+    except csv.Error as error:
+        return _told(str(error), lines)
+    return None
+
+
+class _Lines:
+    """The lines of a file as text, each with its end."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.number = 0
+        self.ends_oddly = False
+        """Whether the last line ends with a carriage return that no line feed follows at once."""
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._stream:
+            self.number += 1
+            text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+            self.ends_oddly = text.endswith(("\r", "\r\r\n"))
+            yield text
+
+
+def _odd_end(lines: _Lines) -> CsvFault:
+    return CsvFault(f"line {lines.number} ends with a lone carriage return", _ENDS)
+
+
+def _told(error: str, lines: _Lines) -> CsvFault:
+    """Return what Python's reader says, in our words."""
+    if "new-line character" in error:
+        return _odd_end(lines)
+    if "unexpected end of data" in error:
+        return CsvFault("a quote is opened and never closed", "close it, or double it in a value")
+    return CsvFault(
+        f"line {lines.number} goes on after a closing quote", "double the quotes within a value"
+    )
+
+
+def _counted(fields: int) -> str:
+    return f"{fields} field" if fields == 1 else f"{fields} fields"
