@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
 from queries.answers import visible
 from queries.catalog import HOME
+from queries.hints import did_you_mean
 from queries.named import parse_query
 from queries.run_records import run_named
 
@@ -115,8 +115,7 @@ def _full_costs_of(con: Connection, asked: str, member: str) -> list[Figures]:
     ).fetchall()
     if not currencies:
         names = con.execute(f"select distinct {about} from published.marts.{asked}").fetchall()
-        near = get_close_matches(member, [str(row[0]) for row in names], 1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
+        hint = did_you_mean(member, [str(row[0]) for row in names])
         raise ModelError(
             f'the {about} "{member}" has no full cost{hint}',
             where=f"marts.{asked}",
@@ -160,8 +159,7 @@ def _unknown(con: Connection, dimension: str, member: str) -> ModelError:
             fix=f"ask for one of {', '.join([*dimensions, RUN, *FULL_COSTS])}",
         )
     members = {str(row[1]) for row in pairs if row[0] == dimension}
-    near = [] if member in members else get_close_matches(member, sorted(members), 1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
+    hint = "" if member in members else did_you_mean(member, sorted(members))
     return ModelError(
         f'the {dimension} "{member}" has no cost in these days{hint}',
         where="marts.spend_daily",
