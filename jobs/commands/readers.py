@@ -135,13 +135,11 @@ def lineage(
 @mlspend.command()
 @config_option
 @click.option("--ask", is_flag=True, help="Ask each source: may it be read, what was billed?")
-def sources(config_path: Path, *, ask: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, every digit kept.")
+def sources(config_path: Path, *, ask: bool, as_json: bool) -> None:
     """Show what every source has landed, and what is wrong with it."""
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.reconciling import print_reach, print_stated  # noqa: PLC0415
     from jobs.sources import print_sources  # noqa: PLC0415
 
     config = read_config(config_path)
-    print_sources(config, sys.stdout)
-    if ask:
-        sys.exit(max(print_reach(config, sys.stdout), print_stated(config, sys.stdout)))
+    sys.exit(print_sources(config, sys.stdout, is_asked=ask, as_json=as_json))
