@@ -259,5 +259,5 @@ def _unknown_version(con: Connection, asked: Asked) -> ModelError:
         f'the {dimension} "{asked.member}" has no {what} with cost in these days{hint}',
         where=asked.mart,
         fix=f"it has {', '.join(versions[:_SHOWN_VERSIONS]) or 'none'}; `mlspend sql --named "
-        f"{dimension}_versions` names the dearest",
+        f"versions --param dimension={dimension}` names the dearest",
     )
