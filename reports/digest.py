@@ -189,16 +189,19 @@ def write_digest(frames: Frames, reader: Reader, about: About) -> Digest:
 
 
 def _sections(frames: Frames, reads: _Reads) -> list[Section]:
+    """Return the tables of a digest; the whole company's opens with what its total is made of."""
     who = reads.spend("user")
     moved = reads.work("experiment")
+    teams = list(_teams(frames, reads.teams))
     found = [
+        *(teams if reads.team is None else []),
         _spend("People", frames, who),
         *(_of_work(title, frames, reads.work(by)) for by, title in _WORK.items()),
         _spend("Datasets", frames, reads.spend("dataset")),
         _moved(frames, moved),
         _waste(frames, reads.waste),
         _quotas(frames, reads.quotas),
-        *_teams(frames, reads.teams),
+        *([] if reads.team is None else teams),
     ]
     return [section for section in found if section.rows or section.closing]
 
@@ -235,17 +238,16 @@ def _quotas(frames: Frames, read: Read) -> Section:
 
 def _teams(frames: Frames, read: Read) -> Iterator[Section]:
     """Yield the teams of each currency; with what is nobody's they add up to all that it cost."""
-    by_unit: dict[str, list[dict[str, Any]]] = {}
-    for one in frames.records(read):
-        by_unit.setdefault(one["billing_currency"], []).append(one)
-    for unit, records in by_unit.items():
+    totals = _sums(frames.records(read), "effective_cost")
+    for unit in _dearest_first(totals):
+        records = [one for one in frames.records(read) if one["billing_currency"] == unit]
         teams = [one for one in records if not _is_nobodys(one["member"])]
         nobodys: dict[str, list[dict[str, Any]]] = {}
         for one in records:
             if _is_nobodys(one["member"]) and one["effective_cost"]:
                 nobodys.setdefault(one["member_name"], []).append(one)
         yield Section(
-            title="Teams" if len(by_unit) == 1 else f"Teams, {visible(unit)}",
+            title="Teams" if len(totals) == 1 else f"Teams, {visible(unit)}",
             kind="spend",
             rows=_with_bars(teams, spend_row),
             read=read,
@@ -277,13 +279,17 @@ def _heads(records: Sequence[dict[str, Any]], team: str | None) -> list[dict[str
     return [
         {
             "currency": visible(unit),
-            "cost": whole_money(cost, unit),
-            "exact": exact(cost, unit),
-            "change": change(cost, before.get(unit)),
-            "share": percent(cost, totals[unit]) if team is not None else "",
+            "cost": whole_money(now[unit], unit),
+            "exact": exact(now[unit], unit),
+            "change": change(now[unit], before.get(unit)),
+            "share": percent(now[unit], totals[unit]) if team is not None else "",
         }
-        for unit, cost in sorted(now.items(), key=lambda one: (-one[1], one[0]))
+        for unit in _dearest_first(now)
     ]
+
+
+def _dearest_first(costs: dict[str, Decimal]) -> list[str]:
+    return sorted(costs, key=lambda unit: (-costs[unit], unit))
 
 
 def _own(records: Sequence[dict[str, Any]], reader: Reader) -> list[str]:
