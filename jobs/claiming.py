@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -14,6 +13,7 @@ from jobs.journal.claims import Claims
 from queries import ModelError
 from queries.answers import TableAnswer
 from queries.claims import Claim
+from queries.hints import did_you_mean
 from queries.read import newest_generation, open_generation
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def unheard_of(state_dir: Path, claim: Claim) -> Iterator[str]:
             ).fetchall()
             known = sorted(str(row[0]) for row in rows)
             if member and member not in known:
-                near = get_close_matches(member, known, 1)
-                hint = f'; did you mean "{near[0]}"?' if near else ""
+                hint = did_you_mean(member, known)
                 yield f'the {dimension} "{member}" has had no cost so far{hint}'
 
 

@@ -11,7 +11,6 @@ import re
 import tomllib
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +33,7 @@ from jobs.settings.quotas import Enforcement, Quota, mistakes_between
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.settings.shared_costs import SharedCost, named_once
 from jobs.state import DEFAULT_STATE, DEMO_CONFIG, place
+from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -317,10 +317,8 @@ class _Reader:
         return place(value, self.path.parent) if is_place and isinstance(value, str) else value
 
     def _unknown_kind(self, word: str, kind: str, registry: Mapping[str, str]) -> None:
-        near = get_close_matches(kind, registry, 1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
         self._note(
-            f'there is no {word} "{kind}"{hint}',
+            f'there is no {word} "{kind}"{did_you_mean(kind, registry)}',
             (f"{word}s", kind),
             f"choose one of {', '.join(sorted(registry))}",
         )
@@ -334,10 +332,8 @@ class _Reader:
         section, key = shown(where[:-1]), str(where[-1])
         if found["type"] == "extra_forbidden":
             allowed = list(section_of(model, found["loc"][:-1]).model_fields)
-            near = get_close_matches(key, allowed, 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
             self._note(
-                f'{section} has no key "{key}"{hint}',
+                f'{section} has no key "{key}"{did_you_mean(key, allowed)}',
                 where,
                 f"its keys are {', '.join(sorted(allowed))}",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
@@ -19,7 +19,7 @@ from jobs.raw_store import RawStore
 from queries import ModelError
 from queries.answers import TableAnswer
 from queries.explanation import Question, as_text, explain, masked, open_books
-from queries.figures import FULL_COSTS, RUN, figures_of
+from queries.figures import FULL_COSTS, RUN, VERSIONED, Asked, figures_of, refuse_unknown
 from queries.generation import newest_generation
 from queries.manifest import Manifest
 from queries.privacy.people import scrubber_of, unveiled
@@ -59,22 +59,32 @@ class _Found:
     """Takes out whom everybody may not see; what is printed is the operator's and is left alone."""
 
 
-def print_explanation(
-    config: Config,
-    what: str,
-    days: tuple[date | None, date | None],
-    out: TextIO,
-    *,
-    as_json: bool,
-) -> None:
-    """Explain `<dimension>=<member>`, currency by currency, to whoever can read the state folder.
+def asked_of(what: str, version: str | None, days: tuple[date | None, date | None]) -> Asked:
+    """Return what `<dimension>=<member>` and the options ask for.
+
+    Raises: click.UsageError for anything else, for days of what has none, and for versions of what
+    has none.
+    """
+    dimension, sign, member = what.partition("=")
+    if not sign:
+        raise click.UsageError(f'"{what}" is not DIMENSION=MEMBER, such as team=vision')
+    if any(days) and (dimension == RUN or dimension in FULL_COSTS):
+        thing = "a full cost" if dimension in FULL_COSTS else "a run"
+        raise click.UsageError(f"{thing} is explained as a whole: leave out --from and --to")
+    if version is not None and dimension not in VERSIONED:
+        raise click.UsageError(f"--version goes with {' or '.join(VERSIONED)}=NAME")
+    return Asked(dimension, member, version, *days)
+
+
+def print_explanation(config: Config, asked: Asked, out: TextIO, *, as_json: bool) -> None:
+    """Explain a figure, currency by currency, to whoever can read the state folder.
 
     A person may be given by pseudonym. Below the figure everybody has the name that sources tell.
 
     Raises: ModelError where nothing is published, or there is no such cost.
     """
     tell = _tell_nothing if as_json else partial(_write_known, out)
-    found = _find(config, what, days, SHOWN_IN_TEXT, tell)
+    found = _find(config, asked, SHOWN_IN_TEXT, tell)
     if as_json:
         tables = {name: told.as_json() for name, told in found.known.items()}
         trees = [tree.as_json() for tree in found.trees]
@@ -86,10 +96,8 @@ def print_explanation(
     TableAnswer(out).write(FILE_COLUMNS, found.files)
 
 
-def write_explanation(
-    config: Config, what: str, days: tuple[date | None, date | None], target: Path
-) -> None:
-    """Explain `<dimension>=<member>` as one HTML file, with people as everybody may see them.
+def write_explanation(config: Config, asked: Asked, target: Path) -> None:
+    """Explain a figure as one HTML file, with people as everybody may see them.
 
     Raises: ModelError where nothing is published, or there is no such cost, or no such folder.
     """
@@ -97,7 +105,7 @@ def write_explanation(
         raise ModelError(
             "the folder is not there", where=str(target.parent), fix="make it, or name another"
         )
-    found = _find(config, what, days, SHOWN_ON_A_PAGE, _tell_nothing)
+    found = _find(config, asked, SHOWN_ON_A_PAGE, _tell_nothing)
     clean = found.scrubber.clean
     generation = newest_generation(config.state_dir)
     tables = [
@@ -107,16 +115,14 @@ def write_explanation(
     files = Table("The files, as delivered", FILE_COLUMNS, _cleaned(found.files, clean))
     page = explanation_page(
         Explanation(
-            asked=clean(what),
+            asked=clean(str(asked)),
             trees=[
                 Tree(masked(tree, clean), figure.billing_currency)
                 for tree, figure in zip(found.trees, found.figures, strict=True)
             ],
             tables=[*tables, files],
             generation=generation.stem,
-            built_at=datetime.fromisoformat(
-                Manifest.read(generation.with_suffix(".json")).built_at
-            ),
+            built_at=_built_at(generation),
             is_masked=not views_of(config)[0].is_open,
         )
     )
@@ -126,33 +132,30 @@ def write_explanation(
 
 
 def _find(
-    config: Config,
-    what: str,
-    days: tuple[date | None, date | None],
-    top: int,
-    tell: Callable[[Mapping[str, Told]], None],
+    config: Config, asked: Asked, top: int, tell: Callable[[Mapping[str, Told]], None]
 ) -> _Found:
     """Walk a figure back to the bill; `top` children are shown of each node.
 
     `tell` is given what is known of a run before its cost is looked for: there may be none.
     """
-    dimension, member = _asked(what, days)
-    is_lineage = dimension in FULL_COSTS
     generation = newest_generation(config.state_dir)
+    view = views_of(config)[0]
     with Journal(config.state_dir / "journal.sqlite") as journal:
+        if view.is_open and not (asked.dimension == RUN and _has_landed_since(journal, generation)):
+            refuse_unknown(generation, asked)
         store = RawStore(config.state_dir, journal, raw_totals, NoProgress())
         names = {source.name for source in config.sources}
         counted = store.counted(names, superseding_tables())
-        view = views_of(config)[0]
         given = build_input(config, store, counted)
+        is_lineage = asked.dimension in FULL_COSTS
         con = open_books(given, generation, is_open=view.is_open, has_lineage=is_lineage)
         try:
-            if dimension == "user":
-                member = unveiled(con, view, member)
-            known = _what_is_known(con, member) if dimension == RUN else {}
+            if asked.dimension == "user":
+                asked = replace(asked, member=unveiled(con, view, asked.member))
+            known = _what_is_known(con, asked.member) if asked.dimension == RUN else {}
             tell(known)
-            figures = figures_of(con, dimension, member, days)
-            trees = [_tree(con, dimension, one, top) for one in figures]
+            figures = figures_of(con, asked)
+            trees = [_tree(con, asked, one, top) for one in figures]
             scrubber = scrubber_of(con, view, min(one.from_date for one in figures))
         finally:
             con.close()
@@ -160,18 +163,14 @@ def _find(
     return _Found(figures, trees, known, files, scrubber)
 
 
-def _asked(what: str, days: tuple[date | None, date | None]) -> tuple[str, str]:
-    """Return the dimension and the member.
+def _has_landed_since(journal: Journal, generation: Path) -> bool:
+    """Tell whether there may be runs that the generation does not know yet."""
+    built_at = _built_at(generation).replace(tzinfo=None)
+    return any(entry.landed_at > built_at for entry in journal.deliveries())
 
-    Raises: click.UsageError for anything else, and for days of what has none.
-    """
-    dimension, sign, member = what.partition("=")
-    if not sign:
-        raise click.UsageError(f'"{what}" is not DIMENSION=MEMBER, such as team=vision')
-    if any(days) and (dimension == RUN or dimension in FULL_COSTS):
-        thing = "a full cost" if dimension in FULL_COSTS else "a run"
-        raise click.UsageError(f"{thing} is explained as a whole: leave out --from and --to")
-    return dimension, member
+
+def _built_at(generation: Path) -> datetime:
+    return datetime.fromisoformat(Manifest.read(generation.with_suffix(".json")).built_at)
 
 
 def _cleaned(
@@ -180,9 +179,11 @@ def _cleaned(
     return [[clean(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
 
 
-def _tree(con: Connection, dimension: str, one: Figures, top: int) -> Node:
+def _tree(con: Connection, asked: Asked, one: Figures, top: int) -> Node:
     days = (one.from_date, one.to_date)
-    question = Question(dimension, one.member, *days, one.billing_currency, top=top)
+    question = Question(
+        asked.dimension, one.member, *days, one.billing_currency, asked.version, top=top
+    )
     return explain(con, question)
 
 

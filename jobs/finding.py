@@ -6,12 +6,12 @@ import getpass
 import json
 from collections import defaultdict
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, TextIO
 
 from jobs.journal import Journal
 from jobs.journal.findings import Findings
 from queries.generation import newest_generation
+from queries.hints import did_you_mean
 from queries.read import open_generation
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def _unknown(found: Sequence[Row], wanted: Mapping[str, str | None]) -> Iterator
     for column, value in wanted.items():
         known = sorted({str(row[column]) for row in found if row[column] is not None})
         if column != "state" and value is not None and value not in known:
-            near = get_close_matches(value, known, 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = did_you_mean(value, known)
             yield f'none has the {column.removeprefix("owner_")} "{value}"{hint}'
 
 

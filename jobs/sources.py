@@ -7,14 +7,16 @@ which is otherwise read as null. The newest generation tells which invoices diff
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 from jobs.blank_lines import blank_lines
 from jobs.inputs import landed_of
 from jobs.journal import Journal
+from jobs.reconciling import ask, asked_lines
 from queries import ModelError
 from queries.answers import visible
 from queries.currencies import RATES
@@ -27,7 +29,7 @@ from reports.terminal import invoice_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from datetime import datetime
 
     from connectors.base import Table
     from jobs.config import Config
@@ -35,142 +37,217 @@ if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
 
 _HEADS = ("source", "table", "units", "newest", "version", "landed", "state")
+_WIDEST_VERSION = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """One table of one source."""
+class TableFacts:
+    """What one table of one source has landed."""
 
     source: str
-    table: Table
-    entries: Sequence[Entry]
+    table: str
+    units: int = 0
+    newest_unit: str = ""
+    version: str = ""
+    landed_at: datetime | None = None
+    """UTC, without a zone; none where nothing has landed."""
+    left_out: int = 0
+    """Units whose newest delivery does not count."""
+    reasons: list[str] = field(default_factory=list)
+    """Why they do not."""
 
     def cells(self) -> tuple[str, ...]:
-        if not self.entries:
-            return (self.source, self.table.name, "0", "", "", "", "nothing landed yet")
-        newest = self._newest(self.entries)
-        units = {entry.unit for entry in self.entries}
-        out = sum(entry.state == "quarantined" for entry in self._newest_of_units())
-        state = f"{out} of {len(units)} units left out" if out else "good"
-        landed = max(entry.landed_at for entry in self.entries)
+        """Return the table's line, cell by cell."""
+        if self.landed_at is None:
+            return (self.source, self.table, "0", "", "", "", "nothing landed yet")
+        is_long = len(self.version) > _WIDEST_VERSION
         return (
             self.source,
-            self.table.name,
-            str(len(units)),
-            newest.unit,
-            newest.version if len(newest.version) <= 20 else f"{newest.version[:19]}…",  # noqa: PLR2004
-            f"{landed:%Y-%m-%d %H:%M}",
-            state,
+            self.table,
+            str(self.units),
+            self.newest_unit,
+            f"{self.version[: _WIDEST_VERSION - 1]}…" if is_long else self.version,
+            f"{self.landed_at:%Y-%m-%d %H:%M}",
+            f"{self.left_out} of {self.units} units left out" if self.left_out else "good",
         )
 
-    @staticmethod
-    def _newest(entries: Sequence[Entry]) -> Entry:
-        return max(entries, key=lambda entry: (entry.unit, entry.order))
 
-    def unread(self, con: Connection, raw: Path) -> str:
-        """Say which columns of the newest good delivery no model can see; empty where none."""
-        good = [row for row in self.entries if row.state == "landed" and not row.is_collected]
-        if not good:
-            return ""
-        newest = self._newest(good)
-        try:
-            columns = undeclared_columns(con, self.table, landed_of(newest, raw))
-        except ModelError as error:
-            return f"not looked into: {self.source} {self.table.name} {newest.unit}: {error}\n"
-        names = ", ".join(visible(column) for column in columns)
-        if not names:
-            return ""
-        return f"not read: {self.source} {self.table.name} {newest.unit}: {names}\n"
+@dataclass(frozen=True, slots=True)
+class BillFacts:
+    """What the newest good delivery of every unit of a source bills."""
 
-    def _newest_of_units(self) -> list[Entry]:
-        best: dict[str, Entry] = {}
-        for entry in sorted(self.entries, key=lambda entry: entry.order):
-            best[entry.unit] = entry
-        return list(best.values())
+    source: str
+    line_count: int
+    billed_cost: dict[str, Decimal]
+    """By currency."""
+    no_cost: dict[str, str]
+    """Unit -> how many of its lines do not say what they cost, where there are any."""
 
-    def reasons(self) -> list[str]:
-        return [
-            visible(f"{entry.source} {entry.unit}: {entry.reason}")
-            for entry in sorted(self._newest_of_units(), key=lambda entry: entry.unit)
-            if entry.state == "quarantined"
-        ]
+    def lines(self) -> list[str]:
+        """Say it."""
+        amounts = ", ".join(exact(cost, currency) for currency, cost in self.billed_cost.items())
+        gaps = [f"no cost: {self.source} {unit}: {gap}" for unit, gap in self.no_cost.items()]
+        return [f"billed: {self.source}: {self.line_count:,} lines, {amounts}", *gaps]
 
 
-def print_sources(config: Config, out: TextIO) -> None:
-    """Write a line for every table of every source, then their bills, then what is wrong."""
+@dataclass(frozen=True, slots=True)
+class UnreadFacts:
+    """What no model can see of the newest good delivery of a table."""
+
+    source: str
+    table: str
+    unit: str
+    columns: list[str]
+    problem: str = ""
+    """Why it could not be looked into."""
+
+    def line(self) -> str:
+        """Say it."""
+        where = f"{self.source} {self.table} {self.unit}"
+        if self.problem:
+            return f"not looked into: {where}: {self.problem}"
+        return f"not read: {where}: {', '.join(visible(column) for column in self.columns)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that `mlspend sources` tells without asking anybody."""
+
+    tables: list[TableFacts]
+    bills: list[BillFacts]
+    unread: list[UnreadFacts]
+    missing_rates: list[dict[str, object]]
+    """Exchange rates that the newest generation lacks, as rows of the cookbook's `freshness`."""
+    invoices: list[dict[str, object]]
+    """Rows of the cookbook's `invoices`."""
+    last_night: list[str]
+    """What it complained of."""
+
+
+def print_sources(config: Config, out: TextIO, *, is_asked: bool, as_json: bool) -> int:
+    """Write what has landed and, if the sources are to be asked, what they say.
+
+    Returns: the exit code; 1 where a source that was asked cannot be read.
+    """
+    facts = facts_of(config)
+    if as_json:
+        answers = ask(config) if is_asked else None
+        told = asdict(facts) | (asdict(answers) if answers else {})
+        out.write(json.dumps(told, indent=1, default=_text, ensure_ascii=False) + "\n")
+        return answers.exit_code if answers else 0
+    out.writelines(f"{line}\n" for line in _lines(facts))
+    if not is_asked:
+        return 0
+    answers = ask(config)
+    out.writelines(f"{line}\n" for line in asked_lines(answers))
+    return answers.exit_code
+
+
+def _text(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def facts_of(config: Config) -> Facts:
+    """Gather what is known of every source."""
     path = config.state_dir / "journal.sqlite"
     entries: list[Entry] = []
-    bills: list[str] = []
+    bills: list[BillFacts] = []
     complaints: list[str] = []
     if path.exists():
         with Journal(path) as journal:
             entries = journal.deliveries()
             bills = _bills(config, journal, entries)
             complaints = _complaints(journal)
-    lines = [
-        _Line(
-            source.name,
-            table,
-            [
-                entry
-                for entry in entries
-                if (entry.source, entry.table) == (source.name, table.name)
-            ],
-        )
+    by_table: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        by_table.setdefault((entry.source, entry.table), []).append(entry)
+    landed = [
+        (source.name, table, by_table.get((source.name, table.name), []))
         for source in config.sources
         for table in source.connector.tables
     ]
-    rows = [_HEADS, *(line.cells() for line in lines)]
+    return Facts(
+        tables=[_table(name, table, of_table) for name, table, of_table in landed],
+        bills=bills,
+        unread=_unread(config, landed),
+        missing_rates=_missing_rates(config),
+        invoices=_published(config, "invoices"),
+        last_night=complaints,
+    )
+
+
+def _lines(facts: Facts) -> Iterator[str]:
+    """Yield a line for every table of every source, then their bills, then what is wrong."""
+    rows = [_HEADS, *(table.cells() for table in facts.tables)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADS))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        out.write("  ".join(cells).rstrip() + "\n")
-    out.writelines(bills)
-    out.writelines(f"left out: {reason}\n" for line in lines for reason in line.reasons())
-    out.writelines(_unread(lines, config.state_dir / "raw"))
-    out.writelines(_missing_rates(config))
-    out.writelines(f"{line}\n" for line in invoice_lines(_published(config, "invoices")))
-    out.writelines(complaints)
+        yield "  ".join(cells).rstrip()
+    yield from (line for bill in facts.bills for line in bill.lines())
+    yield from (f"left out: {reason}" for table in facts.tables for reason in table.reasons)
+    yield from (unread.line() for unread in facts.unread)
+    for rate in facts.missing_rates:
+        yield f"missing: {rate['source']}, {rate['table_name']}: {rate['note']}"
+    yield from invoice_lines(facts.invoices)
+    yield from (f"last night: {visible(line)}" for line in facts.last_night)
 
 
-def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    """Say what the newest good delivery of every unit bills: lines, cost by currency, and gaps."""
+def _table(source: str, table: Table, entries: Sequence[Entry]) -> TableFacts:
+    if not entries:
+        return TableFacts(source, table.name)
+    newest = _newest(entries)
+    by_unit = {entry.unit: entry for entry in sorted(entries, key=lambda entry: entry.order)}
+    out = [entry for entry in by_unit.values() if entry.state == "quarantined"]
+    return TableFacts(
+        source=source,
+        table=table.name,
+        units=len(by_unit),
+        newest_unit=newest.unit,
+        version=newest.version,
+        landed_at=max(entry.landed_at for entry in entries),
+        left_out=len(out),
+        reasons=[
+            visible(f"{source} {entry.unit}: {entry.reason}")
+            for entry in sorted(out, key=lambda entry: entry.unit)
+        ],
+    )
+
+
+def _newest(entries: Sequence[Entry]) -> Entry:
+    return max(entries, key=lambda entry: (entry.unit, entry.order))
+
+
+def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[BillFacts]:
+    """Return lines, cost by currency and gaps of every source that bills."""
     newest: dict[tuple[str, str, str], Entry] = {}
     for entry in sorted(entries, key=lambda entry: entry.order):
         if entry.state == "landed":
             newest[entry.unit_key] = entry
     rows: Counter[str] = Counter()
-    costs: dict[tuple[str, str], Decimal] = {}
-    gaps: dict[tuple[str, str, str], str] = {}
-    for entry in newest.values():
+    costs: dict[str, dict[str, Decimal]] = {}
+    gaps: dict[str, dict[str, str]] = {}
+    for entry in sorted(newest.values(), key=lambda entry: entry.unit):
         totals = journal.totals_of(entry.id)
-        gaps[entry.unit_key] = blank_lines(totals)
+        gap = blank_lines(totals)
+        if gap:
+            gaps.setdefault(entry.source, {})[entry.unit] = gap
         for total in totals:
             if total.measure == "billed_cost":
                 rows[entry.source] += total.rows
-                key = (entry.source, total.billing_currency)
-                costs[key] = costs.get(key, Decimal(0)) + total.amount + total.beyond
-    lines = []
-    for source in config.sources:
-        found = sorted(key for key in costs if key[0] == source.name)
-        amounts = ", ".join(exact(costs[key], key[1]) for key in found)
-        if amounts:
-            lines.append(f"billed: {source.name}: {rows[source.name]:,} lines, {amounts}\n")
-        lines += [
-            f"no cost: {name} {unit}: {gap}\n"
-            for (name, _, unit), gap in sorted(gaps.items())
-            if gap and name == source.name
-        ]
-    return lines
+                of_source = costs.setdefault(entry.source, {})
+                before = of_source.get(total.billing_currency, Decimal(0))
+                of_source[total.billing_currency] = before + total.amount + total.beyond
+    return [
+        BillFacts(name, rows[name], dict(sorted(costs[name].items())), gaps.get(name, {}))
+        for name in (source.name for source in config.sources)
+        if name in costs
+    ]
 
 
 def _complaints(journal: Journal) -> list[str]:
     """Return what the last night complained of, each problem on a line."""
     nights = [night for night in journal.nights() if night.command in ("nightly", "extract")]
-    if not nights:
-        return []
-    lines = [line for line in nights[-1].problems.splitlines() if line.strip()]
-    return [f"last night: {visible(line)}\n" for line in lines]
+    return [line for line in nights[-1].problems.splitlines() if line.strip()] if nights else []
 
 
 def _published(config: Config, query: str) -> list[dict[str, object]]:
@@ -184,21 +261,32 @@ def _published(config: Config, query: str) -> list[dict[str, object]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _missing_rates(config: Config) -> list[str]:
-    """Say which exchange rates the newest generation lacks."""
+def _missing_rates(config: Config) -> list[dict[str, object]]:
     if not config.currency.report:
         return []
-    return [
-        f"missing: {row['source']}, {row['table_name']}: {row['note']}\n"
-        for row in _published(config, "freshness")
-        if row["source"] == RATES
-    ]
+    return [row for row in _published(config, "freshness") if row["source"] == RATES]
 
 
-def _unread(lines: Sequence[_Line], raw: Path) -> Iterator[str]:
+def _unread(
+    config: Config, landed: Sequence[tuple[str, Table, Sequence[Entry]]]
+) -> list[UnreadFacts]:
     con = connect(Limits(threads=1))
     try:
-        for line in lines:
-            yield line.unread(con, raw)
+        found = [_unread_of(con, config, *each) for each in landed]
     finally:
         con.close()
+    return [unread for unread in found if unread is not None]
+
+
+def _unread_of(
+    con: Connection, config: Config, source: str, table: Table, entries: Sequence[Entry]
+) -> UnreadFacts | None:
+    good = [entry for entry in entries if entry.state == "landed" and not entry.is_collected]
+    if not good:
+        return None
+    newest = _newest(good)
+    try:
+        columns = undeclared_columns(con, table, landed_of(newest, config.state_dir / "raw"))
+    except ModelError as error:
+        return UnreadFacts(source, table.name, newest.unit, [], str(error))
+    return UnreadFacts(source, table.name, newest.unit, list(columns)) if columns else None

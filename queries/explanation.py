@@ -53,6 +53,8 @@ class Question:
     to_date: date
     """Inclusive."""
     billing_currency: str
+    version: str | None = None
+    """Of a model or dataset; '': what no version is known for; none: all of the member."""
     measure: Measure = "effective_cost"
     top: int = 5
     """Children shown of each node; the rest is summed in one."""
@@ -61,6 +63,13 @@ class Question:
     def is_full_cost(self) -> bool:
         """Tell whether what the member was made from belongs to the figure."""
         return self.dimension in FULL_COSTS
+
+    def __str__(self) -> str:
+        """Name the member, and its version."""
+        name = f"{self.dimension} {visible(self.member)}"
+        if self.version is None:
+            return name
+        return f"{name}, version {visible(self.version)}" if self.version else f"{name}, no version"
 
 
 @dataclass(slots=True)
@@ -146,15 +155,17 @@ def open_books(
 def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) -> None:
     """Compute from the lake what the generation would show if it named everybody."""
     con.execute(f"attach {literal(str(generation))} as masked (read_only)")
-    stored = warehouse.manifest.stored.get("attribution.member_spend", StoredTable())
-    con.execute(f"create view attribution.member_spend as {stored.scan(warehouse.lake)}")
+    for name in ("attribution.member_spend", "attribution.version_spend"):
+        stored = warehouse.manifest.stored.get(name, StoredTable())
+        con.execute(f"create view {name} as {stored.scan(warehouse.lake)}")
     con.execute("create view marts.covered_days as from masked.marts.covered_days")
     (rates,) = (model for model in warehouse.models if model.name == "attribution.reporting_rates")
     warehouse.build_whole(rates)
     con.execute("attach ':memory:' as published")
     con.execute("create schema published.marts")
-    (model,) = (model for model in warehouse.models if model.name == "marts.spend_daily")
-    con.execute(f"create table published.{model.name} as {warehouse.sql_of(model)}")
+    for model in warehouse.models:
+        if model.name in ("marts.spend_daily", "marts.version_spend"):
+            con.execute(f"create table published.{model.name} as {warehouse.sql_of(model)}")
     con.execute("create table published.marts.runs as from masked.marts.runs")
 
 
@@ -184,8 +195,8 @@ def explain(con: Connection, question: Question) -> Node:
             "names those who have",
         )
     label = (
-        f"{question.dimension} {visible(question.member)}, {question.from_date} to "
-        f"{question.to_date}, {question.measure}, {question.billing_currency}"
+        f"{question}, {question.from_date} to {question.to_date}, {question.measure}, "
+        f"{question.billing_currency}"
     )
     if question.is_full_cost:
         label += " (not to be added to other members')"
@@ -206,6 +217,7 @@ def _figure_and_parts(con: Connection, question: Question) -> tuple[dict[str, An
         return figure, ask(con, "full_cost_parts", params)
     params["from_date"] = question.from_date.isoformat()
     params["to_date"] = question.to_date.isoformat()
+    params["version"] = question.version
     (figure,) = ask(con, "figure", {**params, "measure": question.measure})
     return figure, ask(con, "parts", params) if figure["row_count"] else []
 

@@ -10,12 +10,12 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queries import ModelError
+from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class NamedQuery:
         for name in given:
             if name not in known:
                 raise ModelError(
-                    f'{self.name} has no parameter "{name}"{_near(name, known)}',
+                    f'{self.name} has no parameter "{name}"{did_you_mean(name, known)}',
                     where=f"queries/cookbook/{self.name}.sql",
                     fix=f"it has: {', '.join(known) or 'none'}",
                 )
@@ -92,7 +92,7 @@ def named_query(name: str) -> NamedQuery:
     queries = cookbook()
     if name not in queries:
         raise ModelError(
-            f'the cookbook has no query "{name}"{_near(name, queries)}',
+            f'the cookbook has no query "{name}"{did_you_mean(name, queries)}',
             where="queries/cookbook",
             fix="`mlspend sql --list` names them all",
         )
@@ -147,8 +147,3 @@ def _literal(text: str) -> Value:
     except tomllib.TOMLDecodeError:
         return text
     return value if isinstance(value, (str, int, bool, Decimal, date)) else text
-
-
-def _near(name: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""

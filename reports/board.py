@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reports.figures import DASH, bar, change, exact, hours, is_nobodys, member_name, money, percent
+from reports.figures import (
+    COLOURS,
+    DASH,
+    bar,
+    change,
+    exact,
+    hours,
+    is_nobodys,
+    member_name,
+    money,
+    percent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +44,7 @@ class BoardRow:
     """A second, quieter name: the team of a user."""
     href: str | None
     kind: str
-    """Word for the style sheet: member, more, idle, shared, unattributed, other."""
+    """Word for the style sheet: member, more, other, or one of `COLOURS`."""
     cost: str
     exact: str
     share: str
@@ -181,9 +192,7 @@ def _kind(member: str | None) -> str:
         return "more"
     if not is_nobodys(member) and member != "(lumped)":
         return "member"
-    return {"(idle)": "idle", "(shared)": "shared", "unattributed": "unattributed"}.get(
-        member, "other"
-    )
+    return COLOURS.get(member, "other")
 
 
 def _direction(now: Decimal, before: Decimal | None) -> str:

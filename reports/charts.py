@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from plotly.io import to_json  # type: ignore[import-untyped]  # plotly has no types
 
-from reports.figures import digits, member_name, visible
+from reports.figures import COLOURS, digits, member_name, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 
 DAY = timedelta(1)
 SERIES = tuple(f"series-{number}" for number in range(1, 9))
-COLOURS = {
-    "(idle)": "idle",
-    "(shared)": "shared",
-    "(others)": "others",
-    "(tax)": "other",
-    "(unused commitment)": "other",
-    "(credit)": "other",
-    "unattributed": "unattributed",
-    "not a model's": "others",
-    "not a dataset's": "others",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ size at which clients cut mails off: sections shrink, and say by how many rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from itertools import zip_longest
@@ -19,18 +19,25 @@ from reports.base import Read
 from reports.board import ZERO
 from reports.books import BOOKS, FRESHNESS, freshness_rows
 from reports.compiled import Compiled
-from reports.digest_rows import finding_row, moved_row, quota_bar, spend_row, work_row
+from reports.digest_rows import (
+    finding_row,
+    moved_row,
+    quota_bar,
+    spend_row,
+    summed_row,
+    work_row,
+)
 from reports.figures import change, exact, member_name, money, percent, visible, whole_money
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from reports.base import Frames, Range
 
 LARGEST = 90_000
 """Bytes of both parts as they are mailed; Gmail cuts at 102 KB."""
-ROWS = (8, 5, 3, 1)
+ROWS = tuple(range(8, 0, -1))
 """Rows a section shows: the most that fit are taken."""
 _WORK = {"model": "Models", "project": "Projects"}
 
@@ -82,6 +89,10 @@ class Section:
     note: str = ""
     left: int = 0
     """Rows that are not shown."""
+    whole: Sequence[dict[str, Any]] = ()
+    """The records of the rows, one each, where what is not shown is to be one more row."""
+    closing: Sequence[dict[str, Any]] = ()
+    """Rows below these, whatever is not shown: what is nobody's, and the total."""
 
     def cut(self, most: int) -> Section:
         """Return the section with at most so many rows, the first of each currency in turn."""
@@ -92,7 +103,11 @@ class Section:
         taken = sorted([place for place in in_turn if place is not None][:most])
         left = len(self.rows) - len(taken)
         rows = [self.rows[place] for place in taken]
-        return Section(self.title, self.kind, rows, self.read, self.note, left)
+        if left and self.whole:
+            rest = [self.whole[place] for place in range(len(self.rows)) if place not in taken]
+            rows.append(summed_row(f"{left} more", rest, "more"))
+            left = 0
+        return replace(self, rows=rows, left=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +189,21 @@ def write_digest(frames: Frames, reader: Reader, about: About) -> Digest:
 
 
 def _sections(frames: Frames, reads: _Reads) -> list[Section]:
+    """Return the tables of a digest; the whole company's opens with what its total is made of."""
     who = reads.spend("user")
     moved = reads.work("experiment")
+    teams = list(_teams(frames, reads.teams))
     found = [
+        *(teams if reads.team is None else []),
         _spend("People", frames, who),
         *(_of_work(title, frames, reads.work(by)) for by, title in _WORK.items()),
         _spend("Datasets", frames, reads.spend("dataset")),
         _moved(frames, moved),
         _waste(frames, reads.waste),
         _quotas(frames, reads.quotas),
-        _teams(frames, reads.teams),
+        *([] if reads.team is None else teams),
     ]
-    return [section for section in found if section.rows]
+    return [section for section in found if section.rows or section.closing]
 
 
 def _spend(title: str, frames: Frames, read: Read) -> Section:
@@ -218,9 +236,27 @@ def _quotas(frames: Frames, read: Read) -> Section:
     return Section("Quotas", "quota", [quota_bar(one) for one in frames.records(read)], read)
 
 
-def _teams(frames: Frames, read: Read) -> Section:
-    records = [one for one in frames.records(read) if not _is_nobodys(one["member"])]
-    return Section("Teams", "spend", _with_bars(records, spend_row), read)
+def _teams(frames: Frames, read: Read) -> Iterator[Section]:
+    """Yield the teams of each currency; with what is nobody's they add up to all that it cost."""
+    totals = _sums(frames.records(read), "effective_cost")
+    for unit in _dearest_first(totals):
+        records = [one for one in frames.records(read) if one["billing_currency"] == unit]
+        teams = [one for one in records if not _is_nobodys(one["member"])]
+        nobodys: dict[str, list[dict[str, Any]]] = {}
+        for one in records:
+            if _is_nobodys(one["member"]) and one["effective_cost"]:
+                nobodys.setdefault(one["member_name"], []).append(one)
+        yield Section(
+            title="Teams" if len(totals) == 1 else f"Teams, {visible(unit)}",
+            kind="spend",
+            rows=_with_bars(teams, spend_row),
+            read=read,
+            whole=teams,
+            closing=[
+                *(summed_row(name, of_name, "nobody") for name, of_name in nobodys.items()),
+                summed_row("Total", records, "total"),
+            ],
+        )
 
 
 def _is_nobodys(member: str) -> bool:
@@ -243,13 +279,17 @@ def _heads(records: Sequence[dict[str, Any]], team: str | None) -> list[dict[str
     return [
         {
             "currency": visible(unit),
-            "cost": whole_money(cost, unit),
-            "exact": exact(cost, unit),
-            "change": change(cost, before.get(unit)),
-            "share": percent(cost, totals[unit]) if team is not None else "",
+            "cost": whole_money(now[unit], unit),
+            "exact": exact(now[unit], unit),
+            "change": change(now[unit], before.get(unit)),
+            "share": percent(now[unit], totals[unit]) if team is not None else "",
         }
-        for unit, cost in sorted(now.items(), key=lambda one: (-one[1], one[0]))
+        for unit in _dearest_first(now)
     ]
+
+
+def _dearest_first(costs: dict[str, Decimal]) -> list[str]:
+    return sorted(costs, key=lambda unit: (-costs[unit], unit))
 
 
 def _own(records: Sequence[dict[str, Any]], reader: Reader) -> list[str]:

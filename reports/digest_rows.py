@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reports.board import ZERO
 from reports.figures import DASH, LONGEST_SENTENCE, bar, change, member_name, money, visible
 from reports.quotas import quota_row
 from reports.waste import words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
 
@@ -22,7 +24,20 @@ def spend_row(record: dict[str, Any], most: Decimal) -> dict[str, Any]:
         "cost": money(record["effective_cost"], unit),
         "change": change(record["effective_cost"], record["previous_cost"]),
         "bar": bar(record["effective_cost"], most),
+        "kind": "member",
     }
+
+
+def summed_row(name: str, records: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """Return records of one currency as one row; `kind` is nobody, more or total."""
+    before = [one["previous_cost"] for one in records if one["previous_cost"] is not None]
+    record = {
+        "member_name": name,
+        "billing_currency": records[0]["billing_currency"],
+        "effective_cost": sum((one["effective_cost"] for one in records), ZERO),
+        "previous_cost": sum(before, ZERO) if before else None,
+    }
+    return {**spend_row(record, ZERO), "kind": kind}
 
 
 def work_row(record: dict[str, Any], most: Decimal) -> dict[str, Any]:
@@ -37,6 +52,7 @@ def work_row(record: dict[str, Any], most: Decimal) -> dict[str, Any]:
         "cost": money(record["effective_cost"], unit),
         "change": change(record["effective_cost"], record["previous_cost"]),
         "bar": bar(record["effective_cost"], most),
+        "kind": "member",
     }
 
 

@@ -41,6 +41,18 @@ NOBODYS = {
     "not a dataset's": "Not a dataset's",
 }
 """Members that are nobody -> what a reader sees."""
+COLOURS = {
+    "(idle)": "idle",
+    "(shared)": "shared",
+    "(tax)": "tax",
+    "(unused commitment)": "commitment",
+    "(credit)": "credit",
+    "(others)": "others",
+    "unattributed": "unattributed",
+    "not a model's": "others",
+    "not a dataset's": "others",
+}
+"""Members that are nobody -> the word for their colour, which site.css has for both themes."""
 
 
 def money(amount: Decimal, currency: str) -> str:

@@ -41,9 +41,9 @@ KINDS = {
     "direct": ("Attributed", "direct"),
     "idle": ("Idle", "idle"),
     "shared": ("Shared", "shared"),
-    "commitment_unused": ("Unused commitment", "other"),
-    "tax": ("Tax", "other"),
-    "credit": ("Credit", "other"),
+    "commitment_unused": ("Unused commitment", "commitment"),
+    "tax": ("Tax", "tax"),
+    "credit": ("Credit", "credit"),
     "unattributed": ("Unattributed", "unattributed"),
 }
 """Cost kind -> its name, and the word for the style sheet; in the order of the bar."""

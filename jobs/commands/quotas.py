@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--only", multiple=True, metavar="LEVER/TARGET", help="Undo this one; may be repeated."
 )
-def enforce(config_path: Path, what: str | None, only: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON: plan, reasons, outcomes.")
+def enforce(config_path: Path, what: str | None, only: tuple[str, ...], *, as_json: bool) -> None:
     """Stop new work where a quota says so, as the newest plan has it.
 
     A plan is made each night. One that is old, or rests on data that are late or wrong, stops
@@ -39,10 +40,10 @@ def enforce(config_path: Path, what: str | None, only: tuple[str, ...]) -> None:
 
     config = read_config(config_path)
     if what == "act":
-        sys.exit(act(config, sys.stdout))
+        sys.exit(act(config, sys.stdout, as_json=as_json))
     if what == "undo":
-        sys.exit(undo(config, only or None, sys.stdout))
-    sys.exit(show_plan(config, sys.stdout))
+        sys.exit(undo(config, only or None, sys.stdout, as_json=as_json))
+    sys.exit(show_plan(config, sys.stdout, as_json=as_json))
 
 
 def _amount(_: click.Context, parameter: click.Parameter, text: str) -> Decimal:

@@ -59,6 +59,7 @@ def sql(  # noqa: PLR0913  (click gives each option an argument)
 @config_option
 @click.argument("what", metavar="DIMENSION=MEMBER")
 @click.argument("member", required=False, default=None, metavar="")
+@click.option("--version", help="Of a model or dataset; '' is what no version is known for.")
 @click.option("--from", "first", type=DAY, help="First day; by default the first there is.")
 @click.option("--to", "last", type=DAY, help="Last day, inclusive; by default the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The tree as JSON, every digit kept.")
@@ -73,9 +74,10 @@ def explain(  # noqa: PLR0913  (click gives each option an argument)
     config_path: Path,
     what: str,
     member: str | None,
+    *,
+    version: str | None,
     first: datetime | None,
     last: datetime | None,
-    *,
     as_json: bool,
     page: Path | None,
 ) -> None:
@@ -84,19 +86,20 @@ def explain(  # noqa: PLR0913  (click gives each option an argument)
     DIMENSION is user, team, project, model, dataset, service or run: team=vision,
     user='(idle)', run=<run_id, or any system's id>. `run ID` is the same
     as `run=ID`; a run is shown with the records that systems have of it.
+    model=NAME --version 3 is what that version cost of it, and so with a dataset.
     model_full_cost and dataset_full_cost hold what a member was made from, too.
     """
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.explaining import print_explanation, write_explanation  # noqa: PLC0415
+    from jobs.explaining import asked_of, print_explanation, write_explanation  # noqa: PLC0415
 
     days = (first.date() if first else None, last.date() if last else None)
-    asked = what if member is None else f"{what}={member}"
+    asked = asked_of(what if member is None else f"{what}={member}", version, days)
     if page is None:
-        print_explanation(read_config(config_path), asked, days, sys.stdout, as_json=as_json)
+        print_explanation(read_config(config_path), asked, sys.stdout, as_json=as_json)
         return
     if as_json:
         raise click.UsageError("--json is for the terminal, --html is a file: leave out one")
-    write_explanation(read_config(config_path), asked, days, page.absolute())
+    write_explanation(read_config(config_path), asked, page.absolute())
     click.echo(page)
 
 
@@ -132,13 +135,11 @@ def lineage(
 @mlspend.command()
 @config_option
 @click.option("--ask", is_flag=True, help="Ask each source: may it be read, what was billed?")
-def sources(config_path: Path, *, ask: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, every digit kept.")
+def sources(config_path: Path, *, ask: bool, as_json: bool) -> None:
     """Show what every source has landed, and what is wrong with it."""
     from jobs.config import read_config  # noqa: PLC0415
-    from jobs.reconciling import print_reach, print_stated  # noqa: PLC0415
     from jobs.sources import print_sources  # noqa: PLC0415
 
     config = read_config(config_path)
-    print_sources(config, sys.stdout)
-    if ask:
-        sys.exit(max(print_reach(config, sys.stdout), print_stated(config, sys.stdout)))
+    sys.exit(print_sources(config, sys.stdout, is_asked=ask, as_json=as_json))

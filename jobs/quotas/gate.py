@@ -13,12 +13,12 @@ import sqlite3
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from jobs.journal import Journal, JournalError, now
 from jobs.journal.reservations import Reservation, Reservations
 from jobs.quotas.standing import ROLLING, days_old, newest_standings
+from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -212,10 +212,9 @@ def _doubt(
     for dimension in sorted({rule.dimension for rule in rules}):
         known = standings.members.get(dimension, ())
         member = request.members[dimension]
-        near = get_close_matches(member, known, 1)
+        hint = did_you_mean(member, known)
         is_for_all = any(rule.member == "*" for rule in rules if rule.dimension == dimension)
-        if member not in known and (near or is_for_all):
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+        if member not in known and (hint or is_for_all):
             return f'nothing knows the {dimension} "{member}"{hint}'
     return None
 

@@ -9,11 +9,11 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from jobs.quotas.plan import Cause, Plan, Step
 from jobs.quotas.standing import days_old
+from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -147,8 +147,7 @@ def unknown_members(
     for what, dimension, member in named:
         known = standings.members.get(dimension, ())
         if member not in known:
-            near = get_close_matches(member, known, 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = did_you_mean(member, known)
             yield f'{what} names the {dimension} "{member}", whom nothing knows{hint}'
 
 

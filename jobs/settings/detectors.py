@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, create_model
 
 from jobs.settings.base import Section
 from queries.detecting import SWITCH, detectors
+from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from connectors.toml_lines import KeyPath
@@ -37,8 +37,7 @@ def read_detectors(tables: object) -> Read:
     for name, table in tables.items():
         where: KeyPath = ("detectors", name)
         if name not in sections:
-            near = get_close_matches(name, sections, 1)
-            hint = f'; did you mean "{near[0]}"?' if near else ""
+            hint = did_you_mean(name, sections)
             choice = f"choose one of {', '.join(sections)}"
             wrong.append((where, f'there is no detector "{name}"{hint}', choice))
         elif not isinstance(table, dict):

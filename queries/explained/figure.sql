@@ -1,8 +1,9 @@
--- The published figure that is being explained: of a member on some days, or of a run as a whole.
+-- The published figure that is being explained: of a member or a version of it on some days, or of a run as a whole.
 --
 -- grain: one row
 -- param: dimension = 'user'           -- user, team, project, model, dataset, service or run
 -- param: member = ''                  -- the one to be explained
+-- param: version = ''                 -- of a model or dataset; '': what no version is known for; null: all of it
 -- param: from_date = null             -- first day
 -- param: to_date = null               -- last day, inclusive
 -- param: billing_currency = ''        -- currencies are never added
@@ -18,6 +19,18 @@ published_costs as (
     where
         dimension = $dimension
         and member = $member
+        and cast($version as varchar) is null
+        and billing_currency = $billing_currency
+        and charge_date between cast($from_date as date) and cast($to_date as date)
+    union all
+    select
+        effective_cost,
+        billed_cost
+    from published.marts.version_spend
+    where
+        dimension = $dimension
+        and member = $member
+        and coalesce(version, '') = $version
         and billing_currency = $billing_currency
         and charge_date between cast($from_date as date) and cast($to_date as date)
     union all

@@ -1,14 +1,15 @@
 -- One row is about a posting and how much of it is the cost of the member that is being explained.
 --
 -- The member is found exactly as the marts find it (`attribution.member_spend`, `marts.spend_daily`,
--- `marts.runs`).
--- What a run with several models or datasets costs is cut once for each day and service, so the
+-- `marts.runs`), and so is a version of it (`attribution.version_spend`).
+-- What a run with several models, datasets or versions costs is cut once for each day and service, so the
 -- part stands on one of the rows of that cut and is null on the others, while `whole_cost` is every
 -- posting's own.
 --
 -- grain: one row per posting and part
 -- param: dimension = 'user'      -- user, team, project, model, dataset, service or run
 -- param: member = ''             -- the one to be explained
+-- param: version = ''            -- of a model or dataset; '': what no version is known for; null: all of it
 -- param: from_date = null        -- first day
 -- param: to_date = null          -- last day, inclusive
 -- param: billing_currency = ''   -- currencies are never added
@@ -35,7 +36,11 @@ named as (
         case $dimension
             when 'model' then postings.model
             when 'dataset' then postings.dataset
-        end as own_member
+        end as own_member,
+        case
+            when $dimension = 'model' and postings.model = postings.served_model then postings.model_version
+            when $dimension = 'dataset' then postings.dataset_version
+        end as own_version
     from attribution.postings
     left join attribution.user_days using (charge_date, user_raw)
     where
@@ -43,21 +48,75 @@ named as (
         and postings.billing_currency = $billing_currency
 ),
 
+run_shares as (
+    select
+        run_members.charge_date,
+        run_members.run_id,
+        run_members.member,
+        run_members.rule,
+        versions.version,
+        coalesce(versions.share_from, run_members.share_from) as share_from,
+        coalesce(versions.share_to, run_members.share_to) as share_to
+    from attribution.run_members
+    left join attribution.run_versions as versions
+        on
+            cast($version as varchar) is not null
+            and run_members.charge_date = versions.charge_date
+            and run_members.run_id = versions.run_id
+            and run_members.dimension = versions.dimension
+            and run_members.member = versions.member
+    where run_members.dimension = $dimension
+),
+
+data_versions as (
+    select *
+    from attribution.dataset_versions
+    where cast($version as varchar) is not null and $dimension = 'dataset'
+),
+
+read_versions as (
+    select *
+    from data_versions
+    where run_id <> ''
+),
+
+only_versions as (
+    select *
+    from data_versions
+    where run_id = ''
+),
+
 bridged as (
     select
         named.*,
-        run_members.member as run_member,
-        run_members.rule as run_rule,
-        coalesce(run_members.share_from, 0.0) as share_from,
-        coalesce(run_members.share_to, 1.0) as share_to
+        run_shares.member as run_member,
+        run_shares.rule as run_rule,
+        case
+            when named.own_version is not null then 'its own'
+            when read_versions.version is not null then 'its readers'
+            when only_versions.version is not null then 'its registry'
+        end as version_rule,
+        coalesce(
+            named.own_version, read_versions.version, only_versions.version, run_shares.version
+        ) as version,
+        coalesce(read_versions.share_from, run_shares.share_from, 0.0) as share_from,
+        coalesce(read_versions.share_to, run_shares.share_to, 1.0) as share_to
     from named
-    left join attribution.run_members
+    left join run_shares
         on
             named.own_member is null
-            and $dimension in ('model', 'dataset')
-            and named.charge_date = run_members.charge_date
-            and named.run_id = run_members.run_id
-            and run_members.dimension = $dimension
+            and named.charge_date = run_shares.charge_date
+            and named.run_id = run_shares.run_id
+    left join read_versions
+        on
+            named.own_version is null
+            and named.charge_date = read_versions.charge_date
+            and named.run_id = read_versions.run_id
+            and named.dataset = read_versions.dataset
+    left join only_versions
+        on
+            named.charge_date = only_versions.charge_date
+            and named.dataset = only_versions.dataset
 ),
 
 members as (
@@ -79,6 +138,7 @@ members as (
             else member_or_kind(coalesce(own_member, run_member), cost_kind, 'not a dataset''s')
         end as member,
         case
+            when version_rule is not null then version_rule
             when own_member is not null then 'its own'
             when run_member is not null then 'its runs (' || run_rule || ')'
             when $dimension in ('model', 'dataset') then 'none'
@@ -94,7 +154,9 @@ cuts as (
         sum(billed_cost) over a_cut as cut_billed_cost,
         row_number() over (a_cut order by effective_cost desc, resource_id asc, pod_id asc) = 1 as is_first
     from members
-    where member = $member
+    where
+        member = $member
+        and (cast($version as varchar) is null or coalesce(version, '') = $version)
     window a_cut as (
         partition by
             charge_date, source, billing_period, run_id, model, dataset, cost_kind, service_name,

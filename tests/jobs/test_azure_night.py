@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -194,6 +195,8 @@ def test_a_source_that_cannot_be_asked_what_was_billed_differs_from_nothing(tmp_
     assert told.returncode == 0, told.stderr
     assert "its provider says nothing of it (fix: set `scope`" in told.stdout
     assert "stated" not in told.stdout
+    said = json.loads(run(tmp_path, "sources", "--ask", "--json").stdout)["stated"]
+    assert said == [{"source": "azure_cost", "months": [], "exports": [], "problem": ""}]
 
 
 @pytest.mark.servers

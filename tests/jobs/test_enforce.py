@@ -134,6 +134,13 @@ def test_the_night_says_where_quotas_stand_and_stops_nobody(home: Path) -> None:
         assert quotas.all_stops() == []
         told = [(event.threshold, event.action) for event in quotas.events()]
     assert told == [("0.5", "warn"), ("1.0", "enforce")]
+    answer = json.loads(run(home, "enforce", "--json").stdout)
+    assert [(step["what"], step["member"]) for step in answer["plan"]["steps"]] == [
+        ("stop", "vision"),
+        ("stop", "vision"),
+    ]
+    assert answer["plan"]["steps"][0]["causes"][0]["query"] == query
+    assert (answer["nobody_is_stopped"], answer["outcomes"]) == ([], [])
 
 
 def test_a_plan_is_acted_on_once_and_undone(planned: Path, cluster: Cluster) -> None:
@@ -146,8 +153,10 @@ def test_a_plan_is_acted_on_once_and_undone(planned: Path, cluster: Cluster) -> 
     assert run(planned, "nightly").returncode == 0
     assert states(planned) == {"enforced"}
     assert len(cluster.changes) == 2
-    one = run(planned, "enforce", "--undo", "--only", "kubernetes/ml-vision")
-    assert (one.returncode, one.stdout.count(": done")) == (0, 1)
+    one = run(planned, "enforce", "--undo", "--only", "kubernetes/ml-vision", "--json")
+    assert one.returncode == 0
+    (outcome,) = json.loads(one.stdout)["outcomes"]
+    assert (outcome["wish"], outcome["result"]) == ("release", "done")
     assert run(planned, "enforce", "--undo").returncode == 0
     assert cluster.objects == {}
     assert states(planned) == {"released"}
@@ -175,7 +184,9 @@ def test_dropping_any_input_stops_nobody(planned: Path, cluster: Cluster) -> Non
         shown = run(planned, "enforce")
         assert "nobody is stopped: tonight went wrong" in shown.stdout, source
         assert "\nstop" not in shown.stdout
-        assert run(planned, "enforce", "--act").returncode == 1
+        acted = run(planned, "enforce", "--act", "--json")
+        assert acted.returncode == 1
+        assert "went wrong" in " ".join(json.loads(acted.stdout)["nobody_is_stopped"])
         (planned / "gone").rename(planned / source)
     assert cluster.calls == []
 

@@ -92,6 +92,28 @@ def test_a_full_cost_is_explained_down_to_the_files(home: Path) -> None:
     assert "a full cost is explained as a whole" in refused.stderr
 
 
+def test_a_version_is_explained_down_to_the_files(home: Path, tmp_path: Path) -> None:
+    told = json.loads(run(home, "explain", "model=lens", "--version", "1", "--json").stdout)
+    (figure,) = told["figures"]
+    assert (figure["cost"], figure["difference"]) == ("24.000000000001", "0.000000000000")
+    assert figure["label"].startswith("model lens, version 1, 2026-10-02 to 2026-10-02")
+    shown = run(home, "explain", "model=lens", "--version", "1").stdout
+    assert "owner by its runs (registered)" in shown
+    assert "bill.csv" in shown
+    target = tmp_path / "lens.html"
+    run(home, "explain", "model=lens", "--version", "1", "--html", str(target))
+    assert "What model=lens, version 1 is made of" in read_page(target).text
+    unknown = run(home, "explain", "model=lens", "--version", "2")
+    assert unknown.returncode == 1
+    assert 'no version "2" with cost in these days\n' in unknown.stderr
+    assert "fix: it has 1;" in unknown.stderr
+    nobodys = run(home, "explain", "model=lens", "--version", "")
+    assert 'the model "lens" has no part without a version' in nobodys.stderr
+    misuse = run(home, "explain", "team=vision", "--version", "1")
+    assert misuse.returncode == 2
+    assert "--version goes with model or dataset=NAME" in misuse.stderr
+
+
 def test_a_figure_is_explained_on_a_page_of_its_own(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "lens.html"
     done = run(home, "explain", "model_full_cost=lens", "--html", str(target))
@@ -113,6 +135,7 @@ def test_a_figure_is_explained_on_a_page_of_its_own(home: Path, tmp_path: Path) 
 
 def test_an_audience_of_a_team_does_not_see_what_others_spent_on_its_data(home: Path) -> None:
     told = run(home, "explain", "model_full_cost=lens", "--json").stdout
+    version = run(home, "explain", "model=lens", "--version", "1", "--json").stdout
     (home / "mlspend.toml").write_text(CONFIG + AUDIENCE, encoding="utf-8")
     done = run(home, "nightly")
     assert done.returncode == 0, done.stderr
@@ -120,3 +143,6 @@ def test_an_audience_of_a_team_does_not_see_what_others_spent_on_its_data(home: 
     assert len(json.loads(run(home, *query).stdout)) == 2
     assert json.loads(run(home, *query, "--audience", "vision-leads").stdout) == []
     assert run(home, "explain", "model_full_cost=lens", "--json").stdout == told
+    assert run(home, "explain", "model=lens", "--version", "1", "--json").stdout == version
+    unknown = run(home, "explain", "model=lenz", "--version", "1").stderr
+    assert 'the model "lenz" has no cost in these days; did you mean "lens"?' in unknown

@@ -289,6 +289,24 @@ def test_a_figure_is_explained_down_to_the_raw_file(lived_in: Path) -> None:
     assert run(lived_in, "explain", "run=r1", "--to", day).returncode == 2
 
 
+def test_a_name_that_does_not_exist_is_refused_without_computing_anything(lived_in: Path) -> None:
+    lake, aside = lived_in / "state" / "lake", lived_in / "aside"
+    lake.rename(aside)
+    try:
+        refused = {
+            asked: run(lived_in, "explain", asked).stderr.splitlines()[0]
+            for asked in ("team=visoin", "tema=vision", "model_full_cost=lens", "run=r1")
+        }
+    finally:
+        aside.rename(lake)
+    assert refused == {
+        "team=visoin": 'error: the team "visoin" has no cost in these days; did you mean "vision"?',
+        "tema=vision": 'error: "tema" is no dimension of cost',
+        "model_full_cost=lens": 'error: the model "lens" has no full cost',
+        "run=r1": 'error: there is no run "r1"',
+    }
+
+
 def test_a_night_without_a_bill_says_that_there_is_no_site_yet(tmp_path: Path) -> None:
     (tmp_path / "ownership.toml").write_text(
         '[[rules]]\nid = "a"\nwhen = { namespace = "a-*" }\nteam = "a"\n', encoding="utf-8"

@@ -57,6 +57,35 @@ def test_lines_without_a_cost_are_kept_and_told_of(tmp_path: Path) -> None:
     assert "no cost: " not in run(tmp_path, "sources").stdout
 
 
+def test_sources_are_told_in_json_with_every_digit(tmp_path: Path) -> None:
+    entered = INVOICE.format("2026-10", "3.80")
+    (make_home(tmp_path) / "mlspend.toml").write_text(FOCUS + entered, encoding="utf-8")
+    before = json.loads(run(tmp_path, "sources", "--json").stdout)
+    assert before["tables"][0]["landed_at"] is None
+    assert run(tmp_path).returncode == 0
+    told = json.loads(run(tmp_path, "sources", "--json").stdout)
+    assert told.keys() == before.keys()
+    (table,) = told["tables"]
+    assert (table["source"], table["units"], table["left_out"]) == ("focus", 1, 0)
+    assert table["landed_at"].startswith("20")
+    assert told["bills"] == [
+        {
+            "source": "focus",
+            "line_count": 2,
+            "billed_cost": {"USD": "3.750000000000"},
+            "no_cost": {},
+        }
+    ]
+    assert told["unread"][0]["columns"] == ["BillingPeriodEnd"]
+    (invoice,) = told["invoices"]
+    assert (invoice["verdict"], invoice["difference"]) == ("open", "-0.050000000000")
+    assert told["last_night"] == []
+    asked = json.loads(run(tmp_path, "sources", "--ask", "--json").stdout)
+    assert asked.items() >= told.items()
+    assert [(each["check"], each["verdict"]) for each in asked["reach"]] == [("source focus", "ok")]
+    assert asked["stated"] == []
+
+
 @pytest.mark.servers
 def test_a_source_that_refuses_is_named_with_the_permission_that_lacks(
     bucket: Bucket, tmp_path: Path

@@ -14,7 +14,7 @@ import pytest
 from queries import ModelError
 from queries.engines.duckdb import Limits, connect, create_macros
 from queries.explanation import Node, Question, as_text, explain
-from queries.figures import figures_of
+from queries.figures import Asked, figures_of
 from queries.run_records import places_of, records_of
 
 if TYPE_CHECKING:
@@ -32,13 +32,17 @@ KEY = (
 TABLES = {
     "attribution.postings": KEY + "tag_user varchar, tag_team varchar, tag_project varchar, "
     "cost_kind varchar, method varchar, confidence varchar, run_id varchar, pod_id varchar, "
-    "dataset varchar, "
+    "dataset varchar, dataset_version varchar, served_model varchar, model_version varchar, "
     "model varchar, user_raw varchar, user_rule varchar, team varchar, team_rule varchar, "
     "is_team_of_user boolean, project varchar, project_rule varchar, "
     "effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "attribution.user_days": "charge_date date, user_raw varchar, user_id varchar, team varchar",
     "attribution.run_members": "charge_date date, run_id varchar, dimension varchar, "
     "member varchar, share_from double, share_to double, rule varchar",
+    "attribution.run_versions": "charge_date date, run_id varchar, dimension varchar, "
+    "member varchar, version varchar, share_from double, share_to double",
+    "attribution.dataset_versions": "charge_date date, run_id varchar, dataset varchar, "
+    "version varchar, share_from double, share_to double",
     "staging.cost_lines": KEY + "tags map(varchar, varchar), charge_description varchar, "
     "sku_meter varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
     "marts.run_records": "run_id varchar, run_key varchar, system varchar, source varchar, "
@@ -48,6 +52,9 @@ TABLES = {
     "gpu_count decimal(18, 6), started_at timestamp, ended_at timestamp",
     "published.marts.runs": "run_id varchar, native_id varchar, billing_currency varchar, "
     "effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
+    "published.marts.version_spend": "charge_date date, dimension varchar, member varchar, "
+    "version varchar, billing_currency varchar, effective_cost decimal(38, 12), "
+    "billed_cost decimal(38, 12)",
     "published.marts.spend_daily": "charge_date date, dimension varchar, member varchar, "
     "billing_currency varchar, effective_cost decimal(38, 12), billed_cost decimal(38, 12)",
 }
@@ -293,7 +300,7 @@ def test_a_member_without_cost_is_an_error_with_the_next_step(books: Connection)
 
 @pytest.mark.parametrize("given", ["r1", "abc-1", "77", "slurm:77"])
 def test_a_run_is_walked_to_its_bill_lines_by_any_of_its_ids(given: str, books: Connection) -> None:
-    (figure,) = figures_of(books, "run", given, (None, None))
+    (figure,) = figures_of(books, Asked("run", given))
     tree = explain(
         books,
         Question("run", figure.member, figure.from_date, figure.to_date, figure.billing_currency),
@@ -328,7 +335,7 @@ def test_a_run_whose_postings_are_not_its_figure_is_shown(books: Connection) -> 
 )
 def test_a_run_that_cannot_be_explained_says_why(given: str, said: str, books: Connection) -> None:
     with pytest.raises(ModelError, match=re.escape(said)) as refused:
-        figures_of(books, "run", given, (None, None))
+        figures_of(books, Asked("run", given))
 
     assert any(note.startswith("fix:") for note in refused.value.__notes__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from queries.read import open_generation, run_named
 from reports.base import Frame, Frames, Range, Read
-from reports.digest import LARGEST, About, Reader, Section, digest_reads, write_digest
+from reports.digest import LARGEST, About, Reader, Section, _teams, digest_reads, write_digest
 from tests.queries.acme import NEWEST_DAY, write_generation
 from tests.reports.page import parse, skeleton
 from tests.reports.test_hostile_names import PAYLOADS, named
@@ -58,6 +59,31 @@ def test_both_parts_say_the_same(company: dict[str | None, dict[str, Frame]]) ->
             assert name.rstrip("…") in html
             assert cost.strip() in html
     assert max(len(line) for line in found.text.splitlines() if line[44:45] == " ") <= 96
+
+
+@pytest.mark.parametrize("unit", ["EUR", "USD"])
+def test_teams_and_what_is_nobodys_add_up_to_the_total(
+    company: dict[str | None, dict[str, Frame]], unit: str
+) -> None:
+    """Also where some teams are not shown: those are one row."""
+    frames = company[None]
+    (read,) = [one for one in digest_reads(None, DAYS) if one.query == "leaderboard"]
+    shown = digest(frames).text.partition(f"\nTEAMS, {unit}\n")[2].partition("\n$ ")[0]
+    amounts = {
+        line[:44].rstrip(): Decimal(line[45:59].strip().replace(",", "").replace("\u2212", "-"))
+        for line in shown.splitlines()
+    }
+    total = amounts.pop("Total")
+    places = Decimal("0.01")
+    records = [one for one in Frames(frames).records(read) if one["billing_currency"] == unit]
+    assert total == sum(one["effective_cost"] for one in records).quantize(places)
+    assert abs(sum(amounts.values()) - total) <= places * len(amounts)
+    assert "Idle" in amounts
+
+    section = next(one for one in _teams(Frames(frames), read) if one.title == f"Teams, {unit}")
+    cut = section.cut(1)
+    assert [row["name"] for row in cut.rows][1:] == [f"{len(section.rows) - 1} more"]
+    assert (cut.left, cut.closing) == (0, section.closing)
 
 
 def test_it_needs_nothing_but_the_mail(company: dict[str | None, dict[str, Frame]]) -> None:

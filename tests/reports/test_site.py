@@ -16,6 +16,7 @@ from queries.named import named_query
 from reports import REPORTS
 from reports.base import Frame, ReportError
 from reports.books import BOOKS
+from reports.figures import COLOURS, NOBODYS
 from reports.site import HOME, site_reads, write_site
 from tests.reports.frames import META, SPAN
 from tests.reports.page import read_page
@@ -289,9 +290,16 @@ def test_text_stands_out_from_its_ground_in_both_themes(theme: str) -> None:
         for ground in ("paper", "raised"):
             assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
     marks = [name for name in colours if name.startswith("series")]
-    for mark in (*marks, "bar", "idle", "shared", "other", "unattributed", "others"):
+    nobodys = set(COLOURS.values())
+    assert len({colours[mark] for mark in (*marks, *nobodys)}) == len(marks) + len(nobodys)
+    for mark in (*marks, *nobodys, "bar", "other"):
         least = 2.5 if mark == "others" else 2.8
         assert contrast(colours[mark], colours["paper"]) >= least, mark
+
+
+def test_every_kind_of_cost_that_is_nobodys_has_a_colour_of_its_own() -> None:
+    own = set(NOBODYS) - {"(others)", "(not shown)", "not a model's", "not a dataset's"}
+    assert len({COLOURS[member] for member in own}) == len(own)
 
 
 def contrast(one: str, other: str) -> float:

@@ -6,6 +6,7 @@ that none of those ever has rows is held in test_conservation.py.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from queries.catalog import Model
+    from queries.engines.duckdb import Connection
 
 Row = dict[str, Any]
 
@@ -127,6 +129,16 @@ class Warehouse:
         assert not self.rows(unsure), "a way of cutting cost does not say how sure it is"
         for path in () if only else macro_files():
             self.con.execute(path.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def published(self, *marts: str) -> Iterator[Connection]:
+        """Show some marts as the generation has them that an explanation reads."""
+        self.con.execute("attach ':memory:' as published")
+        self.con.execute("create schema published.marts")
+        for mart in marts:
+            self.con.execute(f"create table published.{mart} as from {mart}")
+        yield self.con
+        self.con.execute("detach published")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the answer to a query."""

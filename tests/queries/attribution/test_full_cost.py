@@ -10,7 +10,7 @@ import pytest
 
 from queries import ModelError
 from queries.explanation import Question, explain
-from queries.figures import FULL_COSTS, figures_of
+from queries.figures import FULL_COSTS, Asked, figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,17 +186,13 @@ def test_serving_and_idle_replicas_are_the_models_at_all_times(
 @pytest.fixture
 def books(build: Build, draw: type[Draw]) -> Iterator[Connection]:
     """Return what explains the pipeline's costs, with the marts as they were published."""
-    con = build(pipeline(draw)).con
-    con.execute("attach ':memory:' as published")
-    con.execute("create schema published.marts")
-    for mart in FULL_COSTS:
-        con.execute(f"create table published.marts.{mart} as from marts.{mart}")
-    yield con
-    con.execute("detach published")
+    built = build(pipeline(draw))
+    with built.published(*(f"marts.{mart}" for mart in FULL_COSTS)) as con:
+        yield con
 
 
 def tree_of(books: Connection, asked: str, member: str) -> Node:
-    (figure,) = figures_of(books, asked, member, (None, None))
+    (figure,) = figures_of(books, Asked(asked, member))
     days = figure.from_date, figure.to_date
     return explain(books, Question(asked, member, *days, figure.billing_currency))
 
@@ -229,4 +225,4 @@ def test_a_full_cost_that_its_postings_do_not_give_is_shown(books: Connection) -
 
 def test_a_full_cost_of_nothing_known_names_the_nearest(books: Connection) -> None:
     with pytest.raises(ModelError, match='the dataset "feature" has no full cost; did you mean'):
-        figures_of(books, "dataset_full_cost", "feature", (None, None))
+        figures_of(books, Asked("dataset_full_cost", "feature"))

@@ -5,12 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
+from queries import ModelError
+from queries.explanation import Question, as_text, explain
+from queries.figures import Asked, figures_of
 from queries.privacy.views import View
 from tests.queries.attribution.test_egress import TRANSFERS, company, logged
 from tests.queries.attribution.test_masks import shown
 from tests.queries.attribution.test_run_models import registers, tags, world
 
 if TYPE_CHECKING:
+    from queries.engines.duckdb import Connection
+    from queries.explanation import Node
     from tests.queries.attribution.conftest import Build, Draw, Warehouse
     from tests.queries.attribution.test_run_models import World
 
@@ -20,12 +27,23 @@ UNIT = Decimal("0.000000000001")
 
 
 def spent(built: Warehouse, dimension: str = "model") -> Spent:
-    """Return member and version -> cost."""
+    """Return member and version -> cost; each explains itself down to the bill lines."""
     rows = built.rows(
         "select member, version, sum(effective_cost) from marts.version_spend "
         f"where dimension = '{dimension}' group by all"
     )
+    with built.published("marts.spend_daily", "marts.version_spend", "marts.runs") as books:
+        for member, version, cost in rows:
+            tree = tree_of(books, dimension, member, version or "")
+            assert tree.closes(), as_text(tree)
+            assert tree.cost == cost
     return {(member, version): cost for member, version, cost in rows}
+
+
+def tree_of(books: Connection, dimension: str, member: str, version: str) -> Node:
+    (figure,) = figures_of(books, Asked(dimension, member, version))
+    days = figure.from_date, figure.to_date
+    return explain(books, Question(dimension, member, *days, figure.billing_currency, version))
 
 
 def test_a_run_costs_its_versions_the_same(build: Build, draw: type[Draw]) -> None:
@@ -195,6 +213,28 @@ def test_logs_tell_the_version_by_where_it_was_read(build: Build, draw: type[Dra
         ("not a dataset's", None): Decimal(0),
     }
     assert built.costs("run_id, dataset", TRANSFERS) == {("a", "images"): Decimal(10)}
+
+
+def test_a_version_is_explained_by_how_it_is_known(build: Build, draw: type[Draw]) -> None:
+    """Ada's run reads 7.50 of two versions, half of each."""
+    tables = company(draw)
+    ada, bob = tables["run_inputs"]
+    read = ada | {"bytes_read": 150}
+    tables["run_inputs"] = [read | {"dataset_digest": digest} for digest in ("d1", "d2")] + [bob]
+    built = build(tables)
+    with built.published("marts.spend_daily", "marts.version_spend", "marts.runs") as books:
+        (rule,) = tree_of(books, "dataset", "images", "d2").children
+        (run,) = rule.children
+        with pytest.raises(ModelError, match='no version "d3" with cost') as refused:
+            figures_of(books, Asked("dataset", "images", "d3"))
+
+    assert "owner by its readers, cut by reads" in rule.label
+    assert (run.label, run.cost, run.whole) == (
+        "run a, 50.0000% of it",
+        Decimal("3.75"),
+        Decimal("7.5"),
+    )
+    assert "it has d2, d1" in refused.value.__notes__[1]
 
 
 def test_an_address_of_lakefs_names_the_commit_that_was_read(

@@ -1,12 +1,14 @@
--- Versions of datasets by what storing, reading and making them cost, the dearest first.
+-- Versions of models, or of datasets, by what they cost, the dearest first.
 --
--- A dataset's row without a version is what lies beside its versions, and what nobody can tell the version of.
+-- A model's version costs training and serving it, a dataset's storing, reading and making it. A row without a
+-- version is what nobody can tell the version of, and of datasets what lies beside their versions.
 --
--- grain: one row per dataset, version and billing currency
+-- grain: one row per model or dataset, version and billing currency
 -- key:   member, version, billing_currency
+-- param: dimension = 'model'  -- model or dataset
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
--- param: dataset = null    -- of one dataset; null: of all
+-- param: member = null     -- of one model or dataset; null: of all
 -- param: top = 50          -- how many of each currency
 
 with
@@ -30,11 +32,11 @@ from marts.version_spend as versions
 cross join days
 where
     versions.charge_date between days.from_date and days.to_date
-    and versions.dimension = 'dataset'
-    -- no dataset: costs of nobody, and bytes that nobody registered
-    and versions.member not in ('unattributed', 'not a dataset''s')
+    and versions.dimension = $dimension
+    -- neither costs of nobody, nor bytes that nobody registered
+    and versions.member not in ('unattributed', 'not a model''s', 'not a dataset''s')
     and versions.member not like '(%)'
-    and (cast($dataset as varchar) is null or versions.member = $dataset)
+    and (cast($member as varchar) is null or versions.member = cast($member as varchar))
 group by versions.billing_currency, versions.member, versions.version
 qualify
     row_number() over (
