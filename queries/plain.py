@@ -92,7 +92,8 @@ def _lines_of(path: Path, bill: Bill) -> Iterator[Line]:
         cells = itemgetter(*places, 0) if places else lambda _: ()
         for row in reader:
             if row:
-                yield dict(zip(columns, cells(row), strict=False))
+                filled = zip(columns, cells(row), strict=False)
+                yield {column: cell for column, cell in filled if cell not in bill.nulls}
 
 
 def _parquet(path: Path, bill: Bill) -> Iterator[Line]:

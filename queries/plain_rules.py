@@ -26,7 +26,6 @@ UNIT = Decimal("1e-12")
 _EXACT = Context(prec=400)
 _FAST = 2048
 """Doubles below it are rounded as IEEE multiplies them by 1e12, larger ones by their text."""
-_NULLS = frozenset(("", "NULL", "null", "(null)", "None", "''", "-"))
 _CENT_PLACES = Decimal("1e-20")
 _MEASURES = ("billed_cost", "effective_cost")
 
@@ -69,6 +68,8 @@ class Bill(NamedTuple):
     """Adds every line under (currency, measure)."""
     header: Callable[[str], str] = str
     """A header as delivered -> as its rule calls it."""
+    nulls: frozenset[str] = frozenset(("",))
+    """Cells of CSV that hold nothing; in other formats what holds nothing is not there."""
 
 
 def _rounded(value: Decimal) -> Decimal:
@@ -79,9 +80,15 @@ def _cell(line: Line, *columns: str) -> Any:
     """Return the first of some columns that is filled; None where none is."""
     for column in columns:
         value = line.get(column)
-        if value is not None and (not isinstance(value, str) or value not in _NULLS):
+        if value is not None and value != "":
             return value
     return None
+
+
+def _currency(line: Line, *columns: str) -> str:
+    """Return the first currency that is there, an empty text too; XXX where none is."""
+    found = (line.get(column) for column in columns)
+    return str(next((each for each in found if each is not None), "XXX"))
 
 
 def _text(line: Line, *columns: str) -> str:
@@ -94,14 +101,14 @@ def _letters(header: str) -> str:
 
 def _focus(lines: Lines, sums: Sums) -> None:
     for _, line in lines:
-        currency = _text(line, "billingcurrency") or "XXX"
+        currency = _currency(line, "billingcurrency")
         sums[currency, "billed_cost"].add(_cell(line, "billedcost"))
         sums[currency, "effective_cost"].add(_cell(line, "effectivecost"))
 
 
 def _alibaba(lines: Lines, sums: Sums) -> None:
     for _, line in lines:
-        currency = _text(line, "currency", "币种") or "XXX"
+        currency = _currency(line, "currency", "币种")
         for measure in _MEASURES:
             sums[currency, measure].add(_cell(line, "pretaxamount", "应付金额"))
 
@@ -109,7 +116,7 @@ def _alibaba(lines: Lines, sums: Sums) -> None:
 def _google(lines: Lines, sums: Sums) -> None:
     """Add each line's cost and credits; a credit in a text is JSON, or as Python prints it."""
     for _, line in lines:
-        currency = _text(line, "currency") or "XXX"
+        currency = _currency(line, "currency")
         reliefs = _cell(line, "credits") or []
         if isinstance(reliefs, str):
             try:
@@ -136,7 +143,7 @@ def _azure_letters(header: str) -> str:
 def _azure(lines: Lines, sums: Sums) -> None:
     """Take purchases of commitments from the actual export, all else from the amortised one."""
     for file_name, line in lines:
-        currency = _text(line, *_AZURE_CURRENCIES) or "XXX"
+        currency = _currency(line, *_AZURE_CURRENCIES)
         cost = _cell(line, *_AZURE_COSTS)
         kind = (_text(line, "chargetype") or "usage").lower()
         model = _text(line, "pricingmodel").lower().replace(" ", "")
@@ -186,7 +193,7 @@ def _aws(lines: Lines, sums: Sums) -> None:
     discounted: set[tuple[str, str]] = set()
     for _, line in lines:
         bill = (_text(line, "bill_payer_account_id"), _text(line, *_AWS_STARTS)[:7])
-        currency = _text(line, "line_item_currency_code") or "XXX"
+        currency = _currency(line, "line_item_currency_code")
         if _text(line, "line_item_line_item_type").endswith("Discount"):
             discounted.add(bill)
         both = {"billed_cost": {"line_item_unblended_cost": 1}, "effective_cost": _aws_cost(line)}
@@ -307,7 +314,10 @@ def _share(amount: Decimal, part: int, whole: int) -> Decimal:
 
 BILLS: Mapping[str, Bill] = {
     "alibaba_bill__lines": Bill(
-        ("pretaxamount", "应付金额", "currency", "币种"), _alibaba, _letters
+        ("pretaxamount", "应付金额", "currency", "币种"),
+        _alibaba,
+        _letters,
+        frozenset(("", "NULL", "null", "-")),
     ),
     "aws_cur__line_items": Bill(
         (*_AWS_NETS, *_AWS_NETS.values(), *_AWS_ARNS, *_AWS_STARTS, *_AWS_COMMITTED, *_AWS_OTHERS),
@@ -323,7 +333,10 @@ BILLS: Mapping[str, Bill] = {
         _azure_letters,
     ),
     "focus__cost_and_usage": Bill(
-        ("billedcost", "effectivecost", "billingcurrency"), _focus, _letters
+        ("billedcost", "effectivecost", "billingcurrency"),
+        _focus,
+        _letters,
+        frozenset(("", "NULL", "null", "(null)", "None", "''")),
     ),
     "gcp_billing__line_items": Bill(("cost", "credits", "currency"), _google, str.lower),
     "mapped_csv__lines": Bill(("cost", "currency", "decimal_mark"), _mapped),

@@ -20,7 +20,7 @@ from queries import ModelError
 from queries.plain import plain_totals
 from queries.plain_rules import BILLS as PLAIN
 from queries.totals import BILLS
-from tests.queries.bills import DATA, assert_plain
+from tests.queries.bills import DATA, assert_plain, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,3 +191,43 @@ def test_a_line_that_cannot_be_added_up_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be added up plainly") as error:
         plain_totals(FOCUS, [(path, path.name)])
     assert str(path) in error.value.__notes__[0]
+
+
+CURRENCIES = {
+    FOCUS: ("focus/sample_1_0/focus_sample.csv", "BillingCurrency"),
+    AWS: ("aws_cur/keboola/keboola_cur2.csv", "line_item_currency_code"),
+    AZURE: ("azure_cost/finops_toolkit/amortized/EA_AmortizedCost_Small.csv", "BillingCurrency"),
+    GOOGLE: ("gcp_billing/koku/gcp_2022-08-01_5.csv", "currency"),
+    "alibaba_bill__lines": (
+        *("alibaba_bill/1234567890123456_InstanceDetailMonthly_202610.csv", "Currency"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mark", ["", "NULL", "null", "(null)", "None", "''", "-", " ", "N/A"])
+@pytest.mark.parametrize("table", CURRENCIES)
+def test_what_means_nothing_in_a_format_means_nothing_plainly(
+    tmp_path: Path, table: str, mark: str
+) -> None:
+    """Else one cell of one bill would stop the night: two readers agree, and the third does not."""
+    sample, column = CURRENCIES[table]
+    rows = list(lines_of(DATA / sample))[:4]
+    rows[1][column] = mark
+    path = tmp_path / "amortized" / "bill.csv"
+    path.parent.mkdir()
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert_plain(table, [path])
+
+
+@pytest.mark.parametrize("written", ["", "None", "NULL", None])
+def test_parquet_holds_nothing_but_where_it_says_so(tmp_path: Path, written: str | None) -> None:
+    path = tmp_path / "focus.parquet"
+    start = pl.datetime(2026, 10, 1)
+    lines = pl.DataFrame(
+        {"BilledCost": [1.5], "BillingCurrency": pl.Series([written], dtype=pl.String)}
+    )
+    lines.with_columns(BillingPeriodStart=start, ChargePeriodStart=start).write_parquet(path)
+    assert_plain(FOCUS, [path])
