@@ -226,6 +226,8 @@ def test_what_means_nothing_in_a_format_means_nothing_plainly(
 def test_parquet_holds_nothing_but_where_it_says_so(tmp_path: Path, written: str | None) -> None:
     path = tmp_path / "focus.parquet"
     start = pl.datetime(2026, 10, 1)
-    lines = pl.DataFrame({"BilledCost": [1.5], "BillingCurrency": pl.Series([written], dtype=str)})
+    lines = pl.DataFrame(
+        {"BilledCost": [1.5], "BillingCurrency": pl.Series([written], dtype=pl.String)}
+    )
     lines.with_columns(BillingPeriodStart=start, ChargePeriodStart=start).write_parquet(path)
     assert_plain(FOCUS, [path])
