@@ -243,7 +243,10 @@ def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
     shape = shape_of(con, file)
     told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
     is_month_first = table.month_first and "/" in _some_time(con, table, shape, file)
-    return replace(shape, told=told, is_month_first=is_month_first)
+    few = frozenset(
+        _meanings(table, shape)
+    )  # of other columns it changes nothing, and files differ
+    return replace(shape, told=told, is_month_first=is_month_first, few=few)
 
 
 def _some_time(con: Connection, table: Declared, shape: Shape, file: LandedFile) -> str:

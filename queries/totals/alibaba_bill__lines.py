@@ -90,8 +90,7 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     money, parts = (_AMOUNT,), [("part",)]
     sums = Sums(money, (_KIND,), lambda kinds: _WEIGHTS[kinds[0]], parts, stated=money)
     layout = Layout(_name_of, _WANTED, needed=(_AMOUNT,), null_marks=("NULL", "null", "-"))
-    for path in paths:
-        sums.add_file(path, map(_keyed, batches(path, layout)))
+    sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
     return sums.totals()
 
 

@@ -71,13 +71,15 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
 
     def keyed(lines: pl.DataFrame) -> pl.DataFrame:
         found = _keyed(lines)
-        discounts = found.filter(pl.col("line_type").str.ends_with("Discount"))
-        for account, month in discounts.select(KEYS[1:3]).unique().iter_rows():
-            discounted.add((account, month_text(month)))
+        types = found["line_type"].unique().drop_nulls()
+        of_discounts = types.filter(types.str.ends_with("Discount"))
+        if of_discounts.len():  # seldom, and to look at each line is dear
+            discounts = found.filter(pl.col("line_type").is_in(of_discounts.to_list()))
+            for account, month in discounts.select(KEYS[1:3]).unique().iter_rows():
+                discounted.add((account, month_text(month)))
         return found
 
-    for path in paths:
-        sums.add_file(path, map(keyed, batches(path, layout)))
+    sums.add_files((path, map(keyed, batches(path, layout))) for path in paths)
     return [
         replace(total, measure=total.measure.removeprefix(_AFTER))
         for total in sums.totals()

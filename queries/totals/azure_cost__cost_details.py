@@ -52,9 +52,11 @@ def sum_files(paths: Sequence[Path], names: Sequence[str]) -> list[RawTotal]:
     """
     sums = Sums((_COST,), _KINDS, _weigh, stated=(_COST,))
     layout = Layout(_name_of, _WANTED, needed=(_COST, *_OTHER_NAMES[_COST]))
-    for path, name in zip(paths, names, strict=True):
-        half = name.split("/", 1)[0]
-        sums.add_file(path, _keyed(batches(path, layout), half))
+    halves = [name.split("/", 1)[0] for name in names]
+    sums.add_files(
+        (path, _keyed(batches(path, layout), half))
+        for path, half in zip(paths, halves, strict=True)
+    )
     return sums.totals()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BYTES = 16 << 20
-_ROWS = 1 << 20
+_ROWS = 1 << 18
 _LINES = 1 << 16
 _JSON = (".json", ".json.gz")
 _QUOTED = re.compile(rb'"[^"]*"')

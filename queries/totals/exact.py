@@ -7,9 +7,11 @@ looking at any of them alone.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,11 +20,13 @@ from queries import ModelError
 from queries.totals import RawTotal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 PLACES = 12
 KEYS = ("provider", "billing_account_id", "billing_period", "charge_month", "billing_currency")
+_AT_ONCE = 2
+"""Files that are read side by side: more would keep more in memory."""
 _FEW = 4
 """Texts per different text, from which on each different one is parsed once."""
 _LARGEST_FAST = 2048
@@ -74,12 +78,19 @@ class Sums:
     """Of the money, what a line that counts by it alone is to state, be it 0."""
     rows: dict[Key, int] = field(default_factory=dict)
     sums: dict[tuple[Key, str], _Sum] = field(default_factory=dict)
+    one_at_a_time: Lock = field(default_factory=Lock)
+    """Whoever adds to them holds it."""
 
-    def add_file(self, path: Path, batches: Iterable[pl.DataFrame]) -> None:
-        """Add a file's lines: the KEYS (months as `month_of` gives them), the kinds, the money.
+    def add_files(self, files: Iterable[tuple[Path, Iterable[pl.DataFrame]]]) -> None:
+        """Add lines of files: the KEYS (months as `month_of` gives them), the kinds, the money.
 
-        Raises: ModelError for a value that is not of its kind.
+        Raises: ModelError for a value that is not of its kind, of the first file that holds one.
         """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for added in [pool.submit(self._add_file, path, lines) for path, lines in files]:
+                added.result()
+
+    def _add_file(self, path: Path, batches: Iterable[pl.DataFrame]) -> None:
         try:
             for lines in batches:
                 self._add(lines)
@@ -103,20 +114,25 @@ class Sums:
         gaps = [column for column in self.stated if lines[column].null_count()]
         sums = [pl.col(f"{column}#").cast(pl.Int128).sum() for column in present]
         nulls = [pl.col(column).null_count().alias(f"{column}!") for column in gaps]
-        for row in _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums, *nulls]):
-            key, kind, (count, *found) = self._split(row)
-            self.rows[key] = self.rows.get(key, 0) + (0 if kind in self.parts else count)
-            by_column = dict(zip(present, found, strict=False))
-            blank = dict(zip(gaps, found[len(present) :], strict=True))
-            for measure, weights in self.weigh(kind).items():
-                total = self.sums.setdefault((key, measure), _Sum())
-                for column, weight in weights.items():
-                    total.units += weight * by_column.get(column, 0)
-                if len(weights) == 1:
-                    total.blank += blank.get(next(iter(weights)), 0)
+        rows = _grouped(frame, (*KEYS, *self.kinds), [pl.len(), *sums, *nulls])
+        with self.one_at_a_time:
+            for row in rows:
+                self._add_row(row, present, gaps)
         for column in present:
             if frame[f"{column}?"].any():
                 self._add_beyond(frame.filter(pl.col(f"{column}?")), column)
+
+    def _add_row(self, row: tuple[Any, ...], present: Sequence[str], gaps: Sequence[str]) -> None:
+        key, kind, (count, *found) = self._split(row)
+        self.rows[key] = self.rows.get(key, 0) + (0 if kind in self.parts else count)
+        by_column = dict(zip(present, found, strict=False))
+        blank = dict(zip(gaps, found[len(present) :], strict=True))
+        for measure, weights in self.weigh(kind).items():
+            total = self.sums.setdefault((key, measure), _Sum())
+            for column, weight in weights.items():
+                total.units += weight * by_column.get(column, 0)
+            if len(weights) == 1:
+                total.blank += blank.get(next(iter(weights)), 0)
 
     def _split(self, row: tuple[Any, ...]) -> tuple[Key, Key, tuple[Any, ...]]:
         keys, kinds = len(KEYS), len(self.kinds)
@@ -126,13 +142,15 @@ class Sums:
         """Add the values of one column that hold more than 12 places."""
         parsed = rest.with_columns(_digits(rest[column]))
         sums = [pl.col("digits").sum(), pl.col(f"{column}#").cast(pl.Int128).sum()]
-        for row in _grouped(parsed, (*KEYS, *self.kinds, "power"), sums):
-            key, kind, (power, digits, units) = self._split(row)
-            for measure, weights in self.weigh(kind).items():
-                weight = weights.get(column, 0)
-                total = self.sums.setdefault((key, measure), _Sum())
-                total.digits[power] = total.digits.get(power, 0) + weight * digits
-                total.beyond_units += weight * units
+        rows = _grouped(parsed, (*KEYS, *self.kinds, "power"), sums)
+        with self.one_at_a_time:
+            for row in rows:
+                key, kind, (power, digits, units) = self._split(row)
+                for measure, weights in self.weigh(kind).items():
+                    weight = weights.get(column, 0)
+                    total = self.sums.setdefault((key, measure), _Sum())
+                    total.digits[power] = total.digits.get(power, 0) + weight * digits
+                    total.beyond_units += weight * units
 
     def totals(self) -> list[RawTotal]:
         """Return the totals, in the order of their keys."""
@@ -160,17 +178,19 @@ class Sums:
 
 def _grouped(
     frame: pl.DataFrame, by: Sequence[str], sums: Sequence[pl.Expr]
-) -> Iterator[tuple[Any, ...]]:
-    """Yield a row per group: the columns of `by`, then the sums.
+) -> list[tuple[Any, ...]]:
+    """Return a row per group: the columns of `by`, then the sums.
 
     Most of a bill's keys are the same on every line; hashing those would be most of the work.
     """
     constant = {name: frame[name][0] for name in by if _is_constant(frame[name])}
     varying = [name for name in by if name not in constant]
     grouped = frame.group_by(varying).agg(sums) if varying else frame.select(sums)
+    rows = []
     for row in grouped.iter_rows():
         values = dict(zip(varying, row, strict=False)) | constant
-        yield (*(values[name] for name in by), *row[len(varying) :])
+        rows.append((*(values[name] for name in by), *row[len(varying) :]))
+    return rows
 
 
 def _is_constant(values: pl.Series) -> bool:
@@ -321,6 +341,13 @@ def month_of(times: pl.Series) -> pl.Series:
         return times.cast(pl.Int32)
     if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None:
         times = times.dt.convert_time_zone("UTC")
+    ends = _month_numbers(pl.Series([times.min(), times.max()], dtype=times.dtype))
+    if ends[0] == ends[1]:  # of most bills all lines are; to take all times apart is dear
+        return pl.select(pl.when(times.is_not_null()).then(ends[0])).to_series()
+    return _month_numbers(times)
+
+
+def _month_numbers(times: pl.Series) -> pl.Series:
     return times.dt.year() * 12 + times.dt.month().cast(pl.Int32) - 1
 
 

@@ -40,8 +40,7 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     weights = {"billed_cost": {"BilledCost": 1}, "effective_cost": {"EffectiveCost": 1}}
     sums = Sums(_MONEY, (), lambda _: weights, stated=_MONEY)
     layout = Layout(_name_of, _WANTED, needed=_MONEY, null_marks=_NULLS)
-    for path in paths:
-        sums.add_file(path, map(_keyed, batches(path, layout)))
+    sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
     return sums.totals()
 
 

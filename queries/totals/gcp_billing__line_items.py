@@ -45,9 +45,8 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     costs = Sums(("cost",), (), lambda _: cost, stated=("cost",))
     reliefs = Sums(("amount",), (), lambda _: {measure: {"amount": 1} for measure in _MEASURES})
     layout = Layout(str.lower, _WANTED, needed=("cost",))
-    for path in paths:
-        costs.add_file(path, _keyed(path, layout))
-        reliefs.add_file(path, map(_credits_of, _keyed(path, layout)))
+    costs.add_files((path, _keyed(path, layout)) for path in paths)
+    reliefs.add_files((path, map(_credits_of, _keyed(path, layout))) for path in paths)
     return _added(costs.totals(), reliefs.totals())
 
 
