@@ -244,7 +244,7 @@ def test_a_double_that_is_no_number_is_refused(tmp_path: Path, bad: float) -> No
 
 def test_dates_that_are_not_iso_are_refused() -> None:
     path = DATA / "focus/spec_1_2_refused/saas_spend_agreements_a1.csv"
-    with pytest.raises(ModelError, match="'4/1/25' is not a time"):
+    with pytest.raises(ModelError, match="ChargePeriodStart holds '4/1/25', which is not a time"):
         raw_totals(FOCUS, [path])
 
 
