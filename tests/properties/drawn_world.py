@@ -80,7 +80,8 @@ class Drawn(Wide):
         super().write(home)
         for day, query in self.lost:
             path = home / "telemetry" / day.isoformat() / f"{query}.json"
-            if path.exists():
+            others = [other for other in path.parent.glob("*.json") if other != path]
+            if path.exists() and any(map(_has_samples, others)):  # else the source says so
                 answer = {"status": "success", "data": {"resultType": "matrix", "result": []}}
                 path.write_text(json.dumps(answer), encoding="utf-8")
         path = home / "runs" / "runs.csv"
@@ -91,6 +92,10 @@ class Drawn(Wide):
             ]
         with path.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows(rows)
+
+
+def _has_samples(answer: Path) -> bool:
+    return bool(json.loads(answer.read_text(encoding="utf-8"))["data"]["result"])
 
 
 @st.composite

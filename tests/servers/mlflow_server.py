@@ -85,6 +85,7 @@ def mlflow_on_postgres(
     with psycopg.connect(postgres_server.uri(with_password=True)) as owner:
         owner.execute("drop schema public cascade")
         owner.execute("create schema public")
+        owner.execute("grant usage on schema public to public")
     folder = tmp_path_factory.mktemp("mlflow_postgres")
     for_server = postgres_server.uri(with_password=True, scheme="postgresql+psycopg2")
     with _serving(folder, for_server, postgres_server.uri(with_password=False)) as server:
