@@ -54,7 +54,9 @@ def _to_version_1(path: Path) -> None:
         ).fetchall()
         assert {"night_runs", "deliveries", "totals", "restatements"} == {row[0] for row in tables}
         for (table,) in tables:
-            con.execute(f"insert into main.{table} select * from now.{table}")
+            rows = con.execute(f"pragma main.table_info({table})").fetchall()
+            columns = ", ".join(row[1] for row in rows)
+            con.execute(f"insert into main.{table} select {columns} from now.{table}")
         con.commit()
     for beside in ("-wal", "-shm"):
         path.with_name(path.name + beside).unlink(missing_ok=True)
