@@ -111,6 +111,11 @@ class Model:
         return self.name.partition(".")[0]
 
     @property
+    def rests_on(self) -> frozenset[str]:
+        """The tables that it reads or is held against."""
+        return self.reads | {promise.table for promise in self.conserves}
+
+    @property
     def fingerprint(self) -> str:
         """A digest of the SQL as it stands."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
@@ -302,7 +307,7 @@ def in_order(found: Iterable[Model]) -> tuple[Model, ...]:
     graph: dict[str, set[str]] = {}
     for model in by_name.values():
         needs: set[str] = set()
-        for table in model.reads | {promise.table for promise in model.conserves}:
+        for table in model.rests_on:
             needs |= _needs(table, model, by_name, feeders)
         graph[model.name] = needs
     order = TopologicalSorter({name: sorted(needs) for name, needs in sorted(graph.items())})

@@ -58,18 +58,29 @@ def raw_select(con: Connection, table: Declared, landed: Sequence[Landed]) -> st
 
     Raises: ModelError for a file that cannot be opened.
     """
-    shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
-    for delivery in landed:
-        for file in delivery.files:
-            shape = shape_in(con, table, file)
-            if shape.headers:
-                shapes.setdefault(shape, []).append((delivery, file))
+    shapes = by_shape(con, table, landed)
     if not shapes:
         return _empty(table)
     return "\nunion all\n".join(
         _select(table, _knowing_constants(con, table, shape, members), members)
         for shape, members in shapes.items()
     )
+
+
+def by_shape(
+    con: Connection, table: Declared, landed: Sequence[Landed]
+) -> dict[Shape, list[tuple[Landed, LandedFile]]]:
+    """Return the files of deliveries that are read alike together; those without a header not.
+
+    Raises: ModelError for a file that cannot be opened.
+    """
+    shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
+    for delivery in landed:
+        for file in delivery.files:
+            shape = _shape_in(con, table, file)
+            if shape.headers:
+                shapes.setdefault(shape, []).append((delivery, file))
+    return shapes
 
 
 def _knowing_constants(
@@ -239,14 +250,12 @@ def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     return None
 
 
-def shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
+def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
     """Return how a file is read as one of a table, with what its name and its first time tell."""
     shape = shape_of(con, file)
     told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
     is_month_first = table.month_first and "/" in _some_time(con, table, shape, file)
-    few = frozenset(
-        _meanings(table, shape)
-    )  # of other columns it changes nothing, and files differ
+    few = frozenset(_meanings(table, shape))  # files differ in others, and it changes nothing
     return replace(shape, told=told, is_month_first=is_month_first, few=few)
 
 
@@ -278,7 +287,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
     """
     for delivery in landed:
         for file in delivery.files:
-            shape = shape_in(con, table, file)
+            shape = _shape_in(con, table, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
             if found is not None:
                 return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import literal
 from queries.manifest import digest
-from queries.raw import columns_of, read_places, scan_of, shape_in
+from queries.raw import by_shape, columns_of, read_places, scan_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -51,15 +51,10 @@ class DayReader:
 
     def read(self, landed: Sequence[Landed]) -> RawDays:
         """Return every day's digest, in one reading of the files."""
-        members: dict[Shape, list[LandedFile]] = {}
-        for delivery in landed:
-            for file in delivery.files:
-                shape = shape_in(self.con, self.table, file)
-                if shape.headers:
-                    members.setdefault(shape, []).append(file)
         parts: dict[str, list[str]] = {}
         reached: set[str] = set()
-        for shape, files in members.items():
+        for shape, members in by_shape(self.con, self.table, landed).items():
+            files = [file for _, file in members]
             for day, reaching, *content in self._by_day(shape, files):
                 parts.setdefault(day or "", []).append(f"{self._name_of(shape)} {content}")
                 reached.update(map(str, reaching or ()))

@@ -149,11 +149,7 @@ class Warehouse:
     def build_all(self, wanted: Sequence[Model]) -> None:
         """Compute models over all there is, each after those of them that it needs."""
         by_name = {model.name: model for model in wanted}
-        needs = {
-            model.name: by_name.keys()
-            & (model.reads | {promise.table for promise in model.conserves})
-            for model in wanted
-        }
+        needs = {model.name: by_name.keys() & model.rests_on for model in wanted}
         do_side_by_side(self.con, needs, lambda name, con: self._on(con).build_whole(by_name[name]))
 
     def _on(self, con: Connection) -> Warehouse:

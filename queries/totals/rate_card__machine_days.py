@@ -7,23 +7,20 @@ a life bears price less residual, and a month its hosting, whole.
 from __future__ import annotations
 
 import calendar
+from collections import Counter
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from queries import ModelError
-from queries.totals import RawTotal
+from queries.totals.cards import EXACT, PLACES, Key, blaming, card_rows, card_totals, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_PLACES = 12
-_EXACT = Context(prec=100)
+    from queries.totals import RawTotal
+
 _MONTHLY = ("hosting_per_month", "support_per_month")
-Row = dict[str, str | None]
 
 
 def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
@@ -31,38 +28,15 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
 
     Raises: ModelError for a file or value that cannot be read.
     """
-    sums: dict[tuple[str, str, str, str], list[int]] = {}
+    units: Counter[Key] = Counter()
+    rows: Counter[Key] = Counter()
     for path in paths:
-        try:
-            for row in _rows(path):
-                month = (row["day"] or "")[:7]
-                key = (row["provider"] or "", row["account"] or "", month, row["currency"] or "")
-                sums.setdefault(key, []).append(_day_units(row))
-        except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, ArithmeticError) as error:
-            raise ModelError(
-                f"a file cannot be read: {str(error).splitlines()[0]}",
-                where=str(path),
-                fix="have the source write it again; the last good delivery stays in force",
-            ) from error
-    return [
-        RawTotal(
-            provider=provider,
-            billing_account_id=account,
-            billing_period=month,
-            charge_month=month,
-            billing_currency=currency,
-            measure=measure,
-            rows=len(units),
-            amount=_EXACT.scaleb(Decimal(sum(units)), -_PLACES),
-            beyond=Decimal(0),
-        )
-        for (provider, account, month, currency), units in sorted(sums.items())
-        for measure in ("billed_cost", "effective_cost")
-    ]
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    yield from pl.read_parquet(path).iter_rows(named=True)
+        with blaming(path):
+            for row in card_rows(path):
+                key = key_of(row)
+                rows[key] += 1
+                units[key] += _day_units(row)
+    return card_totals(units, rows)
 
 
 def _day_units(row: Mapping[str, str | None]) -> int:
@@ -76,10 +50,10 @@ def _day_units(row: Mapping[str, str | None]) -> int:
     drawn = row["measured_kwh"]
     watts, price = row["power_watts"], row["price_per_kwh"]
     if price is not None and drawn is not None:
-        total += _units(_EXACT.multiply(Decimal(drawn), Decimal(price)))
+        total += _units(EXACT.multiply(Decimal(drawn), Decimal(price)))
     elif price is not None and watts is not None:
-        kwh = _EXACT.scaleb(_EXACT.multiply(Decimal(watts), Decimal(24)), -3)
-        total += _units(_EXACT.multiply(kwh, Decimal(price)))
+        kwh = EXACT.scaleb(EXACT.multiply(Decimal(watts), Decimal(24)), -3)
+        total += _units(EXACT.multiply(kwh, Decimal(price)))
     return total
 
 
@@ -102,7 +76,7 @@ def _months_after(day: date, months: int) -> date:
 
 
 def _units(amount: str | Decimal) -> int:
-    scaled = _EXACT.scaleb(Decimal(amount), _PLACES)
+    scaled = EXACT.scaleb(Decimal(amount), PLACES)
     if scaled != int(scaled):
-        raise ValueError(f"{amount} has more than {_PLACES} places")
+        raise ValueError(f"{amount} has more than {PLACES} places")
     return int(scaled)
