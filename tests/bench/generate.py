@@ -8,6 +8,8 @@ fees, tax and credits; a third of the resources carry no tags.
 from __future__ import annotations
 
 import json
+from calendar import monthrange
+from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-HOURS = 744
+FIRST_MONTH = "2026-10"
 LINES_PER_NODE = 20_000
 PODS_PER_NODE_HOUR = 5
 RUN_HOURS = 7
@@ -85,8 +87,28 @@ _NUMBERS: Mapping[str, str] = {
 }
 
 
+def months(count: int) -> list[str]:
+    """Return some months up to the first one that a world has, oldest first."""
+    last = date.fromisoformat(f"{FIRST_MONTH}-01")
+    numbers = range(12 * last.year + last.month - count, 12 * last.year + last.month)
+    return [f"{number // 12}-{number % 12 + 1:02}" for number in numbers]
+
+
+def hours_of(month: str) -> int:
+    """Return the hours of a month."""
+    year, number = map(int, month.split("-"))
+    return 24 * monthrange(year, number)[1]
+
+
+def _first_life(month: str) -> int:
+    """Return the number of a month's first pods, so that no two of a year bear one name."""
+    year, number = map(int, month.split("-"))
+    last_year, last = map(int, FIRST_MONTH.split("-"))
+    return 1000 * (12 * (last_year - year) + last - number)
+
+
 def write_bill(
-    folder: Path, rows: int, *, parts: int = 4, month: str = "2026-10", salt: int = 0
+    folder: Path, rows: int, *, parts: int = 4, month: str = FIRST_MONTH, salt: int = 0
 ) -> int:
     """Write one billing period of about `rows` lines as an export with its manifest.
 
@@ -151,7 +173,8 @@ def _lines(start: int, stop: int, nodes: int, month: str, salt: int) -> str:
                 i,
                 (hash(i) % 1000003)::bigint as h,
                 (hash(i * 31) % {nodes})::bigint as node,
-                timestamp '{month}-01' + to_hours((hash(i * 17) % {HOURS})::int) as used_at,
+                timestamp '{month}-01'
+                    + to_hours((hash(i * 17) % {hours_of(month)})::int) as used_at,
                 case when i % 100 < 60 then 's3' when i % 100 < 68 then 'covered'
                     when i % 100 < 76 then 'negation' when i % 100 < 82 then 'demand'
                     when i % 100 < 88 then 'spot' when i % 100 < 92 then 'volume'
@@ -212,21 +235,21 @@ def _write_manifest(folder: Path, month: str, names: list[str]) -> None:
     )
 
 
-def write_telemetry(folder: Path, rows: int, month: str = "2026-10") -> int:
+def write_telemetry(folder: Path, rows: int, month: str = FIRST_MONTH) -> int:
     """Write `prometheus.samples` for the nodes of a bill of `rows`, a file a day: pod-hours."""
-    for day in range(1, HOURS // 24 + 1):
-        _write_day(folder / f"samples-{month}-{day:02}.parquet", rows, f"{month}-{day:02}", day - 1)
-    return max(rows // LINES_PER_NODE, 1) * HOURS * PODS_PER_NODE_HOUR
+    for day in range(1, hours_of(month) // 24 + 1):
+        _write_day(folder / f"samples-{month}-{day:02}.parquet", rows, month, day)
+    return max(rows // LINES_PER_NODE, 1) * hours_of(month) * PODS_PER_NODE_HOUR
 
 
-def _write_day(path: Path, rows: int, day: str, number: int) -> None:
+def _write_day(path: Path, rows: int, month: str, day: int) -> None:
     nodes = max(rows // LINES_PER_NODE, 1)
     query = f"""
         with node_hours as (
             select
                 node,
-                timestamp '{day}' + to_hours(hour::int) as began_at,
-                hour + {24 * number} as hour,
+                timestamp '{month}-{day:02}' + to_hours(hour::int) as began_at,
+                hour + {24 * (day - 1)} as hour,
                 'node-' || node as node_name
             from range({nodes}) as nodes (node)
             cross join range(24) as hours (hour)
@@ -234,7 +257,8 @@ def _write_day(path: Path, rows: int, day: str, number: int) -> None:
             select
                 *,
                 slot,
-                node_name || '-' || slot || '-' || (hour // {RUN_HOURS}) as pod
+                node_name || '-' || slot || '-'
+                    || ({_first_life(month)} + hour // {RUN_HOURS}) as pod
             from node_hours
             cross join range({PODS_PER_NODE_HOUR}) as slots (slot)
         ), pod_samples as (
@@ -281,13 +305,17 @@ def _write_day(path: Path, rows: int, day: str, number: int) -> None:
     _write(path, query)
 
 
-def write_runs(path: Path, rows: int, month: str = "2026-10", salt: int = 0) -> int:
-    """Write the `mlflow.runs` that ran in those pods; `salt` renames the team of one day's runs."""
+def write_runs(path: Path, rows: int, month: str = FIRST_MONTH, salt: int = 0) -> int:
+    """Write the `mlflow.runs` that ran in those pods; `salt` renames the team of one day's runs.
+
+    Returns the runs.
+    """
     nodes = max(rows // LINES_PER_NODE, 1)
-    lives = -(-HOURS // RUN_HOURS)
+    lives = -(-hours_of(month) // RUN_HOURS)
+    first = _first_life(month)
     query = f"""
         select
-            'run-node-' || node || '-' || slot || '-' || life as run_id,
+            'run-node-' || node || '-' || slot || '-' || ({first} + life) as run_id,
             'train ' || life as run_name,
             (node % 40)::varchar as experiment_id,
             'user-' || (node * 7 + slot) % 400 as user_id,
