@@ -170,6 +170,7 @@ def build(given: BuildInput) -> Built | None:
     warehouse.build_metadata()
     manifest.days = digests_of_days(warehouse, given.settings.fingerprint())
     days = changed(manifest.days, before.days)
+    warehouse.forget_metadata()
     _attribute(warehouse, given, before, days)
     given.progress("build the marts")
     warehouse.build_all(warehouse.late_models)

@@ -140,6 +140,7 @@ def open_books(
             "no posting is in the lake", where=str(given.lake), fix="run `mlspend nightly` again"
         )
     con.execute(f"create view attribution.postings as {scan}")
+    _show_owners(warehouse)
     for model in warehouse.late_models:
         if model.name == "attribution.user_days" or (has_lineage and model.name in LINEAGE):
             warehouse.build_whole(model)
@@ -150,6 +151,15 @@ def open_books(
         if has_lineage:
             _compute_full_costs(con, warehouse)
     return con
+
+
+def _show_owners(warehouse: Warehouse) -> None:
+    """Show what `user_days` reads; a generation of an older program has not kept it."""
+    for model in warehouse.day_models:
+        if model.name == "attribution.owner_spend":
+            stored = warehouse.manifest.stored.get(model.name, StoredTable())
+            query = stored.scan(warehouse.lake) or warehouse.sql_of(model)
+            warehouse.con.execute(f"create view {model.name} as {query}")
 
 
 def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
-from queries.engines.duckdb import literal, literals
+from queries.engines.duckdb import in_days, literal, literals
 from queries.packing import Packing
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class StoredTable:
             if wanted and len(wanted) == file.held:
                 whole.append(file)
             elif wanted:
-                parts.append(_some_days(file.rows(lake), wanted))
+                parts.append(f"{file.rows(lake)} where {in_days('charge_date', wanted)}")
         parts[:0] = [
             packing.unpacked(_read([file for file in whole if file.packing == packing], lake))
             for packing in _each_once(file.packing for file in whole)
@@ -122,11 +122,6 @@ def _each_once(packings: Iterable[Packing]) -> list[Packing]:
     found: list[Packing] = []
     found.extend(packing for packing in packings if packing not in found)
     return found
-
-
-def _some_days(rows: str, days: Collection[str]) -> str:
-    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days))
-    return f"{rows} where charge_date in ({wanted})"
 
 
 def write(

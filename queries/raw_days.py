@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from queries.engines.duckdb import literal
+from queries.engines.duckdb import in_days, literal
 from queries.manifest import digest
 from queries.raw import by_shape, columns_of, read_places, scan_of
 
@@ -110,8 +110,7 @@ def only_days(raw: str, model: Model, days: Collection[str], *, is_reaching: boo
 
     The bounds say less than the days, but of files they are looked at before all else is read.
     """
-    listed = ", ".join(f"date {literal(day)}" for day in sorted(days))
-    wanted = f"{day_of(model)} in ({listed})"
+    wanted = in_days(day_of(model), days)
     if is_reaching:
         return f"select * from ({raw}) where {wanted} or {model.reaches}"
     first = model.dated[0]

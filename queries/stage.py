@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from queries import ModelError
 from queries.catalog import BESIDE, DAY, HOME, canonical_columns, shared_macros
-from queries.engines.duckdb import Error, MachineError, literal, name, reading_text
+from queries.engines.duckdb import Error, MachineError, in_days, literal, name, reading_text
 from queries.lake import write
 from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
@@ -302,8 +302,7 @@ def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
 
 
 def _of_days(days: Collection[str]) -> str:
-    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days))
-    return f"select * from staged where {DAY} in ({wanted})"
+    return f"select * from staged where {in_days(DAY, days)}"
 
 
 def is_text(landed: Sequence[Landed]) -> bool:

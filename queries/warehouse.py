@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from queries.catalog import DAY, Model, canonical_columns, feeders_of
 from queries.checks import check_model
 from queries.detecting import FOUND, LAYER, SWITCH, check_detector
-from queries.engines.duckdb import literal, name
+from queries.engines.duckdb import in_days, literal, name
 from queries.raw import create_raw_view
 from queries.side_by_side import do_side_by_side
 from queries.stage import check_feed
@@ -84,6 +84,13 @@ class Warehouse:
         return late
 
     @property
+    def metadata_models(self) -> list[Model]:
+        """The models that are neither kept by day nor rest on attributed days."""
+        late = {model.name for model in self.late_models}
+        whole_ones = [model for model in self.models if model.kind in ("full", "hashed", "inline")]
+        return [model for model in whole_ones if model.name not in late]
+
+    @property
     def daily_tables(self) -> list[str]:
         """The canonical tables whose rows are kept by day."""
         fed = {f"staging.{model.feeds}" for model in self.staged_models if model.feeds}
@@ -132,19 +139,25 @@ class Warehouse:
             self.tables.know(table, is_empty=not feeders)
             if feeders:
                 query = " union all by name ".join([empty(table), *feeders])
-                self.con.execute(f"create or replace table {table} as {query}")
+                self.con.execute(f"create or replace view {table} as {query}")
             else:
                 self.tables.create_empty(table, typed(canonical_columns()[table]))
-        late = {model.name for model in self.late_models}
-        self.build_all(
-            [
-                model
-                for model in self.models
-                if model.layer != "staging"
-                and model.name not in late
-                and model.kind in ("full", "hashed", "inline")
-            ]
-        )
+        self.build_all([model for model in self.metadata_models if model.layer != "staging"])
+
+    def forget_metadata(self) -> None:
+        """Drop the tables that nothing reads any more once all metadata is there.
+
+        A year of runs takes several times the memory while its metadata is computed.
+        """
+        needed = set().union(*(model.rests_on for model in (*self.day_models, *self.late_models)))
+        for model in reversed(self.metadata_models):
+            if f"staging.{model.feeds}" in needed:
+                needed.add(model.name)
+            if model.name in needed and model.kind == "inline":
+                needed |= model.reads
+            is_read_later = model.name in needed or model.layer == "marts"
+            if model.kind == "full" and not is_read_later:
+                self.con.execute(f"drop table if exists {model.name}")
 
     def build_all(self, wanted: Sequence[Model]) -> None:
         """Compute models over all there is, each after those of them that it needs."""
@@ -180,7 +193,8 @@ class Warehouse:
         self.show_beside(days)
         for model in self.models:
             if model.kind == "hashed":
-                query = f"select * from {whole(model)}{_where(days)}"
+                wanted = "true" if days is None else in_days(DAY, days)
+                query = f"select * from {whole(model)} where {wanted}"
                 self.con.execute(f"create or replace view {model.name} as {query}")
 
     def show_staged(self, days: Collection[str] | None) -> None:
@@ -236,10 +250,3 @@ def empty(table: str) -> str:
     columns = canonical_columns()[table]
     values = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in columns.items())
     return f"select {values} where false"
-
-
-def _where(days: Collection[str] | None) -> str:
-    if days is None:
-        return ""
-    wanted = ", ".join(f"date {literal(day)}" for day in sorted(days)) or "null"
-    return f" where {DAY} in ({wanted})"

@@ -40,7 +40,7 @@ owner_days as (
         sum(gpu_hours) as gpu_hours,
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost
-    from attribution.postings
+    from attribution.owner_spend
     group by all
 ),
 

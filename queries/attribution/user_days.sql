@@ -17,7 +17,7 @@ names as (
     select distinct
         charge_date,
         user_raw
-    from attribution.postings
+    from attribution.owner_spend
     where user_raw is not null
     union
     select

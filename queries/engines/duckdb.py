@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import _duckdb as duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 ENGINE_VERSION: str = duckdb.__version__
@@ -123,6 +124,22 @@ def name(text: str) -> str:
 def literals(texts: Sequence[str]) -> str:
     """Quote texts as a SQL list."""
     return "[" + ", ".join(literal(text) for text in texts) + "]"
+
+
+def in_days(column: str, days: Collection[str]) -> str:
+    """Return the condition that a date is one of some days (ISO), by the stretches that they form.
+
+    A list of more than a few would become a join, which hides from the planner how many rows a scan
+    has: whatever reads them joins the wrong way round, and files of other days are read through.
+    """
+    stretches: list[list[date]] = []
+    for day in sorted(map(date.fromisoformat, days)):
+        if stretches and day - stretches[-1][-1] == timedelta(days=1):
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    told = [f"{column} between date '{days[0]}' and date '{days[-1]}'" for days in stretches]
+    return f"({' or '.join(told)})" if told else "false"
 
 
 def create_macros(con: Connection, tag_keys: Mapping[str, Sequence[str]]) -> None:

@@ -10,6 +10,22 @@
 
 with
 
+named_owners as (
+    select
+        owner_spend.billing_currency,
+        owner_spend.user_rule,
+        case
+            when owner_spend.is_team_of_user and user_days.team is not null then 'member_of'
+            else owner_spend.team_rule
+        end as team_rule,
+        owner_spend.project_rule,
+        owner_spend.confidence,
+        sum(owner_spend.effective_cost) as effective_cost
+    from attribution.owner_spend
+    left join attribution.user_days using (charge_date, user_raw)
+    group by all
+),
+
 owners as (
     select
         'user' as dimension,
@@ -17,7 +33,7 @@ owners as (
         less_sure(confidence, confidence_of_owner(user_rule)) as confidence,
         billing_currency,
         effective_cost
-    from attribution.named_postings
+    from named_owners
     union all
     select
         'team' as dimension,
@@ -25,7 +41,7 @@ owners as (
         less_sure(confidence, confidence_of_owner(team_rule)) as confidence,
         billing_currency,
         effective_cost
-    from attribution.named_postings
+    from named_owners
     union all
     select
         'project' as dimension,
@@ -33,7 +49,7 @@ owners as (
         less_sure(confidence, confidence_of_owner(project_rule)) as confidence,
         billing_currency,
         effective_cost
-    from attribution.named_postings
+    from named_owners
 ),
 
 rules as (

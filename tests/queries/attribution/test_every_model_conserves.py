@@ -107,6 +107,12 @@ WHOLES = {
         f"select charge_date, source, billing_period, billing_currency, dataset, model, {BOTH} "
         "from attribution.postings",
     ),
+    "attribution.owner_spend": Whole(
+        "select charge_date, source, billing_period, billing_currency, cost_kind, service_name, "
+        f"{BOTH} from attribution.owner_spend",
+        "select charge_date, source, billing_period, billing_currency, cost_kind, service_name, "
+        f"{BOTH} from attribution.postings",
+    ),
     "attribution.member_spend": Whole(
         "select charge_date, source, billing_period, billing_currency, dimension, "
         f"{BOTH} from attribution.member_spend",
