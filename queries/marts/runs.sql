@@ -19,7 +19,7 @@ run_costs as (
         sum(gpu_hours) as gpu_hours,
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost
-    from attribution.named_postings
+    from attribution.postings
     where run_id is not null
     group by run_id, billing_currency
 ),
