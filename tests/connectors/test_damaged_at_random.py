@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import shutil
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -24,6 +25,8 @@ import pytest
 from pyarrow import parquet
 
 from connectors.alibaba_bill import AlibabaBill
+from connectors.aws_cur import AwsCur
+from connectors.azure_cost import AzureCost
 from connectors.base import SourceError
 from connectors.exchange_rates import ExchangeRates
 from connectors.model_api_answers import OddAnswerError, records_of, results_of
@@ -32,6 +35,7 @@ from connectors.s3_access_logs import S3AccessLogs
 from connectors.s3_inventory import S3Inventory
 from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.progress import NoProgress
+from tests.connectors.azure_runs import write_pair
 from tests.connectors.known import Memory
 from tests.connectors.test_mapped_csv import LABELS, SERVERS
 from tests.connectors.test_s3_reads import LOG, ROWS, packed_csv, record, write_inventory
@@ -307,6 +311,40 @@ def test_lists_of_s3(tmp_path: Path, place: str) -> None:
 
     wanted = read(good, FILES + 1)
     sweep(f"inventory {place}", good, read, lambda _: wanted, is_text=place == "manifest")
+
+
+def test_manifests_of_aws(tmp_path: Path) -> None:
+    """Files of an older version, or of another place, would be another bill."""
+    bucket = DATA / "aws_cur" / "koku_local_bucket"
+    manifests = {path.relative_to(bucket) for path in bucket.rglob("*Manifest.json")}
+    (good,) = {(bucket / place).read_bytes() for place in manifests}
+
+    def read(content: bytes, number: int) -> list[bytes]:
+        root = tmp_path / str(number)
+        shutil.copytree(bucket, root)
+        for place in manifests:
+            (root / place).write_bytes(content)
+        paths = files_of(AwsCur(root=str(root)), tmp_path / f"{number}-landed")
+        return [path.read_bytes() for path in paths]
+
+    wanted = read(good, FILES + 1)
+    sweep("aws manifest", good, read, lambda _: wanted)
+
+
+@pytest.mark.parametrize("half", ["actual", "amortized"])
+def test_manifests_of_azure(tmp_path: Path, half: str) -> None:
+    write_pair(tmp_path / "good")
+    good = next((tmp_path / "good" / half).rglob("manifest.json")).read_bytes()
+
+    def read(content: bytes, number: int) -> list[bytes]:
+        root = tmp_path / str(number)
+        write_pair(root)
+        next((root / half).rglob("manifest.json")).write_bytes(content)
+        source = AzureCost(str(root / "actual"), str(root / "amortized"))
+        return [path.read_bytes() for path in files_of(source, root / "landed")]
+
+    wanted = read(good, FILES + 1)
+    sweep(f"azure manifest {half}", good, read, lambda _: wanted)
 
 
 def test_access_logs(tmp_path: Path) -> None:
