@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_CELL = 1 << 28
 _BLOCK = 1 << 20
+_NO_MARKS = bytes(sign for sign in range(256) if sign not in b'",\n')
 _ENDS = "end every line with a line feed, or with a carriage return and a line feed"
 
 
@@ -39,19 +40,23 @@ def find_csv_fault(path: Path) -> CsvFault | None:
         return None
 
 
-def find_odd_end(path: Path) -> CsvFault | None:
-    """Return a file's first fault where a carriage return stands before no line feed.
+def find_unseen_fault(path: Path) -> CsvFault | None:
+    """Return a file's first fault where its counts tell that DuckDB's reader may not see it.
 
-    DuckDB's reader takes one for the end of a line; bills that have one outside of quotes are
-    refused, and so none of it may pass unseen.
+    That takes a lone carriage return for the end of a line, and drops what a line has beyond its
+    header where it is empty. Bills with either are refused, and so neither may pass unseen.
     """
     opener = gzip.open if path.name.endswith(".gz") else open
     try:
         with opener(path, "rb") as stream:
             ends = _count_ends(stream)  # type: ignore[arg-type]  # gzip's is one, too
+            stream.seek(0)
+            is_even = _is_even(stream)  # type: ignore[arg-type]
+    except (csv.Error, UnicodeDecodeError):
+        return find_csv_fault(path)
     except (EOFError, OSError, zlib.error):
         return None
-    return find_csv_fault(path) if ends.returns > ends.of_feeds else None
+    return None if ends.returns == ends.of_feeds and is_even else find_csv_fault(path)
 
 
 def is_sound_in_two_ways(path: Path) -> bool:
@@ -86,6 +91,27 @@ def _count_ends(stream: BinaryIO) -> _Ends:
         of_feeds += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
         last = block[-1:]
     return _Ends(feeds, returns, of_feeds)
+
+
+def _is_even(stream: BinaryIO) -> bool:
+    """Tell whether there are as many commas as lines of the header's width have, quotes apart."""
+    csv.field_size_limit(_LONGEST_CELL)
+    width = len(next(csv.reader(_Lines(stream)), []))
+    stream.seek(0)
+    commas = lines = is_quoted = 0
+    last = b"\n"
+    while block := stream.read(_BLOCK):
+        parts = quoted_apart(block)
+        unquoted = b"".join(parts[is_quoted::2])
+        is_quoted ^= (len(parts) - 1) % 2
+        commas, lines = commas + unquoted.count(b","), lines + unquoted.count(b"\n")
+        last = block[-1:]
+    return commas == (lines + (last != b"\n")) * (width - 1)
+
+
+def quoted_apart(block: bytes) -> list[bytes]:
+    """Return the commas and line feeds of a text, by turns those before, in and after quotes."""
+    return block.translate(None, _NO_MARKS).replace(b'""', b"").split(b'"')
 
 
 def _find(stream: BinaryIO) -> CsvFault | None:

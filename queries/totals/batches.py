@@ -22,7 +22,7 @@ import polars as pl
 from isal import igzip, isal_zlib
 
 from queries import ModelError
-from queries.csv_faults import find_csv_fault
+from queries.csv_faults import find_csv_fault, quoted_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,6 @@ _ROWS = 1 << 18
 _LINES = 1 << 16
 _LONGEST_CELL = 1 << 28
 _JSON = (".json", ".json.gz")
-_NO_MARKS = bytes(sign for sign in range(256) if sign not in b'",\n')
 _QUOTED = re.compile(rb'"[^"]*"')
 _DOUBLE_DIGITS = 15
 """So many a double always keeps."""
@@ -162,8 +161,7 @@ def _refuse_other_widths(block: bytes, width: int) -> None:
 
     Raises: _LineError
     """
-    marks = block.translate(None, _NO_MARKS)
-    unquoted = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+    unquoted = b"".join(quoted_apart(block)[::2])
     lines = unquoted.count(b"\n") + (not block.endswith(b"\n"))
     if unquoted.count(b",") == lines * (width - 1):
         return

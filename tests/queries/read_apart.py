@@ -90,7 +90,7 @@ def read_apart(path: Path, way: Way) -> Found:
                 continue
             currency = said.get(way.currency) or "XXX"
             total = EXACT.add(sums.get(currency, Decimal(0)), _number(said.get(way.cost)))
-            for each in _list(said.get(way.credits)):
+            for each in _list(said.get(way.credits) if way.credits else None):
                 total = EXACT.add(total, _number(each.get("amount")))
             sums[currency] = total
     except (*_UNREADABLE, pa.ArrowException, AttributeError) as error:
