@@ -77,6 +77,7 @@ SUPPORT = frozenset(
         "azure_blob",
         "azure_calls",
         "azure_exports",
+        "azure_months",
         "azure_query",
         "azureml_answers",
         "base",

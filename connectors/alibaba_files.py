@@ -113,12 +113,8 @@ def parts_of(named: BillFile) -> list[SourceFile]:
             members = [each for each in opened.infolist() if not each.is_dir()]
             damaged = opened.testzip()
     except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
+        *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
+        *(RuntimeError, NotImplementedError, ValueError),
     ) as error:
         raise _not_whole(named.file, str(error)) from error
     if damaged:

@@ -9,6 +9,9 @@ newest runs lie within a day, or both were made when the month was final. Until 
 the older half, and the last good pair stays in force. The version names both runs, and is as old
 as the middle between them: that grows whichever half is newer, so a late pair never wins.
 
+Halves are paired by the month of their folder or name, whatever their exports are called; where a
+path says none, by being called alike, else by the month that the first line of CSV bills.
+
 Source: https://learn.microsoft.com/azure/cost-management-billing/automate/understand-usage-details-fields
 Source: https://learn.microsoft.com/azure/cost-management-billing/dataset-schema/cost-usage-details-ea
 """
@@ -16,11 +19,13 @@ Source: https://learn.microsoft.com/azure/cost-management-billing/dataset-schema
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from connectors.azure_exports import NewestCopies, find_manifests
+from connectors.azure_months import MONTH, month_within
 from connectors.base import ColumnType, Delivery, SourceError, Table
 from connectors.billing_files import bill_deliveries, raise_all
 from connectors.store import open_store
@@ -107,6 +112,11 @@ def declared_name(header: str) -> str:
     return _BY_LETTERS.get(letters, letters)
 
 
+_OTHERS: Mapping[str, Sequence[str]] = {
+    column: [declared_name(other) for other in others] for column, others in _ALIASES.items()
+}
+
+
 def half_of(name: str) -> str:
     """Return which export a file of a delivery comes from: actual or amortized."""
     return name.partition("/")[0]
@@ -133,10 +143,7 @@ class AzureCost:
             name="cost_details",
             columns=_COLUMNS,
             rename=declared_name,
-            aliases={
-                column: [declared_name(other) for other in others]
-                for column, others in _ALIASES.items()
-            },
+            aliases=_OTHERS,
             of_file={"half": half_of},
             month_first=True,
             is_bill=True,
@@ -151,6 +158,7 @@ class AzureCost:
         table = self.tables[0].name
         actual = self._read_half("ActualCost", self.actual_root)
         amortized = self._read_half("AmortizedCost", self.amortized_root)
+        actual, amortized = _by_month(actual, amortized), _by_month(amortized, actual)
         errors = [half.error for half in (actual, amortized) if half.error is not None]
         for period in sorted(actual.runs.keys() | amortized.runs.keys()):
             missing = [half for half in (actual, amortized) if period not in half.runs]
@@ -221,6 +229,34 @@ class _Nothing:
         return None
 
 
+def _by_month(half: _Half, other: _Half) -> _Half:
+    """Return a half of which what the other has by no such name goes by the month that it bills.
+
+    That of two such files which bill one month, or one that the half has already, keeps its name.
+    """
+    lone = [unit for unit in half.runs if unit not in other.runs and not MONTH.match(unit)]
+    months = {unit: _month_within(half.runs[unit]) for unit in lone}
+    count = Counter([*half.runs, *filter(None, months.values())])
+    called = {unit: month for unit, month in months.items() if month and count[month] == 1}
+    runs = {
+        called.get(unit, unit): replace(run, unit=called.get(unit, unit))
+        for unit, run in half.runs.items()
+    }
+    return half._replace(runs=runs)
+
+
+def _month_within(run: Delivery) -> str | None:
+    """Return the month that all files of a run bill; none where one does not say, or another."""
+    months = {month_within(file, _named) for file in run.files}
+    return months.pop() if len(months) == 1 else None
+
+
+def _named(header: str) -> str:
+    """Return a header's declared name, whichever of its names is written."""
+    found = declared_name(header)
+    return next((column for column, others in _OTHERS.items() if found in others), found)
+
+
 def _pair(table: str, period: str, actual: _Half, amortized: _Half) -> Delivery:
     """Return both halves of a period as one delivery.
 
@@ -245,6 +281,14 @@ def _pair(table: str, period: str, actual: _Half, amortized: _Half) -> Delivery:
 
 
 def _alone(period: str, missing: _Half, *_: _Half) -> SourceError:
+    if not MONTH.match(period):
+        return SourceError(
+            f"{period} says no month, and there is no {missing.kind} of its name; halves are "
+            "paired by the month of their folder or name, or of the first line of CSV",
+            where=missing.root,
+            fix="lay the files of each month into a folder YYYYMMDD-YYYYMMDD, in both roots, and "
+            "one copy of each month alone",
+        )
     return SourceError(
         f"{period} waits for its other half: there is no {missing.kind} of it",
         where=missing.root,

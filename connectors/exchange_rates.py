@@ -25,6 +25,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -49,6 +50,8 @@ _COLUMNS = ("date", "currency", "rate")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?")
 _DIGITS = 12
+_AROUND = '" \t\r'
+"""What may stand around a name in a header."""
 """Of a rate, from the first that is not 0: two such rates multiply within 128 bits."""
 _NONE = ("", "N/A")
 _MOST_BYTES = 200_000_000
@@ -89,8 +92,7 @@ class ExchangeRates:
         """
         fetched = self._fetched()
         text = _text_of(fetched)
-        header = next(csv.reader([text.partition("\n")[0]]), [])
-        if header and header[0].strip() == "Date":
+        if text.partition("\n")[0].partition(",")[0].strip(_AROUND) == "Date":
             units = _by_month(self._recent(_bank_rates(text, fetched.where)))
         else:
             units = {"all": _own_rates(text, fetched.where)}
@@ -134,7 +136,10 @@ def _text_of(fetched: Fetched) -> str:
                     )
                 content = packed.read(files[0])
         return content.decode("utf-8-sig")
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
+        *(RuntimeError, NotImplementedError, ValueError),
+    ) as error:
         raise SourceError(
             f"the exchange rates are neither CSV in UTF-8 nor a zip of it: {error}",
             where=fetched.where,
@@ -149,7 +154,7 @@ def _bank_rates(text: str, where: str) -> Rates:
     """
     rates: Rates = {}
     header: list[str] = []
-    for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
+    for number, row in _lines_of(text, where):
         cells = [cell.strip() for cell in row]
         if not header:
             header = cells
@@ -173,6 +178,18 @@ def _bank_rates(text: str, where: str) -> Rates:
     if not rates:
         _refuse("there is no rate in it", 1, where)
     return rates
+
+
+def _lines_of(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each line.
+
+    Raises: SourceError for what is no CSV.
+    """
+    reader = csv.reader(io.StringIO(text))
+    try:
+        yield from enumerate(reader, 1)
+    except csv.Error as error:
+        _refuse(f"it is not CSV: {error}", reader.line_num, where)
 
 
 def _own_rates(text: str, where: str) -> Rates:

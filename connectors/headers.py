@@ -7,6 +7,7 @@ import gzip
 import io
 import shutil
 import tempfile
+import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import polars as pl
@@ -27,7 +28,10 @@ def header_of(file: SourceFile) -> Sequence[str]:
     try:
         with file.open() as stream:
             return _parquet(stream) if file.format == "parquet" else _csv(stream, file.format)
-    except (UnicodeDecodeError, OSError, EOFError, csv.Error, pl.exceptions.PolarsError) as error:
+    except (
+        *(UnicodeDecodeError, OSError, EOFError, csv.Error, zlib.error),
+        *(pl.exceptions.PolarsError, pl.exceptions.PanicException),
+    ) as error:
         raise SourceError(
             f"a {file.format} file cannot be read: {error}",
             where=file.name,

@@ -163,7 +163,7 @@ def _parquet(file: SourceFile) -> tuple[list[str], Iterator[tuple[int, list[str]
 
     try:
         frame = pl.read_parquet(io.BytesIO(read_whole(file)))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise SourceError(
             f"a file is not Parquet: {str(error).splitlines()[0]}",
             where=file.name,

@@ -141,7 +141,7 @@ def _parquet_rows(
 
     try:
         frame = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise SourceError(
             f"{path.name} is not Parquet: {str(error).splitlines()[0]}",
             where=str(path),

@@ -116,7 +116,7 @@ def _parquet_rows(path: Path, mistakes: Mistakes) -> Iterator[tuple[int, Mapping
 
     try:
         frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise SourceError(
             f"{path.name} is not Parquet: {str(error).splitlines()[0]}",
             where=str(path),

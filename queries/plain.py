@@ -101,14 +101,22 @@ def _parquet(path: Path, bill: Bill) -> Iterator[Line]:
         source = "read_parquet($path, hive_partitioning = false)"
         given = {"path": str(path)}
         described = con.execute(f"describe from {source}", given).fetchall()
-        found = _found([row[0] for row in described], bill)
+        kinds = {row[0]: row[1] for row in described}
+        found = _found(kinds, bill)
         if not found:
             return
-        cells = ", ".join(map(name, found.values()))
+        cells = ", ".join(_cell(header, kinds[header]) for header in found.values())
         con.execute(f"select {cells} from {source}", given)
         while rows := con.fetchmany(_ROWS):
             for row in rows:
                 yield dict(zip(found, row, strict=True))
+
+
+def _cell(header: str, kind: str) -> str:
+    """Return what reads a column: times as they are in UTC, bytes as the text that they are."""
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"timezone('UTC', {name(header)})"
+    return f"decode({name(header)})" if kind == "BLOB" else name(header)
 
 
 def _found(headers: Iterable[str], bill: Bill) -> dict[str, str]:

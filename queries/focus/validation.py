@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from queries import ModelError
-from queries.csv_faults import find_csv_fault, is_sound_in_two_ways
+from queries.csv_faults import CsvFault, find_csv_fault, find_unseen_fault, is_sound_in_two_ways
 from queries.engines.duckdb import Error, Limits, connect, name
 from queries.focus.headers import header_findings
 from queries.focus.model import VERSIONS, columns_of, version_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """How many of the lines that break a rule are shown."""
+_FIX = "write it as CSV with commas, double quotes and UTF-8, or as Parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,23 @@ def validate(path: Path, version: str | None = None, limits: Limits | None = Non
 
     Raises: ModelError for a file that cannot be read at all.
     """
+    is_text = path.suffix != ".parquet"
+    if is_text and (fault := find_unseen_fault(path)):
+        raise _unreadable(path, fault)
     con = connect(limits or Limits())
     try:
         return _validate(con, path, version)
     except Error as error:
-        is_text = path.suffix != ".parquet"
         if is_text and is_sound_in_two_ways(path):
             return _validate(con, path, version, is_strict=False)
-        fault = find_csv_fault(path) if is_text else None
-        raise ModelError(
-            f"the file cannot be read: {fault.why if fault else str(error).splitlines()[0]}",
-            where=str(path),
-            fix=fault.fix
-            if fault
-            else "write it as CSV with commas, double quotes and UTF-8, or as Parquet",
-        ) from error
+        seen = find_csv_fault(path) if is_text else None
+        raise _unreadable(path, seen or CsvFault(str(error).splitlines()[0], _FIX)) from error
     finally:
         con.close()
+
+
+def _unreadable(path: Path, fault: CsvFault) -> ModelError:
+    return ModelError(f"a file cannot be read: {fault.why}", where=str(path), fix=fault.fix)
 
 
 def _validate(

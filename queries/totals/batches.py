@@ -22,7 +22,7 @@ import polars as pl
 from isal import igzip, isal_zlib
 
 from queries import ModelError
-from queries.csv_faults import find_csv_fault
+from queries.csv_faults import find_csv_fault, quoted_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 _BYTES = 16 << 20
 _ROWS = 1 << 18
 _LINES = 1 << 16
+_LONGEST_CELL = 1 << 28
 _JSON = (".json", ".json.gz")
 _QUOTED = re.compile(rb'"[^"]*"')
 _DOUBLE_DIGITS = 15
 """So many a double always keeps."""
 
 
-class _LineEndError(ValueError):
-    """Lines end in a way that readers do not agree on."""
+class _LineError(ValueError):
+    """Lines end, or are cut into fields, in a way that readers do not agree on."""
 
 
-_OF_LINES = (pl.exceptions.PolarsError, UnicodeDecodeError, _LineEndError)
+_OF_LINES = (pl.exceptions.PolarsError, UnicodeDecodeError, _LineError)
 """What a file is refused with whose lines are at fault."""
 
 
@@ -84,17 +85,24 @@ def batches(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
         else:
             yield from _csv(path, layout)
     except (
-        *(pl.exceptions.PolarsError, OSError, EOFError, ValueError),
+        *(pl.exceptions.PolarsError, pl.exceptions.PanicException),
+        *(OSError, EOFError, ValueError),
         *(zlib.error, isal_zlib.IsalError),
     ) as error:  # type: ignore[misc]  # isal's stubs are wrong
         is_of_lines = isinstance(error, _OF_LINES) and ".csv" in path.suffixes
         fault = find_csv_fault(path) if is_of_lines else None
         raise ModelError(
-            f"a file cannot be read: {fault.why if fault else str(error).splitlines()[0]}",
+            f"a file cannot be read: {fault.why if fault else _why(error)}",
             where=str(path),
             fix=f"{fault.fix if fault else 'have the source write it again'}; "
             "the last good delivery stays in force",
         ) from error
+
+
+def _why(error: BaseException) -> str:
+    """Return a reader's words; of one that gave up on damaged Parquet they tell a user nothing."""
+    is_lost = isinstance(error, pl.exceptions.PanicException)
+    return "it is damaged" if is_lost else str(error).splitlines()[0]
 
 
 def _parquet(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
@@ -129,19 +137,38 @@ def _csv(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:
         for block in chain((rest,), blocks):
             _refuse_lone_returns(block)
             if block and not block.isspace():
+                _refuse_other_widths(block, len(header))
                 yield _block(block, len(header), places, layout)
 
 
 def _refuse_lone_returns(block: bytes) -> None:
     """See that carriage returns stand before line feeds, or in quotes: readers differ on others.
 
-    Raises: _LineEndError
+    Raises: _LineError
     """
     if block.count(b"\r") == block.count(b"\r\n"):
         return
     unquoted = _QUOTED.sub(b"", block)
     if unquoted.count(b"\r") != unquoted.count(b"\r\n"):
-        raise _LineEndError("a line ends with a lone carriage return")
+        raise _LineError("a line ends with a lone carriage return")
+
+
+def _refuse_other_widths(block: bytes, width: int) -> None:
+    """See that all lines have as many fields as the header.
+
+    A comma in a number moves what follows it to the next column, and where the last one is empty,
+    readers drop it without a word.
+
+    Raises: _LineError
+    """
+    unquoted = b"".join(quoted_apart(block)[::2])
+    lines = unquoted.count(b"\n") + (not block.endswith(b"\n"))
+    if unquoted.count(b",") == lines * (width - 1):
+        return
+    csv.field_size_limit(_LONGEST_CELL)
+    text = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline="")
+    if any(row and len(row) != width for row in csv.reader(text)):
+        raise _LineError(f"a line has not the {width} fields of its header")
 
 
 @contextmanager

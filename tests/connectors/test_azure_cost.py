@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from connectors.azure_cost import AzureCost, declared_name
 from connectors.base import Delivery, SourceError
 from tests.connectors.azure_runs import line, run_id, text_of, write, write_pair, write_run
 from tests.connectors.known import Memory
+from tests.queries.bills import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,6 +163,88 @@ def test_an_export_without_manifests_is_read_by_its_folders(tmp_path: Path) -> N
         write(tmp_path / half, f"{OLD}_{run_id('a')}.csv", ONE)
     (delivery,) = deliveries(tmp_path)
     assert (delivery.unit, delivery.stated_rows) == ("2026-09", None)
+
+
+SAMPLES = DATA / "azure_cost" / "finops_toolkit"
+
+
+def test_real_halves_whose_names_differ_are_paired_by_the_month_that_they_bill() -> None:
+    """Downloaded by hand: nothing in their names says a month."""
+    (delivery,) = deliveries(SAMPLES)
+    assert (delivery.unit, len(delivery.files)) == ("2023-09", 2)
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [
+        ("BillingPeriodStartDate", "10/01/2026"),
+        ("billingPeriodStartDate", "2026-10-01T00:00:00Z"),
+        ("Beginn (BillingPeriodStartDate)", "2026-10-01"),
+        ("UsageDateTime", "2026-10-28 00:00:00"),
+    ],
+)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_file_is_of_the_month_that_its_first_line_bills(
+    tmp_path: Path, header: str, cell: str, *, is_packed: bool
+) -> None:
+    for half, name in (("actual", "bought"), ("amortized", "spread")):
+        (tmp_path / half).mkdir()
+        text = f"\ufeff{header},Cost\r\n{cell},1\r\n".encode()
+        path = tmp_path / half / (f"{name}.csv.gz" if is_packed else f"{name}.csv")
+        path.write_bytes(gzip.compress(text) if is_packed else text)
+    (delivery,) = deliveries(tmp_path)
+    assert delivery.unit == "2026-10"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (text_of([line("1", month="2026-09")]), "2026-09 waits for its other half"),
+        (text_of([]), "spread says no month, and there is no ActualCost of its name"),
+        ("<html>", "spread says no month"),
+        ("\x00\xff", "spread says no month"),
+    ],
+    ids=["another month", "no lines", "a web page", "no text"],
+)
+def test_halves_that_are_of_no_one_month_are_told(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path / "actual", "bought.csv", ONE)
+    write(tmp_path / "amortized", "spread.csv", text)
+    units, error = until_error(tmp_path)
+    assert units == []
+    told = [str(error), *error.__notes__]
+    assert any(said in each for each in told)
+    assert any(
+        "2026-10 waits for its other half: there is no AmortizedCost" in each for each in told
+    )
+
+
+def test_two_files_of_a_month_are_two_copies_until_one_is_left(tmp_path: Path) -> None:
+    write(tmp_path / "actual", "bought.csv", ONE)
+    write(tmp_path / "amortized", "spread.csv", ONE)
+    again = write(tmp_path / "amortized", "spread-again.csv", ONE)
+    units, error = until_error(tmp_path)
+    assert units == []
+    assert "one copy of each month alone" in "".join([*error.__notes__])
+    again.unlink()
+    assert [delivery.unit for delivery in deliveries(tmp_path)] == ["2026-10"]
+
+
+def test_a_file_without_a_month_does_not_stand_in_for_the_folder_of_its_month(
+    tmp_path: Path,
+) -> None:
+    for half in ("actual", "amortized"):
+        write(tmp_path / half, f"{OLD}_{run_id('a')}.csv", ONE)
+    write(tmp_path / "actual", "more.csv", text_of([line("1", month="2026-09")]))
+    units, error = until_error(tmp_path)
+    assert units == ["2026-09"]
+    assert "more says no month" in str(error)
+
+
+def test_halves_of_one_name_keep_it(tmp_path: Path) -> None:
+    """What has landed under a name stays one unit, whatever its lines say."""
+    for half in ("actual", "amortized"):
+        write(tmp_path / half, "export.csv", ONE)
+    assert [delivery.unit for delivery in deliveries(tmp_path)] == ["export"]
 
 
 def test_copies_without_manifests_in_a_folder_are_refused(tmp_path: Path) -> None:

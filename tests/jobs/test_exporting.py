@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -100,6 +101,43 @@ def test_what_bills_get_wrong_leaves_as_the_specification_has_it(tmp_path: Path)
     con = connect(Limits(threads=1))
     row = con.execute(f"select sum(BilledCost) from '{out}'").fetchone()
     assert row == (sum_column([sample, bill], "BilledCost")[0],)
+
+
+SAMPLES = """
+state_dir = "state"
+[[connectors.aws_cur]]
+source = "crowns"
+root = "koku"
+[[connectors.aws_cur]]
+source = "dollars"
+root = "keboola"
+[connectors.azure_cost]
+actual_root = "azure/actual"
+amortized_root = "azure/amortized"
+"""
+
+
+def test_real_bills_leave_together_as_they_are_named(tmp_path: Path) -> None:
+    """Two of them call an invoice 987654321, and the halves of the third share no name."""
+    data = ROOT / "tests" / "data"
+    for folder, name in (("koku", "aws_2023-06-01.csv"), ("keboola", "keboola_cur2.csv")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(data / "aws_cur" / folder / name, tmp_path / folder)
+    shutil.copytree(data / "azure_cost" / "finops_toolkit", tmp_path / "azure")
+    (tmp_path / "mlspend.toml").write_text(SAMPLES, encoding="utf-8")
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run(tmp_path, "export", "focus", "--version", "1.4", "out.parquet")
+    assert done.returncode == 0, done.stderr
+    assert validate(tmp_path / "out.parquet", "1.4").conforms
+    con = connect(Limits(threads=1))
+    rows = con.execute(
+        "select BillingCurrency, InvoiceId, sum(cast(EffectiveCost as decimal(38, 12))) "
+        f"from read_parquet('{tmp_path / 'out.parquet'}') group by all order by all"
+    ).fetchall()
+    amortized = next((tmp_path / "azure" / "amortized").glob("*.csv"))
+    assert {row[:2] for row in rows} == {("NOK", "987654321"), ("USD", "987654321"), ("USD", None)}
+    assert rows[-1][2] == sum_column([amortized], "Cost")[0]
 
 
 def test_days_may_be_chosen(home: Path) -> None:

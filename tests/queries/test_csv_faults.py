@@ -26,12 +26,18 @@ GOOD = f"1,2,{START},{START},x"
 FAULTS = {
     "a field too few": (f"{HEADER}\n{GOOD}\n1,2\n", "line 3 has 2 fields, its header has 5"),
     "a field too many": (f"{HEADER}\n{GOOD},y\n", "line 2 has 6 fields, its header has 5"),
+    "a comma in a number": (
+        f"{HEADER}\n{GOOD}\n1,5,2,{START},{START},\n",
+        "line 3 has 6 fields, its header has 5",
+    ),
+    "a last field that is empty": (f"{HEADER}\n{GOOD},\n", "line 2 has 6 fields, its header"),
     "after a text of two lines": (
         f'{HEADER}\n{GOOD}"\n1,2,{START},{START},"a\nb"\n1\n'.replace('x"', "x"),
         "line 5 has 1 field, its header has 5",
     ),
     "an open quote": (f'{HEADER}\n{GOOD}\n1,2,{START},{START},"x\n', "a quote is opened and never"),
     "after a quote": (f'{HEADER}\n1,2,{START},{START},"x"y\n', "line 2 goes on after a closing"),
+    "a stray quote": (f'{HEADER}\n{GOOD}\n{GOOD}" disk\n', "line 3 has a quote in a value that"),
     "a lone return": (f"{HEADER}\n{GOOD}\r{GOOD}\n", "line 2 ends with a lone carriage return"),
     "returns alone": (f"{HEADER}\r{GOOD}\r", "line 1 ends with a lone carriage return"),
     "two returns": (f"{HEADER}\n{GOOD}\r\r\n", "line 2 ends with a lone carriage return"),
@@ -57,7 +63,10 @@ def test_a_fault_is_told_with_its_line(
 
 
 LANDED = {
-    name: case for name, case in FAULTS.items() if "return" in name or name == "a field too many"
+    name: case
+    for name, case in FAULTS.items()
+    if "return" in name
+    or name in ("a field too many", "a comma in a number", "a last field that is empty")
 }
 
 
@@ -69,6 +78,35 @@ def test_a_bill_with_a_fault_is_refused_in_our_words_where_it_lands(
         raw_totals("focus__cost_and_usage", [write(tmp_path, text)])
     assert caught.value.__notes__[1].startswith("fix: ")
     assert "have the source write it again" not in caught.value.__notes__[1]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize(("text", "why"), LANDED.values(), ids=LANDED)
+def test_a_file_is_validated_in_the_words_in_which_it_is_refused(
+    tmp_path: Path, text: str, why: str, *, is_packed: bool
+) -> None:
+    path = write(tmp_path, text, is_packed=is_packed)
+    with pytest.raises(ModelError, match=why) as landed:
+        raw_totals("focus__cost_and_usage", [path])
+    with pytest.raises(ModelError) as validated:
+        validate(path)
+    assert str(validated.value) == str(landed.value)
+    assert landed.value.__notes__[1].startswith(validated.value.__notes__[1])
+
+
+def test_returns_in_quotes_are_part_of_a_value(tmp_path: Path) -> None:
+    quoted = GOOD.removesuffix("x") + '"x\ry"'
+    path = write(tmp_path, f"{HEADER}\n{quoted}\n")
+    assert validate(path).rows == 1
+    assert [row["charge_description"] for row in stage_rows("focus", [path])] == ["x\ry"]
+
+
+def test_a_field_that_moved_unseen_costs_nothing_unseen(tmp_path: Path) -> None:
+    """Readers drop an empty field at the end, after a comma in a number has moved the costs."""
+    header = "BillingPeriodStart,ChargePeriodStart,ConsumedQuantity,BilledCost,EffectiveCost,x_Tag"
+    path = write(tmp_path, f"{header}\n{START},{START},1,7,9,9,\n")
+    with pytest.raises(ModelError, match="line 2 has 7 fields"):
+        raw_totals("focus__cost_and_usage", [path])
 
 
 def test_letters_that_are_not_utf_8_are_told_with_their_line(tmp_path: Path) -> None:

@@ -231,3 +231,15 @@ def test_parquet_holds_nothing_but_where_it_says_so(tmp_path: Path, written: str
     )
     lines.with_columns(BillingPeriodStart=start, ChargePeriodStart=start).write_parquet(path)
     assert_plain(FOCUS, [path])
+
+
+def test_times_of_any_zone_and_texts_as_bytes_add_up_plainly(tmp_path: Path) -> None:
+    path = tmp_path / "cur.parquet"
+    start = pl.datetime(2026, 10, 1, 0, time_zone="UTC").dt.convert_time_zone("America/New_York")
+    lines = pl.DataFrame(
+        {"line_item_unblended_cost": [1.5, -0.25], "line_item_currency_code": [b"USD", b"EUR"]}
+    )
+    lines.with_columns(
+        bill_billing_period_start_date=start, line_item_usage_start_date=start
+    ).write_parquet(path)
+    assert_plain(AWS, [path])

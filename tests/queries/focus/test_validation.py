@@ -113,6 +113,20 @@ def test_a_fault_between_lines_is_found(tmp_path: Path, change: good.Line, rule:
     assert [told for _, told in errors(report)] == [rule]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"BillingAccountId": "222"},
+        {"BillingAccountId": "222", "InvoiceIssuerName": "Reseller"},
+    ],
+    ids=["accounts", "issuers"],
+)
+def test_invoices_of_other_accounts_may_have_the_same_id(tmp_path: Path, change: good.Line) -> None:
+    other = TAX | {"BillingCurrency": "EUR", "PricingCurrency": "EUR"} | change
+    report = validate(good.write_bill(tmp_path / "bill.csv", [USAGE, TAX, other]))
+    assert errors(report) == []
+
+
 def test_a_column_is_what_lines_agree_in_or_what_is_taken_of_them_never_both() -> None:
     rules = tomllib.loads(Path("queries/focus/rules.toml").read_text("utf-8"))["groups"]
     measured = {each: kind for rule in rules for each, kind in rule.get("measures", {}).items()}
