@@ -87,8 +87,8 @@ class Model:
     """Column -> its comment, for the columns that have one."""
     ways: frozenset[frozenset[str]] = frozenset([frozenset()])
     """Sets of tables; it has rows only where every table of one of the sets has some."""
-    grouped: frozenset[str] = frozenset()
-    """Columns of which its SQL yields no two rows that have the same; none where unknown."""
+    unique: frozenset[str] = frozenset()
+    """Columns that no two of its rows have alike, as its SQL shows; none where unknown."""
     key: tuple[str, ...] = ()
     conserves: tuple[Conserves, ...] = ()
     feeds: str | None = None
@@ -199,7 +199,7 @@ def read_model(path: Path) -> Model:
         reads=query.reads,
         columns=query.columns,
         ways=query.ways,
-        grouped=query.grouped,
+        unique=query.unique,
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
         feeds=header.one("feeds"),

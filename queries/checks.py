@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def check_model(con: Connection, model: Model, empty: Collection[str] = ()) -> None:
     """Prove a built model's key and sums; `empty` tables have none to prove.
 
-    Nor has a key that the SQL groups by.
+    Nor has a key that the SQL makes unique: it groups by it, counts it, or yields it once.
 
     Raises: ModelError that names the first rows which break the promise.
     """
-    is_grouped = model.grouped and model.grouped <= set(model.key)
-    if model.key and model.name not in empty and not is_grouped:
+    is_shown = model.unique and model.unique <= set(model.key)
+    if model.key and model.name not in empty and not is_shown:
         _check_key(con, model)
     for promise in model.conserves:
         if not (model.name in empty and promise.table in empty):

@@ -42,8 +42,8 @@ class Query:
     """Column of the final select -> its comment, for those that have one."""
     ways: frozenset[frozenset[str]]
     """Sets of tables; it has rows only where every table of one of the sets has some."""
-    grouped: frozenset[str]
-    """Columns that it groups by and yields as they are: no two rows have the same. Or none."""
+    unique: frozenset[str]
+    """Columns that no two rows have alike, together; none where the SQL does not show any."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,8 @@ def memory() -> Memory:
 def _rules() -> str:
     """Return a digest of what decides, besides the text, what is found in it."""
     here = Path(__file__)
-    code = here.read_bytes() + here.with_name("emptiness.py").read_bytes()
+    files = (here, here.with_name("emptiness.py"), here.with_name("uniqueness.py"))
+    code = b"".join(file.read_bytes() for file in files)
     return hashlib.sha256(code + _sqlglot().encode()).hexdigest()
 
 
@@ -126,7 +127,7 @@ def query_of(sql: str) -> Query:
     """
     found = memory().recall(sql, find_query)
     ways = frozenset(frozenset(way.split()) for way in found["ways"])
-    return Query(frozenset(found["reads"]), found["columns"], ways, frozenset(found["grouped"]))
+    return Query(frozenset(found["reads"]), found["columns"], ways, frozenset(found["unique"]))
 
 
 def tables_of(sql: str) -> Mapping[str, Names]:
@@ -142,6 +143,7 @@ def find_query(sql: str) -> Mapping[str, Names]:
     from sqlglot import exp  # noqa: PLC0415  (slow to import, and seldom needed)
 
     from queries.emptiness import ways_to_rows  # noqa: PLC0415  (imports sqlglot)
+    from queries.uniqueness import unique_columns  # noqa: PLC0415
 
     trees = _parse(sql)
     if len(trees) != 1:
@@ -153,29 +155,8 @@ def find_query(sql: str) -> Mapping[str, Names]:
         "reads": dict.fromkeys(sorted(tables), ""),
         "columns": _comments(tree),
         "ways": dict.fromkeys(ways, ""),
-        "grouped": dict.fromkeys(_grouped(tree), ""),
+        "unique": dict.fromkeys(unique_columns(tree), ""),
     }
-
-
-def _grouped(tree: exp.Expr) -> list[str]:
-    """Return the columns of a select that its grouping makes unique together."""
-    from sqlglot import exp  # noqa: PLC0415
-
-    group = tree.args.get("group") if isinstance(tree, exp.Select) else None
-    if group is None or any(column.find(exp.Unnest, exp.Explode) for column in tree.expressions):
-        return []
-    plain = {
-        (column.unalias().table, column.unalias().name)
-        for column in tree.expressions
-        if isinstance(column.unalias(), exp.Column)
-        and column.alias_or_name == column.unalias().name
-    }
-    by = [
-        (column.table, column.name) if isinstance(column, exp.Column) else None
-        for column in group.expressions
-    ]
-    is_told = all(column in plain for column in by)
-    return sorted(column[1] for column in by if column) if is_told else []
 
 
 def _comments(tree: exp.Expr) -> Names:

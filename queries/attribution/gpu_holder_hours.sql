@@ -59,21 +59,23 @@ held as (
     group by pod_hours.charge_date, pod_hours.charge_hour, pod_hours.cluster, pod_hours.namespace, pod_hours.pod
 ),
 
-pod_ends as (
+newest_hours as (
     select
         cluster,
-        hash(cluster, namespace, pod) as pod_hash,
-        max(charge_hour) as last_hour
+        max(charge_hour) as charge_hour
     from held
-    group by cluster, pod_hash
+    group by cluster
 ),
 
 live_pods as (
-    select
-        cluster,
-        pod_hash,
-        last_hour > max(last_hour) over (partition by cluster) - interval 24 hour as is_live
-    from pod_ends
+    select distinct
+        held.cluster,
+        hash(held.cluster, held.namespace, held.pod) as pod_hash
+    from held
+    inner join newest_hours
+        on
+            held.cluster is not distinct from newest_hours.cluster
+            and held.charge_hour > newest_hours.charge_hour - interval 24 hour
 ),
 
 devices as (
@@ -102,7 +104,7 @@ select
     held.charge_date,
     held.charge_hour,
     held.cluster,
-    live_pods.is_live,
+    live_pods.pod_hash is not null as is_live,
     concat_ws('/', held.cluster, held.namespace, held.pod) as pod_id,
     held.gpu_units,
     cast(held.held_seconds as integer) as held_seconds,
@@ -119,7 +121,7 @@ select
         else least(devices.seen_seconds / (ceil(held.gpu_units) * held.held_seconds), 1.0)
     end as seen_share  -- samples seen of those expected, 0 to 1
 from held
-inner join live_pods
+left join live_pods
     on
         hash(held.cluster, held.namespace, held.pod) = live_pods.pod_hash
         and held.cluster is not distinct from live_pods.cluster

@@ -45,8 +45,8 @@ machine_slots as (
     where machine_hours.slot = 24
 ),
 
--- pods that telemetry knows, and those that only the bill knows
-told_pods as (
+-- pods that telemetry knows, and those that only the bill knows; `unmapped_nodes` needs few of the columns
+told_pods as not materialized (
     select
         charge_date,
         charge_hour,

@@ -119,11 +119,19 @@ runs as (
     inner join attribution.day_runs using (charge_date, run_id)
 ),
 
+-- the runs that caused something beside their pods
+podless_runs as (
+    select distinct run_no
+    from parts
+    where pod_no is null and run_no is not null
+),
+
 held as (
     select distinct
         run_no,
         pod_no
     from attribution.held_hours
+    semi join podless_runs using (run_no)
 ),
 
 -- what the labels of a run's pods say, for what it caused beside them: where they agree
@@ -137,17 +145,21 @@ run_pods as (
         end as project_raw
     from held
     inner join attribution.pod_days using (pod_no)
-    where held.run_no is not null and not pod_days.is_shared
+    where not pod_days.is_shared
     group by held.run_no
 ),
 
-whole_lines as (
-    select *
+dated_parts as (
+    select
+        parts.* exclude (line_no),
+        line_groups.charge_date,
+        line_groups.kind_no,
+        line_groups.is_provisional
     from parts
+    inner join attribution.line_groups using (line_no)
     union all by name
     -- lines that are nobody's work or go by their owner alone: whole, without a run or pod
     select
-        line_groups.line_no,
         case
             when line_methods.method = 'owner' then 'direct'
             when line_kinds.x_line_class in ('tax', 'credit', 'commitment_unused')
@@ -157,7 +169,10 @@ whole_lines as (
         line_methods.method,
         line_groups.effective_cost,
         line_groups.billed_cost,
-        line_groups.list_cost
+        line_groups.list_cost,
+        line_groups.charge_date,
+        line_groups.kind_no,
+        line_groups.is_provisional
     from attribution.line_groups
     inner join attribution.line_kinds using (kind_no)
     inner join attribution.line_methods using (line_no)
@@ -167,34 +182,30 @@ whole_lines as (
 
 lines as (
     select
-        whole_lines.* exclude (line_no, cluster),
-        line_groups.charge_date,
-        line_groups.kind_no,
-        line_groups.is_provisional,
+        dated_parts.* exclude (cluster),
         line_kinds.source,
         line_kinds.billing_period,
         line_kinds.billing_currency,
         line_kinds.sub_account_id,
         line_kinds.service_name,
         line_kinds.region_id,
-        coalesce(whole_lines.cluster, line_kinds.resource_id) as resource_id,
+        coalesce(dated_parts.cluster, line_kinds.resource_id) as resource_id,
         line_kinds.x_line_class,
         line_kinds.x_from_region,
         line_kinds.x_to_region,
         line_kinds.billed_model,
         -- what a cluster's machines have in common has no tags of one of them
-        whole_lines.cluster is not null as is_of_cluster,
-        case when whole_lines.cluster is null then line_kinds.tag_user end as tag_user,
-        case when whole_lines.cluster is null then line_kinds.caller_user end as caller_user,
-        case when whole_lines.cluster is null then line_kinds.account_user end as account_user,
-        case when whole_lines.cluster is null then line_kinds.tag_team end as tag_team,
-        case when whole_lines.cluster is null then line_kinds.caller_team end as caller_team,
-        case when whole_lines.cluster is null then line_kinds.account_team end as account_team,
-        case when whole_lines.cluster is null then line_kinds.tag_project end as tag_project,
-        case when whole_lines.cluster is null then line_kinds.caller_project end as caller_project,
-        case when whole_lines.cluster is null then line_kinds.account_project end as account_project
-    from whole_lines
-    inner join attribution.line_groups using (line_no)
+        dated_parts.cluster is not null as is_of_cluster,
+        case when dated_parts.cluster is null then line_kinds.tag_user end as tag_user,
+        case when dated_parts.cluster is null then line_kinds.caller_user end as caller_user,
+        case when dated_parts.cluster is null then line_kinds.account_user end as account_user,
+        case when dated_parts.cluster is null then line_kinds.tag_team end as tag_team,
+        case when dated_parts.cluster is null then line_kinds.caller_team end as caller_team,
+        case when dated_parts.cluster is null then line_kinds.account_team end as account_team,
+        case when dated_parts.cluster is null then line_kinds.tag_project end as tag_project,
+        case when dated_parts.cluster is null then line_kinds.caller_project end as caller_project,
+        case when dated_parts.cluster is null then line_kinds.account_project end as account_project
+    from dated_parts
     inner join attribution.line_kinds using (kind_no)
 ),
 

@@ -136,10 +136,28 @@ def test_tables_are_read_without_ctes_and_comments_from_the_first_of_a_union() -
         ("select a, sum(b) as b from s.t group by rollup (a)", set()),
         ("select a from s.t group by a union all select a from s.t", set()),
         ("select a, b from s.t", set()),
+        ("select distinct a, b + 1 as c from s.t", {"a", "c"}),
+        ("select distinct a, unnest(b) as c from s.t", {"a", "c"}),
+        ("select distinct on (a) a, b from s.t", set()),
+        ("select distinct * from s.t", set()),
+        ("select distinct t.a, u.a from s.t, s.u", set()),
+        ("select a, b from s.t union select c, d from s.t", {"a", "b"}),
+        ("select a from s.t union all select a from s.t union select b from s.t", {"a"}),
+        ("select a from s.t union select b from s.t union all select a from s.t", set()),
+        ("select a from s.t union by name select b from s.t", set()),
+        ("select row_number() over () as n, a from s.t", {"n"}),
+        ("select cast(row_number() over (order by a) as integer) as n from s.t", {"n"}),
+        ("select cast(row_number() over () as double) as n from s.t", set()),
+        ("select try_cast(row_number() over () as tinyint) as n from s.t", set()),
+        ("select row_number() over () + 1 as n from s.t", set()),
+        ("select row_number() over (partition by a) as n from s.t", set()),
+        ("select row_number() over w as n from s.t window w as (partition by a)", set()),
+        ("select rank() over (order by a) as n from s.t", set()),
+        ("select row_number() over () as n, unnest(a) as b from s.t", set()),
     ],
 )
-def test_the_columns_that_a_grouping_makes_unique_are_read(sql: str, columns: set[str]) -> None:
-    assert set(find_query(sql)["grouped"]) == columns
+def test_the_columns_that_the_sql_makes_unique_are_read(sql: str, columns: set[str]) -> None:
+    assert set(find_query(sql)["unique"]) == columns
 
 
 def test_the_canonical_tables_are_read_with_their_types() -> None:
