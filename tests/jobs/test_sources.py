@@ -153,10 +153,24 @@ def test_what_is_wrong_is_told_with_where_it_is(tmp_path: Path) -> None:
     (bills / "2026-12.csv").write_text(text[: text.rindex(",")] + "\n", encoding="utf-8")
     assert run(tmp_path).returncode == 1
     told = run(tmp_path, "sources").stdout
-    assert "left out: focus 2026-12: a csv file cannot be read: line 3 has 16 fields" in told
+    (short,) = [line for line in told.splitlines() if "line 3 has 16 fields" in line]
+    assert short.startswith("last night: a file cannot be read: ")
+    assert short.endswith("its header has 17 (in: 2026-12.csv)")
     (time,) = [line for line in told.splitlines() if "is not a time" in line]
     assert time.startswith("last night: column ChargePeriodStart holds '2026-10/01T00:00:00Z'")
     assert time.endswith("(in: 2026-11.csv)")
+
+
+def test_a_unit_that_is_left_out_is_told_with_why(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    write_month(home / "twice", "2026-10", {1: "1.25", 2: "2.5"})
+    both = FOCUS.replace("[connectors.focus]", "[[connectors.focus]]")
+    both += '[[connectors.focus]]\nsource = "copy"\nroot = "twice"\n'
+    (home / "mlspend.toml").write_text(both, encoding="utf-8")
+    assert run(home).returncode == 1
+    told = run(home, "sources").stdout
+    (line,) = [line for line in told.splitlines() if line.startswith("left out: ")]
+    assert line.startswith('left out: copy 2026-10: sources "focus" and "copy" both deliver the ')
 
 
 def test_a_wrong_value_is_told_with_the_file_as_the_source_calls_it(tmp_path: Path) -> None:
