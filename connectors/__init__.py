@@ -86,6 +86,7 @@ SUPPORT = frozenset(
         "billing_files",
         "charged_days",
         "contract_csv",
+        "damaged",
         "dvc_files",
         "dvc_places",
         "dvc_stages",

@@ -17,11 +17,11 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from connectors.base import Checksum, Format, SourceError
+from connectors.damaged import OF_ZIP
 from connectors.stored import read_whole
 
 if TYPE_CHECKING:
@@ -112,10 +112,7 @@ def parts_of(named: BillFile) -> list[SourceFile]:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             members = [each for each in opened.infolist() if not each.is_dir()]
             damaged = opened.testzip()
-    except (
-        *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
-        *(RuntimeError, NotImplementedError, ValueError),
-    ) as error:
+    except OF_ZIP as error:
         raise _not_whole(named.file, str(error)) from error
     if damaged:
         raise _not_whole(named.file, f"{damaged} is damaged")

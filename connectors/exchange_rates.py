@@ -25,13 +25,13 @@ import hashlib
 import io
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Delivery, SourceError, Table
 from connectors.contract_csv import Mistakes, day_of, read_stream
+from connectors.damaged import OF_ZIP
 from connectors.local import FrameFile, digest_of, written_at
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 _COLUMNS = ("date", "currency", "rate")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?")
-_DIGITS = 12
 _AROUND = '" \t\r'
 """What may stand around a name in a header."""
+_DIGITS = 12
 """Of a rate, from the first that is not 0: two such rates multiply within 128 bits."""
 _NONE = ("", "N/A")
 _MOST_BYTES = 200_000_000
@@ -136,10 +136,7 @@ def _text_of(fetched: Fetched) -> str:
                     )
                 content = packed.read(files[0])
         return content.decode("utf-8-sig")
-    except (
-        *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
-        *(RuntimeError, NotImplementedError, ValueError),
-    ) as error:
+    except OF_ZIP as error:
         raise SourceError(
             f"the exchange rates are neither CSV in UTF-8 nor a zip of it: {error}",
             where=fetched.where,

@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import SourceError
+from connectors.damaged import read_parquet
 from connectors.stored import read_whole
 
 if TYPE_CHECKING:
@@ -159,16 +160,12 @@ def _csv(file: SourceFile, mapping: Layout) -> tuple[list[str], Iterator[tuple[i
 
 
 def _parquet(file: SourceFile) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    import polars as pl  # noqa: PLC0415  (slow to import; most nights read no new file)
-
-    try:
-        frame = pl.read_parquet(io.BytesIO(read_whole(file)))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise SourceError(
-            f"a file is not Parquet: {str(error).splitlines()[0]}",
-            where=file.name,
-            fix="have it written again; the last good delivery stays in force",
-        ) from error
+    frame = read_parquet(
+        read_whole(file),
+        "a file",
+        where=file.name,
+        fix="have it written again; the last good delivery stays in force",
+    )
     lines = ([_text(value) for value in values] for values in frame.iter_rows())
     return frame.columns, ((number, cells) for number, cells in enumerate(lines, start=1))
 

@@ -9,8 +9,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.base import SourceError, Table
+from connectors.base import Table
 from connectors.contract_csv import Mistakes, check_header, check_texts, read_stream
+from connectors.damaged import read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -137,16 +138,7 @@ def _parquet_rows(
     content: bytes, path: Path, contract: Contract, mistakes: Mistakes
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield (number, row) of a Parquet file, its values as CSV would write them."""
-    import polars as pl  # noqa: PLC0415  (slow to import; most nights read no new file)
-
-    try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise SourceError(
-            f"{path.name} is not Parquet: {str(error).splitlines()[0]}",
-            where=str(path),
-            fix="write it again, whole",
-        ) from error
+    frame = read_parquet(content, path.name, where=str(path), fix="write it again, whole")
     check_header(path, frame.columns, contract.required, contract.optional)
     for number, values in enumerate(frame.iter_rows(), start=1):
         row = {name: _text(value) for name, value in zip(frame.columns, values, strict=True)}

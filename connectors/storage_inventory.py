@@ -25,6 +25,7 @@ from connectors.contract_csv import (
     read_rows,
     twice_in,
 )
+from connectors.damaged import read_parquet
 from connectors.local import LocalFile, digest_of, written_at
 
 if TYPE_CHECKING:
@@ -112,16 +113,7 @@ def _check(path: Path) -> None:
 
 def _parquet_rows(path: Path, mistakes: Mistakes) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield (number, row) of a Parquet file, its values as CSV would write them."""
-    import polars as pl  # noqa: PLC0415  (slow to import; most nights read no new file)
-
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise SourceError(
-            f"{path.name} is not Parquet: {str(error).splitlines()[0]}",
-            where=str(path),
-            fix="write it again, whole",
-        ) from error
+    frame = read_parquet(path, path.name, where=str(path), fix="write it again, whole")
     check_header(path, frame.columns, _REQUIRED, _OPTIONAL)
     for number, values in enumerate(frame.iter_rows(), start=1):
         row = {column: _text(value) for column, value in zip(frame.columns, values, strict=True)}

@@ -10,14 +10,14 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
-_LONGEST_CELL = 1 << 28
+LONGEST_CELL = 1 << 28
 _BLOCK = 1 << 20
 _NO_MARKS = bytes(sign for sign in range(256) if sign not in b'",\n')
 _ENDS = "end every line with a line feed, or with a carriage return and a line feed"
@@ -32,10 +32,9 @@ class CsvFault(NamedTuple):
 
 def find_csv_fault(path: Path) -> CsvFault | None:
     """Return a file's first fault; none where there is none, or its bytes cannot be unpacked."""
-    opener = gzip.open if path.name.endswith(".gz") else open
     try:
-        with opener(path, "rb") as stream:
-            return _find(stream)  # type: ignore[arg-type]  # gzip's is one, too
+        with _opened(path) as stream:
+            return _find(stream)
     except (EOFError, OSError, zlib.error):
         return None
 
@@ -46,12 +45,11 @@ def find_unseen_fault(path: Path) -> CsvFault | None:
     That takes a lone carriage return for the end of a line, and drops what a line has beyond its
     header where it is empty. Bills with either are refused, and so neither may pass unseen.
     """
-    opener = gzip.open if path.name.endswith(".gz") else open
     try:
-        with opener(path, "rb") as stream:
-            ends = _count_ends(stream)  # type: ignore[arg-type]  # gzip's is one, too
+        with _opened(path) as stream:
+            ends = _count_ends(stream)
             stream.seek(0)
-            is_even = _is_even(stream)  # type: ignore[arg-type]
+            is_even = _is_even(stream)
     except (csv.Error, UnicodeDecodeError):
         return find_csv_fault(path)
     except (EOFError, OSError, zlib.error):
@@ -64,13 +62,17 @@ def is_sound_in_two_ways(path: Path) -> bool:
 
     DuckDB's reader takes such lines only where it is not strict, and then takes faults as well.
     """
-    opener = gzip.open if path.name.endswith(".gz") else open
     try:
-        with opener(path, "rb") as stream:
-            ends = _count_ends(stream)  # type: ignore[arg-type]  # gzip's is one, too
+        with _opened(path) as stream:
+            ends = _count_ends(stream)
     except (EOFError, OSError, zlib.error):
         return False
     return 0 < ends.of_feeds < ends.feeds and find_csv_fault(path) is None
+
+
+def _opened(path: Path) -> BinaryIO:
+    opener = gzip.open if path.name.endswith(".gz") else open
+    return cast("BinaryIO", opener(path, "rb"))
 
 
 class _Ends(NamedTuple):
@@ -95,7 +97,7 @@ def _count_ends(stream: BinaryIO) -> _Ends:
 
 def _is_even(stream: BinaryIO) -> bool:
     """Tell whether there are as many commas as lines of the header's width have, quotes apart."""
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST_CELL)
     width = len(next(csv.reader(_Lines(stream)), []))
     stream.seek(0)
     commas = lines = is_quoted = 0
@@ -116,7 +118,7 @@ def quoted_apart(block: bytes) -> list[bytes]:
 
 def _find(stream: BinaryIO) -> CsvFault | None:
     lines = _Lines(stream)
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(lines, strict=True)
     width = before = stray = 0
     try:

@@ -140,7 +140,7 @@ def open_books(
             "no posting is in the lake", where=str(given.lake), fix="run `mlspend nightly` again"
         )
     con.execute(f"create view attribution.postings as {scan}")
-    _show_owners(warehouse)
+    _show_stored(warehouse, "attribution.owner_spend")
     for model in warehouse.late_models:
         if model.name == "attribution.user_days" or (has_lineage and model.name in LINEAGE):
             warehouse.build_whole(model)
@@ -153,21 +153,19 @@ def open_books(
     return con
 
 
-def _show_owners(warehouse: Warehouse) -> None:
-    """Show what `user_days` reads; a generation of an older program has not kept it."""
-    for model in warehouse.day_models:
-        if model.name == "attribution.owner_spend":
-            stored = warehouse.manifest.stored.get(model.name, StoredTable())
-            query = stored.scan(warehouse.lake) or warehouse.sql_of(model)
-            warehouse.con.execute(f"create view {model.name} as {query}")
+def _show_stored(warehouse: Warehouse, table: str) -> None:
+    """Show all days of what is kept of a model; older programs have not kept all of them."""
+    (model,) = (model for model in warehouse.day_models if model.name == table)
+    stored = warehouse.manifest.stored.get(table, StoredTable())
+    query = stored.scan(warehouse.lake) or warehouse.sql_of(model)
+    warehouse.con.execute(f"create view {table} as {query}")
 
 
 def _compute_figures(con: Connection, warehouse: Warehouse, generation: Path) -> None:
     """Compute from the lake what the generation would show if it named everybody."""
     con.execute(f"attach {literal(str(generation))} as masked (read_only)")
     for name in ("attribution.member_spend", "attribution.version_spend"):
-        stored = warehouse.manifest.stored.get(name, StoredTable())
-        con.execute(f"create view {name} as {stored.scan(warehouse.lake)}")
+        _show_stored(warehouse, name)
     con.execute("create view marts.covered_days as from masked.marts.covered_days")
     (rates,) = (model for model in warehouse.models if model.name == "attribution.reporting_rates")
     warehouse.build_whole(rates)

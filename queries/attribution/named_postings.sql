@@ -29,10 +29,7 @@ select
         when postings.is_team_of_user then coalesce(user_days.team, postings.team)
         else postings.team
     end as team,
-    case
-        when postings.is_team_of_user and user_days.team is not null then 'member_of'
-        else postings.team_rule
-    end as team_rule,
+    team_rule_of(postings.is_team_of_user, user_days.team, postings.team_rule) as team_rule,
     postings.project,
     postings.project_rule,
     postings.is_provisional,  -- no final invoice yet

@@ -23,12 +23,7 @@ named as (
         user_days.team as user_team,
         case $dimension
             when 'user' then postings.user_rule
-            when 'team'
-                then
-                    case
-                        when postings.is_team_of_user and user_days.team is not null then 'member_of'
-                        else postings.team_rule
-                    end
+            when 'team' then team_rule_of(postings.is_team_of_user, user_days.team, postings.team_rule)
             when 'project' then postings.project_rule
             when 'service' then 'service'
             when 'run' then postings.user_rule

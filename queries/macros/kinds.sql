@@ -14,6 +14,10 @@ case
     else otherwise
 end;
 
+-- How a team was found: by the membership of the user, where the team is that user's and known.
+create or replace macro team_rule_of(is_team_of_user, team_of_user, found_by) as
+case when is_team_of_user and team_of_user is not null then 'member_of' else found_by end;
+
 -- An owner as somebody wrote it, without blanks around it; null where it names nobody: nothing but
 -- blanks, or one of the members above, which would pass for it on every leaderboard.
 --

@@ -14,10 +14,7 @@ named_owners as (
     select
         owner_spend.billing_currency,
         owner_spend.user_rule,
-        case
-            when owner_spend.is_team_of_user and user_days.team is not null then 'member_of'
-            else owner_spend.team_rule
-        end as team_rule,
+        team_rule_of(owner_spend.is_team_of_user, user_days.team, owner_spend.team_rule) as team_rule,
         owner_spend.project_rule,
         owner_spend.confidence,
         sum(owner_spend.effective_cost) as effective_cost

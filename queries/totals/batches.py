@@ -22,7 +22,7 @@ import polars as pl
 from isal import igzip, isal_zlib
 
 from queries import ModelError
-from queries.csv_faults import find_csv_fault, quoted_apart
+from queries.csv_faults import LONGEST_CELL, find_csv_fault, quoted_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _BYTES = 16 << 20
 _ROWS = 1 << 18
 _LINES = 1 << 16
-_LONGEST_CELL = 1 << 28
 _JSON = (".json", ".json.gz")
 _QUOTED = re.compile(rb'"[^"]*"')
 _DOUBLE_DIGITS = 15
@@ -165,7 +164,7 @@ def _refuse_other_widths(block: bytes, width: int) -> None:
     lines = unquoted.count(b"\n") + (not block.endswith(b"\n"))
     if unquoted.count(b",") == lines * (width - 1):
         return
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline="")
     if any(row and len(row) != width for row in csv.reader(text)):
         raise _LineError(f"a line has not the {width} fields of its header")

@@ -180,13 +180,9 @@ def attribute_in_doubles(folder: Path) -> None:
         costs = ("effective_cost", "billed_cost", "list_cost")
         doubles = ", ".join(f"cast({cost} as double) as {cost}" for cost in costs)
         view = "attribution.line_sums"
-        row = warehouse.con.execute(
-            "select sql from duckdb_views() where schema_name || '.' || view_name = ?", [view]
-        ).fetchone()
-        assert row is not None
-        query = row[0].partition(" AS ")[2].rstrip("; \n")
+        sums = warehouse.manifest.stored[view].scan(warehouse.lake, days)
         warehouse.con.execute(
-            f"create or replace view {view} as select * replace ({doubles}) from ({query})"
+            f"create or replace view {view} as select * replace ({doubles}) from ({sums})"
         )
 
     unproven: Callable[..., None] = _nothing
