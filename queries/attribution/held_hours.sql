@@ -14,8 +14,10 @@
 -- pod and hour takes half as long again. Two pods of a month with one hash would each be given the
 -- other's hours too, a chance of 1 in 10^8 where there are 300,000 of them; no cost is lost by it.
 --
--- grain: one row per machine, hour (or day) and holder
--- key:   machine_hour_no, run_no, pod_no
+-- A holder has several rows in an hour where it was there more than once: pods of one name that follow
+-- each other, or a machine billed by the day. They are not added up: whoever shares a cost by them does.
+--
+-- grain: one row per machine, hour (or day), holder and stay
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -150,13 +152,12 @@ covered_pods as (
     group by pod_no, slot
 ),
 
-placed_pods as (
+pod_stays as (
     select
         pod_places.machine_hour_no,
         cast(hour(told_pods.charge_hour) as tinyint) as slot,
         hashed_pods.pod_no,
         hashed_pods.labelled_run_no,
-        covered_pods.covered_us,
         least(told_pods.held_seconds, 3600) as held_seconds,
         unit_us(coalesce(told_pods.gpu_units, 0), least(told_pods.held_seconds, 3600)) as gpu_us,
         unit_us(coalesce(told_pods.cpu_cores, 0), least(told_pods.held_seconds, 3600)) as cpu_us,
@@ -164,8 +165,14 @@ placed_pods as (
     from told_pods
     inner join hashed_pods using (pod_hash)
     inner join pod_places using (node_hash)
-    left join covered_pods
-        on hashed_pods.pod_no = covered_pods.pod_no and hour(told_pods.charge_hour) = covered_pods.slot
+),
+
+placed_pods as (
+    select
+        pod_stays.*,
+        covered_pods.covered_us
+    from pod_stays
+    left join covered_pods using (pod_no, slot)
 ),
 
 pod_times as (
@@ -282,36 +289,24 @@ stretches as (
         upto_us,
         total_us
     from machine_stretches
-),
-
-held as (
-    -- pods in which no run is known to have been: whole
-    select
-        machine_hour_no,
-        labelled_run_no as run_no,
-        pod_no,
-        gpu_us,
-        cpu_us,
-        memory_us
-    from placed_pods
-    where covered_us is null
-    union all
-    select
-        machine_hour_no,
-        run_no,
-        pod_no,
-        whole_upto(gpu_us, upto_us, total_us) - whole_upto(gpu_us, from_us, total_us) as gpu_us,
-        whole_upto(cpu_us, upto_us, total_us) - whole_upto(cpu_us, from_us, total_us) as cpu_us,
-        whole_upto(memory_us, upto_us, total_us) - whole_upto(memory_us, from_us, total_us) as memory_us
-    from stretches
 )
 
+-- pods in which no run is known to have been: whole
 select
     machine_hour_no,
-    run_no,  -- null: no run is known in the pod
+    labelled_run_no as run_no,  -- null: no run is known in the pod
     pod_no,  -- null: the run holds the bare machine
-    cast(sum(gpu_us) as bigint) as gpu_us,  -- GPUs x microseconds
-    cast(sum(cpu_us) as bigint) as cpu_us,  -- cores x microseconds
-    cast(sum(memory_us) as bigint) as memory_us  -- GiB x microseconds
-from held
-group by machine_hour_no, run_no, pod_no
+    gpu_us,  -- GPUs x microseconds
+    cpu_us,  -- cores x microseconds
+    memory_us  -- GiB x microseconds
+from placed_pods
+where covered_us is null
+union all
+select
+    machine_hour_no,
+    run_no,
+    pod_no,
+    whole_upto(gpu_us, upto_us, total_us) - whole_upto(gpu_us, from_us, total_us) as gpu_us,
+    whole_upto(cpu_us, upto_us, total_us) - whole_upto(cpu_us, from_us, total_us) as cpu_us,
+    whole_upto(memory_us, upto_us, total_us) - whole_upto(memory_us, from_us, total_us) as memory_us
+from stretches

@@ -21,8 +21,7 @@
 --
 -- Source: https://docs.aws.amazon.com/cur/latest/userguide/split-cost-allocation-data.html
 --
--- grain: one row per machine, hour (or day), kind of cost and holder
--- key:   machine_hour_no, cost_kind, run_no, pod_no
+-- grain: one row per machine, hour (or day), kind of cost, holder and stay
 -- step:  charge_date
 -- param: idle_policy = 'separate'  -- who pays for what nobody held: separate, by_node or by_cluster
 -- param: gpu_weight = 9            -- price of a GPU against the other weights
@@ -126,7 +125,7 @@ running as (
         cast(sum(memory_us) over up_to as double) as upto_memory
     from attribution.held_hours
     window up_to as (
-        partition by machine_hour_no order by run_no, pod_no
+        partition by machine_hour_no order by run_no, pod_no, gpu_us, cpu_us, memory_us
         rows between unbounded preceding and current row
     )
 ),
