@@ -19,18 +19,18 @@ from queries.detecting import FOUND, LAYER, union_of
 from queries.parsed import SyntaxMistakeError, memory, query_of, tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 Kind = Literal["full", "hashed", "step", "partition", "beside", "inline"]
 """full: a table over all there is; hashed: one that is compared by day; step: a table of the days
-being attributed; partition: kept in the lake by day; beside: computed from each lake file of bill
-lines alone, and kept beside it; inline: a view, computed where it is read."""
+being attributed; partition: kept in the lake by day; beside: computed from each lake file of one
+canonical table alone, and kept beside it; inline: a view, computed where it is read."""
 LAYERS = ("staging", "attribution", "marts", LAYER)
 DAY = "charge_date"
-BESIDE = "cost_lines"
-"""The canonical table beside whose files models are kept."""
+LINES = "cost_lines"
+"""The canonical table of bill lines."""
 ROW = "x_row"
-"""A line's place in its file, a column that only those models see."""
+"""A row's place in its file, a column that only models see that are kept beside it."""
 HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")
@@ -92,6 +92,8 @@ class Model:
     key: tuple[str, ...] = ()
     conserves: tuple[Conserves, ...] = ()
     feeds: str | None = None
+    beside: str | None = None
+    """The canonical table beside whose files it is kept."""
     dated: tuple[str, ...] = ()
     """Bills: raw columns, the first filled of which tells the day of all rows made of a line."""
     reaches: str = ""
@@ -203,6 +205,7 @@ def read_model(path: Path) -> Model:
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
         feeds=header.one("feeds"),
+        beside=header.one("beside"),
         dated=header.names("dated"),
         reaches=header.one("reaches") or "",
         reached=header.one("reached") or "",
@@ -249,19 +252,19 @@ def read_header(sql: str, *, where: str) -> _Header:
 
 
 def _kind(header: _Header, path: Path) -> Kind:
-    words: dict[Kind, str] = {
-        "partition": DAY,
-        "step": DAY,
-        "hashed": DAY,
-        "beside": BESIDE,
-        "inline": "yes",
+    words: dict[Kind, Collection[str]] = {
+        "partition": (DAY,),
+        "step": (DAY,),
+        "hashed": (DAY,),
+        "beside": [table.removeprefix("staging.") for table in canonical_columns()],
+        "inline": ("yes",),
     }
     given: list[Kind] = [word for word in words if word in header.lines]
-    wrong = [word for word in given if header.one(word) != words[word]]
+    wrong = [word for word in given if header.one(word) not in words[word]]
     if len(given) > 1 or wrong:
         raise ModelError(
-            f"a model has at most one of partition, step, hashed: {DAY}, beside: {BESIDE}, "
-            "or inline: yes",
+            f"a model has at most one of partition, step, hashed: {DAY}, "
+            "beside: a canonical table, or inline: yes",
             where=str(path),
             fix="keep one of the lines",
         )

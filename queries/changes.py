@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from queries.catalog import BESIDE, DAY, HOME, canonical_columns, shared_macros
+from queries.catalog import DAY, HOME, LINES, canonical_columns, shared_macros
 from queries.manifest import digest
 from queries.warehouse import whole
 
@@ -28,7 +28,7 @@ def digests_of_days(warehouse: Warehouse, settings: str) -> dict[str, str]:
     for table in reads:
         for day, content in _content_by_day(warehouse, table).items():
             parts.setdefault(day, []).append(f"{table} {content}")
-    billed = _content_by_day(warehouse, f"staging.{BESIDE}")
+    billed = _content_by_day(warehouse, f"staging.{LINES}")
     return {day: digest(common, parts[day]) for day in sorted(billed)}
 
 

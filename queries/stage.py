@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from queries import ModelError
-from queries.catalog import BESIDE, DAY, HOME, canonical_columns, shared_macros
+from queries.catalog import DAY, HOME, LINES, canonical_columns, shared_macros
 from queries.engines.duckdb import Error, MachineError, in_days, literal, name, reading_text
 from queries.lake import write
 from queries.landed import declaration
@@ -244,7 +244,7 @@ class Stager:
         after.table.replace(days, written)
 
     def _packing(self) -> Packing:
-        return Packing(alike=ALIKE) if self.model.feeds == BESIDE else Packing()
+        return Packing(alike=ALIKE) if self.model.feeds == LINES else Packing()
 
     def _packing_of_all(self, raw: str) -> Packing:
         """Return how all lines of a bill are to be written, whose raw rows are those of `raw`."""

@@ -69,7 +69,7 @@ class Warehouse:
 
     @property
     def beside_models(self) -> list[Model]:
-        """The models that are computed from each file of bill lines alone."""
+        """The models that are computed from each file of staged rows alone."""
         return [model for model in self.models if model.kind == "beside"]
 
     @property
@@ -218,7 +218,7 @@ class Warehouse:
             self.con.execute(f"create or replace view {table} as {query}")
 
     def show_beside(self, days: Collection[str] | None) -> None:
-        """Let what is kept beside bill lines show some days; none means all."""
+        """Let what is kept beside staged files show some days; none means all."""
         for model in self.beside_models:
             stored = self.manifest.stored[model.name]
             scan = stored.scan(self.lake, days)

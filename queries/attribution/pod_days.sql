@@ -11,7 +11,7 @@
 with
 
 -- pods that telemetry knows, and those that only the bill knows
-told_pods as (
+every_pod as (
     select
         charge_date,
         cluster,
@@ -22,8 +22,8 @@ told_pods as (
         user_raw,
         team_raw,
         project_raw,
-        model_raw
-    from staging.pod_hours
+        model
+    from attribution.told_pods
     union all
     select
         charge_date,
@@ -32,10 +32,10 @@ told_pods as (
         pod,
         pod_uid,
         run_native_id,
-        user_raw,
-        team_raw,
-        project_raw,
-        model_raw
+        named_owner(user_raw) as user_raw,
+        named_owner(team_raw) as team_raw,
+        named_owner(project_raw) as project_raw,
+        model_raw as model
     from attribution.billed_pod_hours
 ),
 
@@ -47,11 +47,11 @@ pods as (
         pod,
         min(pod_uid) as pod_uid,
         max(run_native_id) as run_native_id,
-        max(named_owner(user_raw)) as user_raw,
-        max(named_owner(team_raw)) as team_raw,
-        max(named_owner(project_raw)) as project_raw,
-        max(model_raw) as model
-    from told_pods
+        max(user_raw) as user_raw,
+        max(team_raw) as team_raw,
+        max(project_raw) as project_raw,
+        max(model) as model
+    from every_pod
     group by charge_date, cluster, namespace, pod
 ),
 

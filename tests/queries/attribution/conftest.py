@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queries.catalog import BESIDE, LAYERS, ROW, canonical_columns, macro_files, models
+from queries.catalog import LAYERS, LINES, ROW, canonical_columns, macro_files, models
 from queries.checks import check_model
 from queries.currencies import COLUMNS as REPORTING_COLUMNS
 from queries.detecting import FOUND, LAYER, check_detector
@@ -92,7 +92,7 @@ class Warehouse:
             self.con.execute(f"create table {table} ({drawn})")
         self.con.execute("create sequence line_rows")
         self.con.execute(
-            f"alter table staging.{BESIDE} add column {ROW} bigint default nextval('line_rows')"
+            f"alter table staging.{LINES} add column {ROW} bigint default nextval('line_rows')"
         )
         for table, drawn in LEDGERS.items():
             self.con.execute(f"create table {table} ({drawn})")
