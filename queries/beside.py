@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from queries.catalog import BESIDE, ROW, shared_macros
+from queries.catalog import BESIDE, ROW, SEEN_BESIDE, TAGS, shared_macros
 from queries.checks import check_model
 from queries.engines.duckdb import literal
 from queries.lake import StoredFile, StoredTable, write
@@ -56,7 +56,8 @@ def show_kept(warehouse: Warehouse) -> None:
 
 def _create_shape(warehouse: Warehouse, model: Model) -> None:
     con = warehouse.con
-    rows = f"select *, {_numbered('null')} from ({empty(LINES)})"
+    also = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in SEEN_BESIDE.items())
+    rows = f"select *, {also} from ({empty(LINES)})"
     con.execute(f"create or replace view {LINES} as {rows}")
     tables = warehouse.tables
     if shape(model) in tables.columns:
@@ -68,17 +69,12 @@ def _create_shape(warehouse: Warehouse, model: Model) -> None:
 
 def _compute(warehouse: Warehouse, model: Model, lines: StoredFile, path: str) -> None:
     con, lake = warehouse.con, warehouse.lake
-    rows = lines.rows(lake, _numbered("file_row_number"))
+    rows = lines.rows(lake, f"cast(file_row_number as bigint) as {ROW}", f"rows.tags as {TAGS}")
     con.execute(f"create or replace view {LINES} as {rows}")
     write(con, warehouse.sql_of(model), lake, path)
     scan = f"read_parquet({literal(str(lake / path))})"
     con.execute(f"create or replace view {model.name} as select * from {scan}")
     check_model(con, model)
-
-
-def _numbered(number: str) -> str:
-    """Return a line's place in its file, which only these models see."""
-    return f"cast({number} as bigint) as {ROW}"
 
 
 def _path(warehouse: Warehouse, model: Model, lines: StoredFile) -> str:

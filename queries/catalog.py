@@ -30,7 +30,11 @@ DAY = "charge_date"
 BESIDE = "cost_lines"
 """The canonical table beside whose files models are kept."""
 ROW = "x_row"
-"""A line's place in its file, a column that only those models see."""
+"""A line's place in its file."""
+TAGS = "x_tags"
+"""A line's tags as its file has them: dear to make a map of, and as good to tell lines apart."""
+SEEN_BESIDE: Mapping[str, str] = {ROW: "bigint", TAGS: "varchar"}
+"""Columns of lines that only the models beside them see."""
 HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")

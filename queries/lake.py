@@ -39,7 +39,7 @@ class StoredFile:
     packing: Packing = field(default_factory=Packing)
 
     def rows(self, lake: Path, *also: str) -> str:
-        """Return a query over all rows of the file, with more columns of its scan."""
+        """Return a query over all rows of the file, with more columns of `rows`, its scan."""
         return self.packing.unpacked(_read([self], lake), also)
 
 

@@ -17,7 +17,7 @@ from queries.engines.duckdb import Error, MachineError, in_days, literal, name, 
 from queries.lake import write
 from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
-from queries.packing import ALIKE, OF_A_BILL, Packing, proven
+from queries.packing import ALIKE, MAPS, OF_A_BILL, Packing, proven
 from queries.raw import create_raw_view, find_bad_value, show_raw
 from queries.raw_days import DayReader, RawDays, only_days
 from queries.shapes import is_big_text
@@ -244,7 +244,7 @@ class Stager:
         after.table.replace(days, written)
 
     def _packing(self) -> Packing:
-        return Packing(alike=ALIKE) if self.model.feeds == BESIDE else Packing()
+        return Packing(alike=ALIKE, as_text=MAPS) if self.model.feeds == BESIDE else Packing()
 
     def _packing_of_all(self, raw: str) -> Packing:
         """Return how all lines of a bill are to be written, whose raw rows are those of `raw`."""

@@ -10,7 +10,8 @@
 -- Lines are brought together by a hash of their texts, 64 bits: comparing a dozen texts for every
 -- line takes nearly twice as long. Two sets of texts with one hash would be taken for one and the
 -- cost of both would go to one's owners: a chance of 1 in 10^9 where a file has 200,000 of them.
--- Sums by source and currency are proven all the same. `x_row` is a line's place in its file.
+-- Sums by source and currency are proven all the same. `x_row` is a line's place in its file, `x_tags` its
+-- tags as the file has them.
 --
 -- grain:     one row per file of lines, day or hour, and set of texts that attribution reads
 -- beside:    cost_lines
@@ -31,7 +32,7 @@ sums as (
         ) as slot,
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
-            x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
+            x_line_class, x_from_region, x_to_region, x_tags, x_instance_type, x_gpu_count, x_cpu_count,
             x_memory_gib, invoice_id,
             case when x_line_class = 'object_storage' then sku_meter end
         ) as line_hash,
