@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from queries.engines.duckdb import in_days, literal
+from queries.engines.duckdb import in_days, literal, name
 from queries.manifest import digest
-from queries.raw import by_shape, columns_of, read_places, scan_of
+from queries.raw import PROVENANCE, by_shape, columns_of, read_places, scan_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PLAIN = ("VARCHAR", "DOUBLE", "FLOAT", "BIGINT", "INTEGER", "BOOLEAN", "DATE", "TIMESTAMP")
 """Types of which no value hashes as null does; an empty map does."""
+_FEW = 20
+"""One day in so many is few: of two thousand lines that are read together a hundred are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class RawDays:
     """Day (ISO) -> digest of its lines; the day of lines without one is empty."""
     is_reaching: bool
     """Whether there are lines that lines of other days depend on."""
+
+    def are_few(self, days: Collection[str]) -> bool:
+        """Tell whether some days are so few of all that their lines had better be gathered."""
+        return len(days) * _FEW <= len(self.digests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +138,18 @@ def only_days(raw: str, model: Model, days: Collection[str], *, is_reaching: boo
     return (
         f"select * from ({raw}) where {wanted} and ({first} is null or "
         f"({first} >= timestamp {literal(min(days))} and {first} < timestamp '{end}'))"
+    )
+
+
+def gathering(sql: str, lines: str, columns: Collection[str]) -> str:
+    """Return a model's query that first gathers the raw lines it reads, `columns` of them.
+
+    Few lines of a file come some dozens at a time, and each step of a model takes nearly as long
+    for those as for two thousand. Of many lines it would only be one more copy.
+    """
+    gathered = ", ".join(map(name, [*columns, *PROVENANCE]))
+    model = re.sub(rf"\b{re.escape(lines)}\b", "gathered_lines", sql)
+    return (
+        f"with gathered_lines as materialized (select {gathered} from {lines}) "
+        f"select * from ({model}\n)"
     )
