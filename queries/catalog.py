@@ -30,7 +30,11 @@ DAY = "charge_date"
 LINES = "cost_lines"
 """The canonical table of bill lines."""
 ROW = "x_row"
-"""A row's place in its file, a column that only models see that are kept beside it."""
+"""A line's place in its file."""
+TAGS = "x_tags"
+"""A line's tags as its file has them: dear to make a map of, and as good to tell lines apart."""
+SEEN_BESIDE: Mapping[str, str] = {ROW: "bigint", TAGS: "varchar"}
+"""Columns of lines that only the models beside them see."""
 HOME = Path(__file__).parent
 
 _HEADER_LINE = re.compile(r"^(\w+):\s*(.*)$")

@@ -37,9 +37,11 @@ class StoredFile:
     held: int
     """Days the file holds in all; more than `days` means it must be filtered."""
     packing: Packing = field(default_factory=Packing)
+    is_dated: bool = True
+    """Whether its rows are of days; else all of them count as long as one of its days does."""
 
     def rows(self, lake: Path, *also: str) -> str:
-        """Return a query over all rows of the file, with more columns of its scan."""
+        """Return a query over all rows of the file, with more columns of `rows`, its scan."""
         return self.packing.unpacked(_read([self], lake), also)
 
 
@@ -71,7 +73,7 @@ class StoredTable:
         parts: list[str] = []
         for file in self.files:
             wanted = file.days if days is None else file.days & set(days)
-            if wanted and len(wanted) == file.held:
+            if wanted and (len(wanted) == file.held or not file.is_dated):
                 whole.append(file)
             elif wanted:
                 parts.append(f"{file.rows(lake)} where {in_days('charge_date', wanted)}")
@@ -94,6 +96,7 @@ class StoredTable:
                 "held": file.held,
                 "days": sorted(file.days),
                 "packing": file.packing.as_json(),
+                "is_dated": file.is_dated,
             }
             for file in self.files
         ]
@@ -108,6 +111,7 @@ class StoredTable:
                     set(row["days"]),
                     row["held"],
                     Packing.from_json(row.get("packing", {})),
+                    row.get("is_dated", True),
                 )
                 for row in rows
             ]
@@ -127,20 +131,12 @@ def _each_once(packings: Iterable[Packing]) -> list[Packing]:
 def write(
     con: Connection, query: str, lake: Path, path: str, packing: Packing | None = None
 ) -> StoredFile | None:
-    """Write the rows of `query` to a new lake file; none where there are no rows.
+    """Write the rows of `query`, which have days, to a new lake file; none where there are no rows.
 
-    No Bloom filters: nothing looks up single values, and making them takes 4 % of a load. Level 2
-    of zstd takes 14 % fewer bytes than level 1 and no more time; level 3 takes 5 % more time.
     The file is complete and on the disk before it bears its name.
     """
-    target = lake / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_suffix(f".{os.getpid()}.half")
     packing = packing or Packing()
-    con.execute(
-        f"copy ({packing.packed(query)}) to {literal(str(half))} "
-        "(format parquet, compression zstd, compression_level 2, write_bloom_filter false)"
-    )
+    half = _copied(con, packing.packed(query), lake / path)
     days = con.execute(
         f"select distinct cast(charge_date as varchar) from read_parquet({literal(str(half))})"
     ).fetchall()
@@ -154,10 +150,34 @@ def write(
             where=f"the rows that {path} was to hold",
             fix="have the source give every row the time it is for",
         )
+    _name(half, lake / path)
+    return StoredFile(path, {day for (day,) in days}, len(days), packing)
+
+
+def put(con: Connection, query: str, lake: Path, path: str) -> None:
+    """Write the rows of `query`, whatever they are, to a new lake file."""
+    _name(_copied(con, query, lake / path), lake / path)
+
+
+def _copied(con: Connection, query: str, target: Path) -> Path:
+    """Write rows to a file beside `target`.
+
+    No Bloom filters: nothing looks up single values, and making them takes 4 % of a load. Level 2
+    of zstd takes 14 % fewer bytes than level 1 and no more time; level 3 takes 5 % more time.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_suffix(f".{os.getpid()}.half")
+    con.execute(
+        f"copy ({query}) to {literal(str(half))} "
+        "(format parquet, compression zstd, compression_level 2, write_bloom_filter false)"
+    )
+    return half
+
+
+def _name(half: Path, target: Path) -> None:
     sync(half)
     half.replace(target)
     sync(target.parent)
-    return StoredFile(path, {day for (day,) in days}, len(days), packing)
 
 
 def sync(path: Path) -> None:

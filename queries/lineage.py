@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from queries import ModelError
-from queries.catalog import LINES, ROW, canonical_columns, canonical_comments, feeders_of
+from queries.catalog import LINES, SEEN_BESIDE, canonical_columns, canonical_comments, feeders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -129,7 +129,7 @@ class Lineage:
     @cached_property
     def _schema(self) -> Schema:
         lines = f"staging.{LINES}"
-        return schema_of({**self.shapes, lines: {**self.shapes.get(lines, {}), ROW: "BIGINT"}})
+        return schema_of({**self.shapes, lines: {**self.shapes.get(lines, {}), **SEEN_BESIDE}})
 
 
 def schema_of(shapes: Mapping[str, Mapping[str, str]]) -> Schema:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-FORMAT = 2
+FORMAT = 3
 """Of the manifest and of the lake files it names. One that is not `KNOWN` is never read: the next
 night builds from the raw files anew. Raise it where an older program would misread a newer file."""
-KNOWN = (1, FORMAT)
-"""1: every file holds its rows as they are."""
+KNOWN = (1, 2, FORMAT)
+"""1: every file holds its rows as they are. 2: every file holds its maps as they are."""
 
 
 @dataclass(slots=True)

@@ -17,9 +17,9 @@ from queries.engines.duckdb import Error, MachineError, in_days, literal, name, 
 from queries.lake import write
 from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
-from queries.packing import ALIKE, OF_A_BILL, Packing, proven
+from queries.packing import ALIKE, MAPS, OF_A_BILL, Packing, proven
 from queries.raw import create_raw_view, find_bad_value, show_raw
-from queries.raw_days import DayReader, RawDays, only_days
+from queries.raw_days import DayReader, RawDays, gathering, only_days
 from queries.shapes import is_big_text
 
 if TYPE_CHECKING:
@@ -205,6 +205,9 @@ class Stager:
             if there:
                 lines = only_days(raw, self.model, there, is_reaching=found.is_reaching)
                 show_raw(self.con, self.connector, self.table, lines)
+            if there and found.are_few(there):
+                raw_table = f"raw.{self.connector}__{self.table.name}"
+                self._show_staged(gathering(self.sql, raw_table, sorted(self._columns_read())))
             self._replace_days(key, after, days, there)
         else:
             self._replace_rows(key, after, changed, before.hashes)
@@ -244,7 +247,7 @@ class Stager:
         after.table.replace(days, written)
 
     def _packing(self) -> Packing:
-        return Packing(alike=ALIKE) if self.model.feeds == LINES else Packing()
+        return Packing(alike=ALIKE, as_text=MAPS) if self.model.feeds == LINES else Packing()
 
     def _packing_of_all(self, raw: str) -> Packing:
         """Return how all lines of a bill are to be written, whose raw rows are those of `raw`."""
@@ -291,10 +294,13 @@ class Stager:
     def _create_view(self, landed: Sequence[Landed]) -> str:
         """Show deliveries as `staged`; returns the query of their raw rows."""
         raw = create_raw_view(self.con, self.connector, self.table, landed)
-        self.con.execute(f"create or replace temp view staged as {self.sql}")
+        self._show_staged(self.sql)
         if self.model.feeds is not None:
             check_feed(self.con, self.model, "staged")
         return raw
+
+    def _show_staged(self, sql: str) -> None:
+        self.con.execute(f"create or replace temp view staged as {sql}")
 
 
 def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:

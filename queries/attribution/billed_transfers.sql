@@ -9,14 +9,27 @@
 -- step:  charge_date
 -- owner: ml-platform
 
+with
+
+transfers as (
+    select
+        line_hash,
+        any_value(case when x_line_class = 'nat' then region_id else x_from_region end) as from_region,
+        any_value(case when x_line_class = 'nat' then 'nat' else x_to_region end) as to_region,
+        any_value(last_part(coalesce(resource_id, ''))) as scope
+    from attribution.line_texts
+    where
+        x_line_class = 'transfer' and x_from_region is not null and x_to_region is not null
+        or x_line_class = 'nat' and region_id is not null and last_part(resource_id) like 'nat-%'
+    group by line_hash
+)
+
 select
-    charge_date,
-    case when x_line_class = 'nat' then region_id else x_from_region end as from_region,
-    case when x_line_class = 'nat' then 'nat' else x_to_region end as to_region,
-    last_part(coalesce(resource_id, '')) as scope,  -- the container, or '' for lines that name none
-    cast(sum(transferred_bytes) as bigint) as billed_bytes  -- null where the bill does not say
+    line_sums.charge_date,
+    transfers.from_region,
+    transfers.to_region,
+    transfers.scope,  -- the container, or '' for lines that name none
+    cast(sum(line_sums.transferred_bytes) as bigint) as billed_bytes  -- null where the bill does not say
 from attribution.line_sums
-where
-    x_line_class = 'transfer' and x_from_region is not null and x_to_region is not null
-    or x_line_class = 'nat' and region_id is not null and last_part(resource_id) like 'nat-%'
+inner join transfers using (line_hash)
 group by all

@@ -22,22 +22,6 @@ variants as (
     from attribution.line_kinds
 ),
 
-sums as (
-    select
-        charge_date,
-        slot,
-        hash(
-            source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
-            x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id, storage_meter
-        ) as line_hash,
-        used_hours,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.line_sums
-),
-
 groups as (
     select
         sums.charge_date,
@@ -54,7 +38,7 @@ groups as (
         sum(sums.effective_cost) as effective_cost,
         sum(sums.billed_cost) as billed_cost,
         sum(sums.list_cost) as list_cost
-    from sums
+    from attribution.line_sums as sums
     inner join variants on sums.line_hash = variants.variant['line_hash']
     group by sums.charge_date, sums.slot, variants.kind_no
 )

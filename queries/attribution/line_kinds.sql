@@ -4,8 +4,8 @@
 -- tags own it, which machine or container it is about) is asked once per kind, and the steps that
 -- follow know the kind by its number, which follows the order of its texts and lives for one build.
 --
--- Lines, added up by `line_sums`, are brought to their kind by a hash of the same texts as there.
--- `line_groups` hashes alike, or loses lines and fails there.
+-- Lines, added up by `line_sums`, are brought to their kind by the hash of their texts (`line_texts`). There may
+-- be kinds without a line on the days that are being attributed.
 --
 -- AWS's bill may say who called (`x_iam_principal`, and tags and attributes of that principal), what
 -- tags the account has, and which model answered (`x_model`): staging puts these among the tags.
@@ -39,11 +39,7 @@ tag_rules as (
 
 as_billed as (
     select
-        hash(
-            source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
-            x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
-            x_memory_gib, invoice_id, storage_meter
-        ) as line_hash,
+        line_hash,
         any_value(source) as source,
         any_value(billing_period) as billing_period,
         any_value(billing_currency) as billing_currency,
@@ -61,7 +57,7 @@ as_billed as (
         any_value(x_memory_gib) as memory_gib,
         any_value(invoice_id) as invoice_id,
         any_value(storage_meter) as storage_meter
-    from attribution.line_sums
+    from attribution.line_texts
     group by line_hash
 ),
 

@@ -10,7 +10,8 @@
 -- Lines are brought together by a hash of their texts, 64 bits: comparing a dozen texts for every
 -- line takes nearly twice as long. Two sets of texts with one hash would be taken for one and the
 -- cost of both would go to one's owners: a chance of 1 in 10^9 where a file has 200,000 of them.
--- Sums by source and currency are proven all the same. `x_row` is a line's place in its file.
+-- Sums by source and currency are proven all the same. What the texts are is in `line_texts`.
+-- `x_row` is a line's place in its file, `x_tags` its tags as the file has them.
 --
 -- grain:     one row per file of lines, day or hour, and set of texts that attribution reads
 -- beside:    cost_lines
@@ -31,7 +32,7 @@ sums as (
         ) as slot,
         hash(
             source, billing_period, billing_currency, sub_account_id, service_name, region_id, resource_id,
-            x_line_class, x_from_region, x_to_region, tags, x_instance_type, x_gpu_count, x_cpu_count,
+            x_line_class, x_from_region, x_to_region, x_tags, x_instance_type, x_gpu_count, x_cpu_count,
             x_memory_gib, invoice_id,
             case when x_line_class = 'object_storage' then sku_meter end
         ) as line_hash,
@@ -74,26 +75,12 @@ examples as (
     group by line_hash
 ),
 
-texts as (
+owners as (
     select
         examples.line_hash,
+        examples.x_row,
         lines.source,
-        lines.billing_period,
-        lines.billing_currency,
-        lines.sub_account_id,
-        lines.service_name,
-        lines.region_id,
-        lines.resource_id,
-        lines.x_line_class,
-        lines.x_from_region,
-        lines.x_to_region,
-        lines.tags,
-        lines.x_instance_type,
-        lines.x_gpu_count,
-        lines.x_cpu_count,
-        lines.x_memory_gib,
-        lines.invoice_id,
-        case when lines.x_line_class = 'object_storage' then lines.sku_meter end as storage_meter
+        lines.billing_currency
     from staging.cost_lines as lines
     inner join examples on lines.x_row = examples.x_row
 )
@@ -101,27 +88,14 @@ texts as (
 select
     sums.charge_date,
     sums.slot,  -- machines: the hour of the day, 0 to 23; 24 is the day as a whole
-    texts.source,
-    texts.billing_period,
-    texts.billing_currency,
-    texts.sub_account_id,
-    texts.service_name,
-    texts.region_id,
-    texts.resource_id,
-    texts.x_line_class,
-    texts.x_from_region,
-    texts.x_to_region,
-    texts.tags,
-    texts.x_instance_type,
-    texts.x_gpu_count,
-    texts.x_cpu_count,
-    texts.x_memory_gib,
-    texts.invoice_id,
-    texts.storage_meter,  -- tells the storage class
+    sums.line_hash,  -- of the texts
+    case when sums.first_row = owners.x_row then sums.first_row end as example_row,  -- the first line with these texts
+    owners.source,
+    owners.billing_currency,
     sums.used_hours,  -- of lines that cost: a negation repeats the hours it takes back
     sums.transferred_bytes,  -- null where the bill does not say
     sums.effective_cost,
     sums.billed_cost,
     sums.list_cost
 from sums
-inner join texts using (line_hash)
+inner join owners using (line_hash)

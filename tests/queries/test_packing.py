@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors import connector_class
 from queries.catalog import HOME, read_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.lake import StoredTable, write
-from queries.packing import ALIKE, Packing, proven
+from queries.packing import ALIKE, MAPS, Packing, proven
 from queries.raw import create_raw_view
 from queries.shapes import constants_in, shape_of
 from queries.stage import Stager
@@ -20,7 +27,6 @@ from tests.queries.bills import land
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 LINES: list[list[object]] = [
@@ -194,3 +200,49 @@ def test_a_month_that_is_delivered_again_unchanged_is_not_written_again(
     pl.read_parquet(again[1]).with_columns(line_item_unblended_cost=2.5).write_parquet(again[1])
     after = stager.stage([land("aws_cur", again)], before)
     assert [file.path for group in after.values() for file in group.table.files] == paths
+
+
+ODD = ("", "NULL", "null", '"', "'", "\\", "\\u0041", "\x00", "\x1f", "{", "a/b~c", " 1 ")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.none() | st.dictionaries(st.sampled_from(ODD) | st.text(), st.none() | st.text()),
+        min_size=1,
+    )
+)
+def test_maps_come_back_as_they_were(found: list[dict[str, str | None] | None]) -> None:
+    with connect(Limits(threads=1)) as con, TemporaryDirectory() as lake:
+        con.execute(
+            "create table lines (place integer, charge_date date, tags map(varchar, varchar))"
+        )
+        con.executemany(
+            "insert into lines values (?, '2026-10-01', map(?::varchar[], ?::varchar[]))",
+            [
+                [place, None, None] if tags is None else [place, [*tags], [*tags.values()]]
+                for place, tags in enumerate(found)
+            ],
+        )
+        packing = Packing(as_text=MAPS)
+        file = write(con, "select * from lines", Path(lake), "a.parquet", packing)
+        assert file is not None
+        table = StoredTable.from_json(StoredTable([file]).as_json())
+        ordered = "select place, tags, map_keys(tags), map_values(tags) from ({}) order by place"
+        there = con.execute(ordered.format(table.scan(Path(lake)))).fetchall()
+        assert there == con.execute(ordered.format("from lines")).fetchall()
+        assert [row[1] for row in there] == found
+
+
+def test_of_a_key_that_comes_twice_the_first_counts(con: Connection, tmp_path: Path) -> None:
+    twice = pa.array(
+        [[("team", "a"), ("user", None), ("team", "b")]], pa.map_(pa.string(), pa.string())
+    )
+    day = pa.array([date(2026, 10, 1)])
+    pq.write_table(pa.table({"charge_date": day, "tags": twice}), tmp_path / "raw.parquet")
+    query = f"select * from '{tmp_path / 'raw.parquet'}'"
+    file = write(con, query, tmp_path, "a.parquet", Packing(as_text=MAPS))
+    assert file is not None
+    assert con.execute(f"select tags from ({file.rows(tmp_path)})").fetchall() == [
+        ({"team": "a", "user": None},)
+    ]

@@ -139,7 +139,11 @@ def test_a_column_keeps_its_decimals_whatever_type_each_file_gives_it(
 
 
 @settings(deadline=None)
-@given(st.floats(min_value=-1e9, max_value=1e9, allow_nan=False))
+@given(
+    st.floats(min_value=-1e9, max_value=1e9, allow_nan=False)
+    | st.integers(-(2**53), 2**53).map(float)
+    | st.sampled_from([2048.0, -2048.0, 2.0**53 - 1, 2.0**53, -(2.0**53), 2.0**53 + 2])
+)
 def test_a_double_reads_as_its_shortest_text_to_twelve_places(value: float) -> None:
     connection = connect(Limits(threads=1))
     con_value = connection.execute("select 1").fetchone()

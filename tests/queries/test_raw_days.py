@@ -18,7 +18,7 @@ from queries.catalog import HOME, canonical_columns, models, read_model
 from queries.engines.duckdb import Connection, Limits, connect, create_macros, create_seeds
 from queries.manifest import StagedGroup
 from queries.raw import create_raw_view, show_raw
-from queries.raw_days import day_of, only_days
+from queries.raw_days import day_of, gathering, only_days
 from queries.stage import DeliveryError, Stager
 from tests.queries.bills import DATA, land, staged
 
@@ -145,6 +145,25 @@ def test_each_day_staged_alone_is_as_it_is_in_the_whole_month(
     assert sorted(alone) == whole
 
 
+@pytest.mark.parametrize(("kind", "records", "path"), SAMPLES, ids=lambda part: str(part)[-40:])
+def test_lines_that_are_gathered_first_are_staged_alike(
+    kind: str, records: str, path: Path
+) -> None:
+    (model,) = [model for model in DATED if model.name == f"staging.{kind}__{records}"]
+    table = connector_class(kind).tables[0]
+    told = "select count(*), bit_xor(hash(line)), sum(hash(line)::hugeint) from ({}) as line"
+    with staged(kind, [path]) as con:
+        stager = Stager(con, model, model.sql, kind, table, Path(), lambda _: None)
+        columns = sorted(stager._columns_read())  # noqa: SLF001
+        gathered = gathering(model.sql, f"raw.{kind}__{records}", columns)
+        assert f"from raw.{kind}__{records})" in gathered
+        assert gathered.count(f"raw.{kind}__{records}") == 1, "they are read once"
+        assert (
+            con.execute(told.format(gathered)).fetchall()
+            == con.execute(told.format(model.sql + "\n")).fetchall()
+        )
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     first=st.lists(LINES, max_size=8),
@@ -175,6 +194,15 @@ def test_only_the_day_that_differs_is_written(bill: Bill) -> None:
         bill.stage([line(1, "1"), line(2, cost), line(3, "1")])
         assert bill.written()[0] == days if cost == "1" else days - {"2026-10-02"}
         assert bill.written()[1:] == ([] if cost == "1" else [{"2026-10-02"}])
+
+
+@pytest.mark.parametrize("changed", [1, 2])
+def test_of_a_whole_month_few_days_are_staged_as_many(bill: Bill, changed: int) -> None:
+    for cost in ("1", "2", "3"):
+        lines = [line(day, cost if day <= changed else "1") for day in range(1, 31)]
+        assert bill.stage(lines) == bill.stage(lines, night=False)
+    assert len(bill.written()[0]) == 30 - changed
+    assert bill.written()[1:] == [{f"2026-10-{day:02}" for day in range(1, changed + 1)}]
 
 
 def test_days_come_and_go(bill: Bill) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queries.catalog import LAYERS, LINES, ROW, canonical_columns, macro_files, models
+from queries.catalog import LAYERS, LINES, ROW, TAGS, canonical_columns, macro_files, models
 from queries.checks import check_model
 from queries.currencies import COLUMNS as REPORTING_COLUMNS
 from queries.detecting import FOUND, LAYER, check_detector
@@ -87,13 +87,15 @@ class Warehouse:
             self.con.execute(f"create schema {schema}")
         create_macros(self.con, TAG_KEYS)
         create_seeds(self.con)
-        for table, columns in canonical_columns().items():
-            drawn = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-            self.con.execute(f"create table {table} ({drawn})")
         self.con.execute("create sequence line_rows")
-        self.con.execute(
-            f"alter table staging.{LINES} add column {ROW} bigint default nextval('line_rows')"
-        )
+        beside = {
+            ROW: "bigint default nextval('line_rows')",
+            TAGS: "varchar generated always as (cast(to_json(tags) as varchar))",
+        }
+        for table, columns in canonical_columns().items():
+            more = beside if table == f"staging.{LINES}" else {}
+            drawn = ", ".join(f"{column} {kind}" for column, kind in {**columns, **more}.items())
+            self.con.execute(f"create table {table} ({drawn})")
         for table, drawn in LEDGERS.items():
             self.con.execute(f"create table {table} ({drawn})")
         create_findings(self.con, (), ())
