@@ -116,6 +116,8 @@ class Lineage:
 
     def _origins_of(self, column: Column) -> frozenset[Column]:
         model = self._by_name.get(column.table)
+        if model is None and column.name in SEEN_BESIDE:
+            return frozenset()  # a line's place, and its tags once more
         if model is None:
             return frozenset(
                 Column(feeder.name, column.name)
