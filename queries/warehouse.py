@@ -129,7 +129,8 @@ class Warehouse:
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""
-        self.build_all([model for model in self._layer("staging") if model.kind == "full"])
+        kinds = ("full", "inline")
+        self.build_all([model for model in self._layer("staging") if model.kind in kinds])
         for table in canonical_columns().keys() - set(self.daily_tables):
             feeders = [
                 f"select * from {model.name}"

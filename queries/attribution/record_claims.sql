@@ -19,16 +19,6 @@
 
 with
 
-parents as (
-    select
-        records.run_key,
-        parents.run_key as parent_key
-    from attribution.record_spans as records
-    inner join attribution.record_spans as parents
-        on records.source = parents.source and records.parent_native_id = parents.native_id
-    where records.run_key <> parents.run_key
-),
-
 candidates as (
     select
         mentions.run_key,
@@ -86,7 +76,7 @@ job_records as (
         records.cloud_job_arn is not null
         and not exists (
             select 1
-            from parents
+            from attribution.source_parents as parents
             inner join attribution.record_spans as above on parents.parent_key = above.run_key
             where parents.run_key = records.run_key and above.cloud_job_arn = records.cloud_job_arn
         )
@@ -145,7 +135,7 @@ of_parts as (
             when
                 exists (
                     select 1
-                    from parents
+                    from attribution.source_parents as parents
                     inner join said as above on parents.parent_key = above.run_key
                     where parents.run_key = said.run_key and above.other_key = said.other_key
                 )
