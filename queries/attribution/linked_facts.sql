@@ -1,8 +1,8 @@
 -- One row is about a run that several sources saw: what all records of it say together.
 --
 -- Each fact is taken from the first record that has it. What people say (name, experiment, kind,
--- team, project) is taken in the order of `telling_rank`; what the machine room knows (user, GPUs,
--- managed job, how it ended) in that of `running_rank`, where a record that merely lost sight of
+-- team, project) is taken in the order `telling`; what the machine room knows (user, GPUs, managed
+-- job, how it ended) in the order `running`, where a record that merely lost sight of
 -- the run comes after those that saw its end. A run begins with its first record and ends with its
 -- last.
 --
@@ -16,20 +16,11 @@ ranked as (
     select
         linked.run_id,
         linked.record_count,
-        records.*,
-        row_number() over (
-            partition by linked.run_id
-            order by
-                spans.telling_rank, spans.system, spans.source, records.run_key
-        ) as telling,
-        row_number() over (
-            partition by linked.run_id
-            order by
-                spans.running_rank, spans.system, spans.source, records.run_key
-        ) as running
+        linked.telling,
+        linked.running,
+        records.*
     from attribution.records
     inner join attribution.linked_records as linked using (run_key)
-    inner join attribution.record_spans as spans using (run_key)
 ),
 
 endings as (

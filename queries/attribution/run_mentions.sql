@@ -10,51 +10,69 @@
 
 with
 
+key_sets as (
+    select distinct map_keys(tags) as tag_keys
+    from staging.run_tags
+),
+
+set_keys as (
+    select
+        tag_keys,
+        unnest(tag_keys) as tag_key
+    from key_sets
+),
+
 known as (
     select
-        list(struct_pack(tags := tags, system := system, relation := relation)) as mentions,
-        list(string_split(tags, ' ')[1]) as first_tags
+        string_split(tags, ' ') as names,
+        string_split(tags, ' ')[1] as first_name,
+        system,
+        relation,
+        replace(tags, ' ', ', ') as evidence
     from seeds.run_tags
 ),
 
-key_sets as (
-    select distinct array_to_string(map_keys(tags), ' ') as tag_keys
-    from staging.run_tags
-),
-
-telling_keys as (
-    select key_sets.tag_keys
-    from key_sets
-    cross join known
-    where
-        list_has_any(string_split(key_sets.tag_keys, ' '), known.first_tags)
-        or contains(key_sets.tag_keys, 'finops.same.')
-        or contains(key_sets.tag_keys, 'finops.parent.')
-),
-
 telling as (
-    select run_tags.*
-    from staging.run_tags
-    semi join telling_keys on array_to_string(map_keys(run_tags.tags), ' ') = telling_keys.tag_keys
+    select
+        set_keys.tag_keys,
+        known.names,
+        known.system,
+        known.relation,
+        known.evidence
+    from set_keys
+    inner join known on set_keys.tag_key = known.first_name
+    where list_has_all(set_keys.tag_keys, known.names)
+    union all
+    select
+        tag_keys,
+        [tag_key] as names,
+        split_part(tag_key, '.', 3) as system,
+        split_part(tag_key, '.', 2) as relation,
+        tag_key as evidence
+    from set_keys
+    where regexp_matches(tag_key, '^finops\.(same|parent)\..')
 ),
 
 tagged as (
     select
-        telling.run_key,
-        telling.called,
-        unnest(mentions_in(telling.tags, known.mentions)) as mention
-    from telling
-    cross join known
+        run_tags.run_key,
+        telling.system,
+        list_transform(telling.names, lambda name: run_tags.tags[name]) as said,
+        telling.relation,
+        run_tags.called || ' ' || telling.evidence as evidence
+    from staging.run_tags
+    inner join telling on map_keys(run_tags.tags) = telling.tag_keys
 ),
 
 mentions as (
     select
         run_key,
-        struct_extract(mention, 'system') as system,
-        struct_extract(mention, 'native_id') as native_id,
-        struct_extract(mention, 'relation') as relation,
-        called || ' ' || struct_extract(mention, 'evidence') as evidence
+        system,
+        array_to_string(list_transform(said, lambda word: trim(word)), '/') as native_id,
+        relation,
+        evidence
     from tagged
+    where len(list_filter(said, lambda word: word <> '')) = len(said)
     union all
     select
         run_key,
