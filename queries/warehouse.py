@@ -177,6 +177,8 @@ class Warehouse:
         if model.kind == "inline":
             self.con.execute(f"create or replace view {model.name} as {self.sql_of(model)}")
             self.tables.know(model.name, is_empty=self.tables.is_sure(model))
+            if model.feeds is not None:
+                check_feed(self.con, model, model.name)
             return
         target = model.name if model.kind == "full" else whole(model)
         is_asked = self.tables.fill(model, target, self.sql_of(model))

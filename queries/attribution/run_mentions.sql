@@ -53,15 +53,21 @@ telling as (
     where regexp_matches(tag_key, '^finops\.(same|parent)\..')
 ),
 
+few as (
+    select run_tags.*
+    from staging.run_tags
+    semi join telling on map_keys(run_tags.tags) = telling.tag_keys
+),
+
 tagged as (
     select
-        run_tags.run_key,
+        few.run_key,
         telling.system,
-        list_transform(telling.names, lambda name: run_tags.tags[name]) as said,
+        list_transform(telling.names, lambda name: few.tags[name]) as said,
         telling.relation,
-        run_tags.called || ' ' || telling.evidence as evidence
-    from staging.run_tags
-    inner join telling on map_keys(run_tags.tags) = telling.tag_keys
+        few.called || ' ' || telling.evidence as evidence
+    from few
+    inner join telling on map_keys(few.tags) = telling.tag_keys
 ),
 
 mentions as (
