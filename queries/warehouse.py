@@ -129,7 +129,8 @@ class Warehouse:
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""
-        self.build_all([model for model in self._layer("staging") if model.kind == "full"])
+        kinds = ("full", "inline")
+        self.build_all([model for model in self._layer("staging") if model.kind in kinds])
         for table in canonical_columns().keys() - set(self.daily_tables):
             feeders = [
                 f"select * from {model.name}"
@@ -176,6 +177,8 @@ class Warehouse:
         if model.kind == "inline":
             self.con.execute(f"create or replace view {model.name} as {self.sql_of(model)}")
             self.tables.know(model.name, is_empty=self.tables.is_sure(model))
+            if model.feeds is not None:
+                check_feed(self.con, model, model.name)
             return
         target = model.name if model.kind == "full" else whole(model)
         is_asked = self.tables.fill(model, target, self.sql_of(model))

@@ -1,4 +1,4 @@
--- One row is about a run and who owned it on its last day.
+-- One row is about a run that has files in a folder, and who owned it on its last day.
 --
 -- What a run has stored is there when it is over; its owners are then those of its last day.
 --
@@ -13,4 +13,5 @@ select
     project_raw,
     rule_rank
 from attribution.run_days
+semi join attribution.artefact_prefixes using (run_id)
 qualify row_number() over (partition by run_id order by charge_date desc) = 1

@@ -19,16 +19,6 @@
 
 with
 
-parents as (
-    select
-        records.run_key,
-        parents.run_key as parent_key
-    from attribution.record_spans as records
-    inner join attribution.record_spans as parents
-        on records.source = parents.source and records.parent_native_id = parents.native_id
-    where records.run_key <> parents.run_key
-),
-
 candidates as (
     select
         mentions.run_key,
@@ -57,22 +47,30 @@ candidates as (
             and mentions.system is not distinct from case when mentions.system is not null then named.system end
 ),
 
-nearest as (
-    select *
+by_distance as (
+    select
+        run_key,
+        system,
+        native_id,
+        relation,
+        distance,
+        min(other_key) as other_key,
+        max(other_key) as last_key,
+        min(evidence) as evidence
     from candidates
     where distance is not null
-    qualify distance = min(distance) over (partition by run_key, system, native_id, relation)
+    group by run_key, system, native_id, relation, distance
 ),
 
 mentions as (
     select
         run_key,
         relation,
-        min(other_key) as other_key,
-        min(evidence) as evidence
-    from nearest
+        arg_min(other_key, distance) as other_key,
+        arg_min(evidence, distance) as evidence
+    from by_distance
     group by run_key, system, native_id, relation
-    having count(distinct other_key) = 1
+    having arg_min(other_key, distance) = arg_min(last_key, distance)
 ),
 
 job_records as (
@@ -86,7 +84,7 @@ job_records as (
         records.cloud_job_arn is not null
         and not exists (
             select 1
-            from parents
+            from attribution.source_parents as parents
             inner join attribution.record_spans as above on parents.parent_key = above.run_key
             where parents.run_key = records.run_key and above.cloud_job_arn = records.cloud_job_arn
         )
@@ -145,7 +143,7 @@ of_parts as (
             when
                 exists (
                     select 1
-                    from parents
+                    from attribution.source_parents as parents
                     inner join said as above on parents.parent_key = above.run_key
                     where parents.run_key = said.run_key and above.other_key = said.other_key
                 )
@@ -158,22 +156,26 @@ of_parts as (
     inner join attribution.record_spans as named on said.other_key = named.run_key
 ),
 
-counted as (
+crowded as (
     select
-        *,
-        count(distinct case when relation = 'same' then run_key end) over (partition by other_key, source)
-            as claimants
+        other_key,
+        source
     from of_parts
+    where relation = 'same'
+    group by other_key, source
+    having min(run_key) < max(run_key)
 ),
 
 judged as (
     select
-        run_key,
+        of_parts.run_key,
         other_key,
-        rule,
-        evidence,
-        case when relation = 'same' and claimants > 1 then 'parent' else relation end as relation
-    from counted
+        of_parts.rule,
+        of_parts.evidence,
+        case when of_parts.relation = 'same' and crowded.source is not null then 'parent' else of_parts.relation end
+            as relation
+    from of_parts
+    left join crowded using (other_key, source)
 ),
 
 directed as (

@@ -4,6 +4,9 @@
 -- believed but that what was named comes before what named it. So is one in which a record is said
 -- to be the parent of another.
 --
+-- Most groups are two records that are linked to each other alone, which are of two sources; only the
+-- others are followed from link to link.
+--
 -- grain: one row per record that is linked to others
 -- key:   run_key
 -- owner: ml-platform
@@ -16,7 +19,7 @@ links as (
         other_key
     from attribution.record_claims
     where relation = 'same'
-    union
+    union all
     select
         other_key as run_key,
         run_key as other_key
@@ -24,33 +27,61 @@ links as (
     where relation = 'same'
 ),
 
+crowded as (
+    select run_key
+    from links
+    group by run_key
+    having count(*) > 1
+),
+
+chains as (
+    select
+        run_key,
+        other_key
+    from links
+    where
+        run_key in (select crowded.run_key from crowded)
+        or other_key in (select crowded.run_key from crowded)
+),
+
 reached as (
     select
         run_key,
         run_key as reached_key
-    from links
+    from chains
     union
     select
         reached.run_key,
-        links.other_key as reached_key
+        chains.other_key as reached_key
     from reached
-    inner join links on reached.reached_key = links.run_key
+    inner join chains on reached.reached_key = chains.run_key
 ),
 
 groups as (
     select
         run_key,
-        min(reached_key) as group_key
+        least(run_key, other_key) as group_key,
+        true as is_pair
+    from links
+    where
+        run_key not in (select crowded.run_key from crowded)
+        and other_key not in (select crowded.run_key from crowded)
+    union all
+    select
+        run_key,
+        min(reached_key) as group_key,
+        false as is_pair
     from reached
     group by run_key
 ),
 
 doubtful as (
-    select group_key
+    select groups.group_key
     from groups
     inner join attribution.record_spans using (run_key)
-    group by group_key
-    having count(*) > count(distinct source)
+    where not groups.is_pair
+    group by groups.group_key
+    having count(*) > count(distinct record_spans.source)
     union
     select groups.group_key
     from attribution.record_claims as claims

@@ -9,9 +9,10 @@
 -- who asked for the machine and how it ended, is the scheduler's to tell first, then a platform's, a
 -- tracker's, an orchestrator's.
 --
--- grain: one row per record of a run
--- key:   run_key
--- owner: ml-platform
+-- grain:  one row per record of a run
+-- key:    run_key
+-- inline: yes
+-- owner:  ml-platform
 
 select
     runs.run_key,

@@ -11,12 +11,10 @@ with recursive
 
 known_parents as (
     select
-        records.run_key,
-        parents.run_key as parent_key,
+        run_key,
+        parent_key,
         false as is_named
-    from attribution.record_spans as records
-    inner join attribution.record_spans as parents
-        on records.source = parents.source and records.parent_native_id = parents.native_id
+    from attribution.source_parents
     union all
     select
         run_key,
@@ -27,14 +25,14 @@ known_parents as (
 
 parents as (
     select
-        links.run_id,
-        parent_links.run_id as ancestor_id,
+        coalesce(links.run_id, known_parents.run_key) as run_id,
+        coalesce(parent_links.run_id, known_parents.parent_key) as ancestor_id,
         bool_or(known_parents.is_named) as is_named
     from known_parents
-    inner join attribution.run_links as links using (run_key)
-    inner join attribution.run_links as parent_links on known_parents.parent_key = parent_links.run_key
-    where links.run_id <> parent_links.run_id
-    group by links.run_id, parent_links.run_id
+    left join attribution.linked_records as links using (run_key)
+    left join attribution.linked_records as parent_links on known_parents.parent_key = parent_links.run_key
+    where coalesce(links.run_id, known_parents.run_key) <> coalesce(parent_links.run_id, known_parents.parent_key)
+    group by all
 ),
 
 reached as (

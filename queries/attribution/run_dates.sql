@@ -11,14 +11,15 @@ with
 
 run_spans as (
     select
-        run_id,
+        coalesce(linked.run_id, run_key) as run_id,
         run_key,
-        started_at,
-        ended_at,
-        case when cloud_job_arn is null then interval 0 day else interval 1 day end as margin
-    from attribution.record_spans
-    inner join attribution.run_links using (run_key)
-    where started_at is not null
+        coalesce(linked.record_count, 1) as record_count,
+        spans.started_at,
+        spans.ended_at,
+        case when spans.cloud_job_arn is null then interval 0 day else interval 1 day end as margin
+    from attribution.record_spans as spans
+    left join attribution.linked_records as linked using (run_key)
+    where spans.started_at is not null
 ),
 
 run_days as (
@@ -35,6 +36,7 @@ run_days as (
 select
     run_id,
     run_key,
+    record_count,  -- of the run
     cast(day_start as date) as charge_date,
     greatest(started_at, day_start) as started_at,
     greatest(least(ended_at, day_start + interval 1 day), greatest(started_at, day_start)) as ended_at,

@@ -1,7 +1,8 @@
 -- One row is about a run that a record of a run names in another system: in its tags, or as its source tells.
 --
 -- Which tags name which system stands in `seeds/run_tags.csv`; `finops.same.<system>` and
--- `finops.parent.<system>` name a run of any system. Records without such a tag are passed by at once: most have none.
+-- `finops.parent.<system>` name a run of any system. Many runs have the same tags, and few have one of these: what
+-- tags there are together is looked at first.
 --
 -- grain: one row per record, mentioned run and relation
 -- key:   run_key, system, native_id, relation
@@ -9,34 +10,75 @@
 
 with
 
+key_sets as (
+    select distinct map_keys(tags) as tag_keys
+    from staging.run_tags
+),
+
+set_keys as (
+    select
+        tag_keys,
+        unnest(tag_keys) as tag_key
+    from key_sets
+),
+
 known as (
     select
-        list(struct_pack(tags := tags, system := system, relation := relation)) as mentions,
-        list(string_split(tags, ' ')[1]) as first_tags
+        string_split(tags, ' ') as names,
+        string_split(tags, ' ')[1] as first_name,
+        system,
+        relation,
+        replace(tags, ' ', ', ') as evidence
     from seeds.run_tags
+),
+
+telling as (
+    select
+        set_keys.tag_keys,
+        known.names,
+        known.system,
+        known.relation,
+        known.evidence
+    from set_keys
+    inner join known on set_keys.tag_key = known.first_name
+    where list_has_all(set_keys.tag_keys, known.names)
+    union all
+    select
+        tag_keys,
+        [tag_key] as names,
+        split_part(tag_key, '.', 3) as system,
+        split_part(tag_key, '.', 2) as relation,
+        tag_key as evidence
+    from set_keys
+    where regexp_matches(tag_key, '^finops\.(same|parent)\..')
+),
+
+few as (
+    select run_tags.*
+    from staging.run_tags
+    semi join telling on map_keys(run_tags.tags) = telling.tag_keys
 ),
 
 tagged as (
     select
-        run_tags.run_key,
-        run_tags.called,
-        unnest(mentions_in(run_tags.tags, known.mentions)) as mention
-    from staging.run_tags
-    cross join known
-    where
-        list_has_any(map_keys(run_tags.tags), known.first_tags)
-        or contains(array_to_string(map_keys(run_tags.tags), ' '), 'finops.same.')
-        or contains(array_to_string(map_keys(run_tags.tags), ' '), 'finops.parent.')
+        few.run_key,
+        telling.system,
+        list_transform(telling.names, lambda name: few.tags[name]) as said,
+        telling.relation,
+        few.called || ' ' || telling.evidence as evidence
+    from few
+    inner join telling on map_keys(few.tags) = telling.tag_keys
 ),
 
 mentions as (
     select
         run_key,
-        struct_extract(mention, 'system') as system,
-        struct_extract(mention, 'native_id') as native_id,
-        struct_extract(mention, 'relation') as relation,
-        called || ' ' || struct_extract(mention, 'evidence') as evidence
+        system,
+        array_to_string(list_transform(said, lambda word: trim(word)), '/') as native_id,
+        relation,
+        evidence
     from tagged
+    where len(list_filter(said, lambda word: word <> '')) = len(said)
     union all
     select
         run_key,

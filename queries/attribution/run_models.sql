@@ -41,23 +41,31 @@ known_models as (
 
 told as (
     select
-        run_links.run_id,
-        nullif(trim(run_tags.tags['finops.model']), '') as said,
-        trim(tag_of_model(run_tags.tags)) as tagged,
-        nullif(trim(run_tags.tags['finops.model_version']), '') as version
+        run_key,
+        nullif(trim(tags['finops.model']), '') as said,
+        trim(tag_of_model(tags)) as tagged,
+        nullif(trim(tags['finops.model_version']), '') as version
     from staging.run_tags
-    inner join attribution.run_links using (run_key)
 ),
 
-claims as (
+told_models as (
     select
-        told.run_id,
+        told.run_key,
         coalesce(told.said, known_models.model) as model,
         told.version
     from told
     left join known_models on told.tagged = known_models.model
-    left join registered on told.run_id = registered.run_id
-    where registered.run_id is null and coalesce(told.said, known_models.model) is not null
+    where told.said is not null or known_models.model is not null
+),
+
+claims as (
+    select
+        run_links.run_id,
+        told_models.model,
+        told_models.version
+    from told_models
+    inner join attribution.run_links using (run_key)
+    anti join registered on run_links.run_id = registered.run_id
 ),
 
 named as (

@@ -41,8 +41,14 @@ logged as (
 tagged as (
     select
         run_key,
-        unnest([false, true]) as is_output,
-        unnest([tags['finops.input_dataset'], tags['finops.output_dataset']]) as uris
+        false as is_output,
+        tags['finops.input_dataset'] as uris
+    from staging.mlflow__newest_runs
+    union all
+    select
+        run_key,
+        true as is_output,
+        tags['finops.output_dataset'] as uris
     from staging.mlflow__newest_runs
 ),
 

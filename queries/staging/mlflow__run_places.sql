@@ -27,6 +27,9 @@ listed as (
         string_split(nullif(replace(tags['finops.pod_uid'], ' ', ''), ''), ',') as pod_uids,
         string_split(nullif(replace(tags['finops.gpu_count'], ' ', ''), ''), ',') as gpu_counts
     from staging.mlflow__newest_runs
+    where
+        coalesce(tags['finops.instance_id'], tags['finops.node'], tags['finops.pod'], tags['finops.pod_uid'])
+        is not null
 ),
 
 counted as (

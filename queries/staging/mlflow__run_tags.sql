@@ -1,9 +1,10 @@
 -- What a run of MLflow says of itself: its tags.
 --
--- grain: one row per run
--- key:   run_key
--- feeds: run_tags
--- owner: ml-platform
+-- grain:  one row per run
+-- key:    run_key
+-- feeds:  run_tags
+-- inline: yes
+-- owner:  ml-platform
 
 select
     run_key,

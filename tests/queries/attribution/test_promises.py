@@ -87,3 +87,23 @@ def test_a_promise_broken_by_the_least_amount_is_seen(
         with pytest.raises(ModelError, match=f"{column} of {model.name} is"):
             check_model(closed.con, model)
         closed.con.execute(f"update {model.name} set {column} = {column} - {LEAST} {of_first_row}")
+
+
+def test_a_key_that_two_rows_have_is_seen(closed: Warehouse) -> None:
+    """Of any model with rows, also where a part of the key is null."""
+    seen: set[bool] = set()
+    for model in models():
+        is_looked_at = model.key and not (model.unique and model.unique <= set(model.key))
+        if model.layer == "staging" or not is_looked_at or not closed.rows(f"from {model.name}"):
+            continue
+        first, last = f"select min(rowid) from {model.name}", f"select max(rowid) from {model.name}"
+        has_null = " or ".join(f"{column} is null" for column in model.key)
+        seen |= {row[0] for row in closed.rows(f"select {has_null} from {model.name}")}
+        closed.con.execute(
+            f"insert into {model.name} select * from {model.name} where rowid = ({first})"
+        )
+        with pytest.raises(ModelError, match=f"{model.name} has 2 rows for one key"):
+            check_model(closed.con, model)
+        closed.con.execute(f"delete from {model.name} where rowid = ({last})")
+        check_model(closed.con, model)
+    assert seen == {True, False}
