@@ -31,6 +31,10 @@ def check_model(con: Connection, model: Model, empty: Collection[str] = ()) -> N
 
 def _check_key(con: Connection, model: Model) -> None:
     columns = ", ".join(model.key)
+    # two keys that are alike have one hash, which takes half as long to look for
+    differ = f"select count(*) = count(distinct hash({columns})) from {model.name}"
+    if con.execute(differ).fetchone() == (True,):
+        return
     rows = con.execute(
         f"select {columns}, count(*) from {model.name} group by all having count(*) > 1 limit 3"
     ).fetchall()
