@@ -280,8 +280,7 @@ def _attribute(
     for month, of_month in months.items():
         given.progress(f"attribute {month}: {len(of_month)} days")
         _attribute_days(warehouse, of_month)
-    if not all(stored[model.name].files for model in partitions):
-        _attribute_days(warehouse, [])
+    _know_empty(warehouse, [model for model in partitions if not stored[model.name].files])
     for model in warehouse.day_models:
         if model.kind == "step":
             con.execute(f"drop table if exists {model.name}")
@@ -291,6 +290,15 @@ def _attribute(
         query = scan or f"select * from {shape(model)}"
         con.execute(f"create or replace view {model.name} as {query}")
         warehouse.tables.know(model.name, is_empty=scan is None)
+
+
+def _know_empty(warehouse: Warehouse, partitions: Collection[Model]) -> None:
+    """Have the columns of models of which no day has rows."""
+    tables = warehouse.tables
+    if any(shape(model) not in tables.columns for model in partitions):
+        _attribute_days(warehouse, [])
+    for model in partitions:
+        tables.create_empty(shape(model), tables.columns[shape(model)])
 
 
 def _attribute_days(warehouse: Warehouse, days: Sequence[str]) -> None:

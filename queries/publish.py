@@ -23,6 +23,7 @@ from queries.manifest import FormatError, Manifest
 from queries.privacy.masks import masks
 from queries.privacy.people import find_everybody, mart_columns
 from queries.privacy.views import OPENNESS, View
+from queries.verify import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,15 +183,6 @@ def _files_to_delete(database: Path, now: Manifest, *, is_kept: bool) -> list[Pa
         return list(folder.glob(f"{database.stem}.*"))
     changed = [one for one, rules in older.views.items() if now.views.get(one) != rules]
     return [file for one in changed for file in folder.glob(f"{database.stem}.{one}.*")]
-
-
-def content_of(con: Connection, table: str) -> str:
-    """Return rows and digest of a table, whatever the order of its rows."""
-    row = con.execute(
-        f"select count(*), bit_xor(hash(line)), sum(cast(hash(line) as hugeint)) "
-        f"from {table} as line"
-    ).fetchone()
-    return "-".join(str(value) for value in row or ())
 
 
 def _verify_in_new_process(database: Path) -> None:

@@ -1,13 +1,23 @@
 -- One row is about postings that belong to the full cost of the same models and datasets.
 --
 -- Lineage asks nothing of a posting but its run's group and first day, its dataset and model, and the day
--- where it is storage. A run is counted in one of its rows of a kind.
+-- where it is storage. A run is counted in one of its rows of a kind. Runs that made nothing, and whose postings
+-- name no dataset or model, are added up together and not counted: nothing asks for them.
 --
 -- grain:     one row per currency, kind, group of runs, their first day, dataset, model, model served, day of storage
 -- conserves: effective_cost, billed_cost of attribution.postings by billing_currency
 -- owner:     ml-platform
 
 with
+
+lineage_runs as (
+    select run_id
+    from attribution.maker_groups
+    union
+    select run_id
+    from attribution.postings
+    where run_id is not null and coalesce(dataset, model) is not null
+),
 
 run_costs as (
     select
@@ -22,6 +32,23 @@ run_costs as (
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost
     from attribution.postings
+    semi join lineage_runs using (run_id)
+    group by all
+),
+
+other_costs as (
+    select
+        billing_currency,
+        full_cost_kind(method, run_id) as kind,
+        dataset,
+        model,
+        served_model,
+        case when kind = 'stored_bytes' then charge_date end as stored_date,
+        sum(gpu_hours) as gpu_hours,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) as billed_cost
+    from attribution.postings
+    anti join lineage_runs using (run_id)
     group by all
 ),
 
@@ -32,7 +59,6 @@ repeated as (
         kind,
         run_id
     from run_costs
-    where run_id is not null
     group by billing_currency, kind, run_id
     having count(*) > 1
 ),
@@ -40,7 +66,7 @@ repeated as (
 counted as (
     select
         *,
-        run_id is not null as is_counted
+        true as is_counted
     from run_costs
     anti join repeated using (billing_currency, kind, run_id)
     union all
@@ -52,6 +78,11 @@ counted as (
         ) = 1 as is_counted
     from run_costs
     semi join repeated using (billing_currency, kind, run_id)
+    union all by name
+    select
+        *,
+        false as is_counted
+    from other_costs
 )
 
 select

@@ -19,6 +19,11 @@ held as (
     group by charge_date, pod_id
 ),
 
+oldest as (
+    select min(charge_date) as oldest_date
+    from held
+),
+
 costs as (
     select
         postings.charge_date,
@@ -32,9 +37,13 @@ costs as (
             as owner_team,
         sum(postings.effective_cost) as effective_cost
     from attribution.postings
+    cross join oldest
     inner join held using (charge_date, pod_id)
     left join attribution.user_days using (charge_date, user_raw)
-    where postings.method = 'machine_share' and postings.cost_kind in ('direct', 'unattributed')
+    where
+        postings.method = 'machine_share'
+        and postings.cost_kind in ('direct', 'unattributed')
+        and postings.charge_date >= oldest.oldest_date
     group by all
 ),
 

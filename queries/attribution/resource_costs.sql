@@ -1,5 +1,6 @@
 -- One row is about a billed resource in the newest 30 days of its bill: what it costs a month, whose it is.
 --
+-- Only what detectors ask for has rows: snapshots, things that an inventory lists, GPU machines.
 -- Buckets and transfers are left out: they are judged by dataset. A resource that appeared within
 -- the 30 days is taken from its first day on; the owner is whoever paid most. A source whose bill
 -- ended more than a week before the others' says nothing of today, and has no rows.
@@ -9,6 +10,26 @@
 -- owner: ml-platform
 
 with
+
+asked as (
+    select resource_key(resource_id) as resource_key
+    from staging.inventory
+    union
+    select resource_key(instance_id) as resource_key
+    from attribution.machine_days
+    where gpu_count > 0
+),
+
+judged as (
+    select *
+    from attribution.named_postings
+    where line_class = 'snapshot'
+    union all
+    select postings.*
+    from attribution.named_postings as postings
+    semi join asked on resource_key(postings.resource_id) = asked.resource_key
+    where postings.line_class not in ('snapshot', 'object_storage', 'object_requests', 'transfer')
+),
 
 costs as (
     select
@@ -26,11 +47,10 @@ costs as (
         sum(postings.effective_cost) filter (where postings.charge_date = bill_sources.newest_date - 1)
             as day_cost,
         sum(postings.effective_cost) as effective_cost
-    from attribution.named_postings as postings
+    from judged as postings
     inner join attribution.bill_sources using (source)
     where
         postings.resource_id is not null
-        and postings.line_class not in ('object_storage', 'object_requests', 'transfer')
         and postings.charge_date > bill_sources.newest_date - 30
         and postings.charge_date <= bill_sources.newest_date
         and bill_sources.newest_date >= bill_sources.as_of - 7

@@ -29,26 +29,21 @@ newest as (
 
 reads as (
     select
-        postings.source,
-        postings.dataset,
-        postings.x_from_region as from_region,
-        postings.x_to_region as to_region,
-        postings.billing_currency,
-        postings.run_id,
-        coalesce(user_days.user_id, postings.user_raw) as owner_user,
-        case when postings.is_team_of_user then coalesce(user_days.team, postings.team) else postings.team end
+        transfers.source,
+        transfers.dataset,
+        transfers.from_region,
+        transfers.to_region,
+        transfers.billing_currency,
+        transfers.run_id,
+        coalesce(user_days.user_id, transfers.user_raw) as owner_user,
+        case when transfers.is_team_of_user then coalesce(user_days.team, transfers.team) else transfers.team end
             as owner_team,
-        min(postings.charge_date) as first_date,
-        sum(postings.effective_cost) as effective_cost
-    from attribution.postings
+        min(transfers.charge_date) as first_date,
+        sum(transfers.effective_cost) as effective_cost
+    from attribution.run_transfers as transfers
     cross join newest
     left join attribution.user_days using (charge_date, user_raw)
-    where
-        postings.method = 'reads'
-        and postings.dataset not in ('(unregistered)', '(orphaned artefacts)', '(unattributed egress)')
-        and postings.run_id is not null
-        and postings.charge_date > newest.as_of - $window_days
-        and postings.charge_date <= newest.as_of
+    where transfers.charge_date > newest.as_of - $window_days and transfers.charge_date <= newest.as_of
     group by all
 ),
 

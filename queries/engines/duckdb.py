@@ -57,6 +57,7 @@ def connect(limits: Limits) -> Connection:
     con.execute(f"set threads = {int(limits.threads)}")
     con.execute("set preserve_insertion_order = false")
     con.execute("set checkpoint_threshold = '1TB'")
+    con.execute("set parquet_metadata_cache = true")  # files never change; many queries read each
     if limits.spill is not None:
         limits.spill.mkdir(parents=True, exist_ok=True)
         con.execute(f"set temp_directory = {literal(str(limits.spill))}")

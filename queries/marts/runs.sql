@@ -11,19 +11,6 @@
 
 with
 
-run_costs as (
-    select
-        run_id,
-        billing_currency,
-        bool_or(is_provisional) as is_provisional,
-        sum(gpu_hours) as gpu_hours,
-        sum(effective_cost) as effective_cost,
-        sum(billed_cost) as billed_cost
-    from attribution.postings
-    where run_id is not null
-    group by run_id, billing_currency
-),
-
 run_day_costs as (
     select
         postings.run_id,
@@ -72,17 +59,13 @@ run_reports as (
     group by run_id, billing_currency
 ),
 
-run_owners as (
-    select
-        run_id,
-        arg_max(user_id, (charge_date, effective_cost, user_id)) as user_id,
-        arg_max(team, (charge_date, effective_cost, team)) as team,
-        arg_max(project, (charge_date, effective_cost, project)) as project
-    from attribution.named_postings
-    where run_id is not null
-    group by run_id
+owned_runs as (
+    select run_id
+    from attribution.run_spend
+    where user_id is not null and team is not null and project is not null
 ),
 
+-- what runs say of themselves, where their costs do not
 run_names as (
     select
         run_days.run_id,
@@ -90,6 +73,7 @@ run_names as (
         arg_max(coalesce(run_days.team_raw, user_days.team), run_days.charge_date) as team,
         arg_max(run_days.project_raw, run_days.charge_date) as project
     from attribution.run_days
+    anti join owned_runs using (run_id)
     left join attribution.user_days using (charge_date, user_raw)
     group by run_days.run_id
 ),
@@ -117,10 +101,10 @@ select
     run_ends.experiment,
     run_ends.source,  -- the tracker
     run_ends.record_count,  -- sources that saw it, as run_records tells
-    coalesce(run_owners.user_id, run_names.user_id) as user_id,
+    coalesce(run_spend.user_id, run_names.user_id) as user_id,
     people.user_name,
-    coalesce(run_owners.team, run_names.team) as team,
-    coalesce(run_owners.project, run_names.project) as project,
+    coalesce(run_spend.team, run_names.team) as team,
+    coalesce(run_spend.project, run_names.project) as project,
     run_model_names.model,  -- the models it was for, with commas
     run_model_names.model_rule,  -- registered, named, swept or started: how that is known
     run_ends.status,  -- queued, running, succeeded, failed, cancelled, preempted or lost
@@ -129,22 +113,21 @@ select
     run_ends.duration_hours,  -- to the end, or to the last sign of life
     cast(
         case
-            when run_costs.run_id is not null then run_costs.gpu_hours
+            when run_spend.run_id is not null then run_spend.gpu_hours
             else coalesce(run_ends.gpu_count * greatest(run_ends.duration_hours, 0), 0)
         end
         as decimal(18, 6)
     ) as gpu_hours,  -- held, as the machines show; asked for, where no bill shows the run
-    cast(coalesce(run_costs.effective_cost, 0) as decimal(38, 12)) as effective_cost,
-    cast(coalesce(run_costs.billed_cost, 0) as decimal(38, 12)) as billed_cost,
-    run_costs.billing_currency,  -- null where no bill shows the run
+    cast(coalesce(run_spend.effective_cost, 0) as decimal(38, 12)) as effective_cost,
+    cast(coalesce(run_spend.billed_cost, 0) as decimal(38, 12)) as billed_cost,
+    run_spend.billing_currency,  -- null where no bill shows the run
     cast(run_reports.reporting_cost as decimal(38, 12)) as reporting_cost,  -- null: a day of it has no rate
     case when run_reports.reporting_cost is not null then run_reports.reporting_currency end as reporting_currency,
-    run_ends.status = 'running' or coalesce(run_costs.is_provisional, true) as is_provisional  -- may still change
+    run_ends.status = 'running' or coalesce(run_spend.is_provisional, true) as is_provisional  -- may still change
 from run_ends
-left join run_costs on run_ends.run_id = run_costs.run_id
+left join attribution.run_spend on run_ends.run_id = run_spend.run_id
 left join run_reports
-    on run_costs.run_id = run_reports.run_id and run_costs.billing_currency = run_reports.billing_currency
-left join run_owners on run_ends.run_id = run_owners.run_id
+    on run_spend.run_id = run_reports.run_id and run_spend.billing_currency = run_reports.billing_currency
 left join run_names on run_ends.run_id = run_names.run_id
 left join run_model_names on run_ends.run_id = run_model_names.run_id
-left join attribution.people on coalesce(run_owners.user_id, run_names.user_id) = people.user_id
+left join attribution.people on coalesce(run_spend.user_id, run_names.user_id) = people.user_id

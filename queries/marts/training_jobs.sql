@@ -8,11 +8,16 @@
 
 with
 
+other_runs as (
+    select run_id
+    from attribution.run_facts
+    where kind not in ('training', 'job')
+),
+
 jobs as (
-    select runs.*
+    select *
     from marts.runs
-    inner join attribution.run_facts using (run_id)
-    where coalesce(run_facts.kind, 'training') in ('training', 'job')
+    anti join other_runs using (run_id)
 )
 
 select

@@ -19,31 +19,48 @@ unknown_days as (
     where not is_known
 ),
 
+named_runs as (
+    select
+        run_days.user_raw,
+        cast(date_trunc('month', run_days.charge_date) as date) as charge_month,
+        run_days.run_id,
+        min(run_days.charge_date) as first_date,
+        max(run_days.charge_date) as last_date
+    from attribution.run_days
+    inner join unknown_days using (charge_date, user_raw)
+    group by all
+),
+
 sightings as (
     select
         member_spend.member as user_raw,
         member_spend.source,
-        member_spend.charge_date,
+        cast(date_trunc('month', member_spend.charge_date) as date) as charge_month,
         member_spend.billing_currency,
-        null as run_id,
-        member_spend.effective_cost
+        min(member_spend.charge_date) as first_date,
+        max(member_spend.charge_date) as last_date,
+        0 as run_count,
+        sum(member_spend.effective_cost) as effective_cost
     from attribution.member_spend
     inner join unknown_days
         on
             member_spend.dimension = 'user'
             and member_spend.member = unknown_days.user_raw
             and member_spend.charge_date = unknown_days.charge_date
+    group by all
     union all
     select
-        run_days.user_raw,
+        named_runs.user_raw,
         run_facts.source,
-        run_days.charge_date,
+        named_runs.charge_month,
         null as billing_currency,
-        run_days.run_id,
+        min(named_runs.first_date) as first_date,
+        max(named_runs.last_date) as last_date,
+        count(*) as run_count,
         0 as effective_cost
-    from attribution.run_days
-    inner join unknown_days using (charge_date, user_raw)
+    from named_runs
     inner join attribution.run_facts using (run_id)
+    group by all
 ),
 
 people_names as (
@@ -154,16 +171,15 @@ hints as (
 select
     sightings.user_raw as user_id,  -- the name, as the source has it
     sightings.source,  -- the bill, or the tracker of the runs
-    cast(date_trunc('month', sightings.charge_date) as date) as charge_month,
+    sightings.charge_month,
     sightings.billing_currency,  -- null: named by runs
-    min(sightings.charge_date) as first_date,
-    max(sightings.charge_date) as last_date,
-    count(distinct sightings.run_id) as run_count,  -- runs of the month that name it
-    cast(sum(sightings.effective_cost) as decimal(38, 12)) as effective_cost,  -- what the bill has under it
+    sightings.first_date,
+    sightings.last_date,
+    sightings.run_count,  -- runs of the month that name it
+    cast(sightings.effective_cost as decimal(38, 12)) as effective_cost,  -- what the bill has under it
     case
-        when any_value(hints.user_id) is null then 'add it to the people, the service accounts or the aliases'
-        else 'make it an alias of ' || any_value(hints.user_id) || ', if it is that one''s'
+        when hints.user_id is null then 'add it to the people, the service accounts or the aliases'
+        else 'make it an alias of ' || hints.user_id || ', if it is that one''s'
     end as fix
 from sightings
 left join hints using (user_raw)
-group by all

@@ -113,6 +113,19 @@ WHOLES = {
         "select charge_date, source, billing_period, billing_currency, cost_kind, service_name, "
         f"{BOTH} from attribution.postings",
     ),
+    "attribution.run_spend": Whole(
+        f"select run_id, billing_currency, {BOTH} from attribution.run_spend",
+        f"select run_id, billing_currency, {BOTH} from attribution.postings "
+        "where run_id is not null",
+    ),
+    "attribution.run_transfers": Whole(
+        "select charge_date, source, billing_currency, dataset, run_id, effective_cost "
+        "from attribution.run_transfers",
+        "select charge_date, source, billing_currency, dataset, run_id, effective_cost "
+        "from attribution.postings where method = 'reads' and run_id is not null and dataset "
+        "not in ('(unregistered)', '(orphaned artefacts)', '(unattributed egress)')",
+        1,
+    ),
     "attribution.member_spend": Whole(
         "select charge_date, source, billing_period, billing_currency, dimension, "
         f"{BOTH} from attribution.member_spend",
@@ -303,6 +316,8 @@ def full(draw: type[Draw]) -> Iterator[Warehouse]:
     fee: dict[str, Any] = {"x_line_class": "control_plane", "resource_id": "c1"}
     job: dict[str, Any] = {"x_line_class": "managed_job", "resource_id": "job-1"}
     disk: dict[str, Any] = {"x_line_class": "volume", "resource_id": "vol-1"}
+    border = {"x_from_region": "us", "x_to_region": "eu"}
+    read: dict[str, Any] = {"x_line_class": "transfer", "resource_id": "data"} | border
     volume = {
         "source": "inv",
         "sub_account_id": "1",
@@ -313,8 +328,9 @@ def full(draw: type[Draw]) -> Iterator[Warehouse]:
     named = volume | {"resource_id": "vol-1"}
     lines = [
         draw.line(5, **disk),
-        draw.machine(80),
+        draw.machine(80, region_id="eu"),
         draw.line(4, **storage),
+        draw.line(6, **read),
         draw.line(3, **fee),
         draw.line(2, **job),
     ]
@@ -343,7 +359,8 @@ def full(draw: type[Draw]) -> Iterator[Warehouse]:
             "served_hours": [served],
             "runs": [draw.run("r1"), draw.run("r2", cloud_job_arn="job-1")],
             "run_places": [{"run_key": "r1", "pod": "a"}],
-            "datasets": [{"dataset": "d", "uri": "s3://data/d"}],
+            "run_inputs": [{"run_key": "r1", "dataset_uri": "s3://data/d", "bytes_read": 9}],
+            "datasets": [{"dataset": "d", "uri": "s3://data/d", "region_id": "us"}],
             "stored_bytes": [
                 {
                     "charge_date": draw.day,
