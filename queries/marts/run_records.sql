@@ -24,17 +24,17 @@ run_parents as (
 )
 
 select
-    run_links.run_id,
-    run_links.run_key,  -- the record
+    coalesce(linked.run_id, records.run_key) as run_id,
+    records.run_key,  -- the record
     records.system,  -- mlflow, slurm, airflow, ...
     records.source,
     records.native_id,  -- as the source calls it
     'same' as relation,  -- same: a record of the run; parent: of one that started it
-    run_links.rule,  -- mention, managed_job, same_pod or same_host; null where the run has no other record
-    run_links.evidence,
-    run_links.confidence  -- high, medium or low
-from attribution.run_links
-inner join attribution.record_spans as records using (run_key)
+    linked.rule,  -- mention, managed_job, same_pod or same_host; null where the run has no other record
+    linked.evidence,
+    linked.confidence  -- high, medium or low
+from attribution.record_spans as records
+left join attribution.linked_records as linked using (run_key)
 union all
 select
     run_parents.run_id,
