@@ -22,8 +22,8 @@ lineage_runs as (
 run_costs as (
     select
         billing_currency,
-        full_cost_kind(method, run_id) as kind,
-        run_id,
+        full_cost_kind(method, postings.run_id) as kind,
+        lineage_runs.run_id,
         dataset,
         model,
         served_model,
@@ -32,23 +32,7 @@ run_costs as (
         sum(effective_cost) as effective_cost,
         sum(billed_cost) as billed_cost
     from attribution.postings
-    semi join lineage_runs using (run_id)
-    group by all
-),
-
-other_costs as (
-    select
-        billing_currency,
-        full_cost_kind(method, run_id) as kind,
-        dataset,
-        model,
-        served_model,
-        case when kind = 'stored_bytes' then charge_date end as stored_date,
-        sum(gpu_hours) as gpu_hours,
-        sum(effective_cost) as effective_cost,
-        sum(billed_cost) as billed_cost
-    from attribution.postings
-    anti join lineage_runs using (run_id)
+    left join lineage_runs on postings.run_id = lineage_runs.run_id
     group by all
 ),
 
@@ -59,6 +43,7 @@ repeated as (
         kind,
         run_id
     from run_costs
+    where run_id is not null
     group by billing_currency, kind, run_id
     having count(*) > 1
 ),
@@ -66,7 +51,7 @@ repeated as (
 counted as (
     select
         *,
-        true as is_counted
+        run_id is not null as is_counted
     from run_costs
     anti join repeated using (billing_currency, kind, run_id)
     union all
@@ -78,11 +63,6 @@ counted as (
         ) = 1 as is_counted
     from run_costs
     semi join repeated using (billing_currency, kind, run_id)
-    union all by name
-    select
-        *,
-        false as is_counted
-    from other_costs
 )
 
 select

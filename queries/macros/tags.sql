@@ -78,40 +78,24 @@ tag_map(
     )
 );
 
--- What a run's tags say of itself in other systems. `known` are the rows of seeds.run_tags as a list: a
--- row whose tags are all there, and not empty, mentions their values, joined by '/'. Tags named
--- `finops.same.<system>` and `finops.parent.<system>` do so for any system.
-create or replace macro mentions_in(tags, known) as
-list_concat(
-    list_transform(
-        list_filter(
-            known,
-            lambda row: len(
-                list_filter(string_split(row.tags, ' '), lambda tag: coalesce(tags[tag], '') <> '')
-            ) = len(string_split(row.tags, ' '))
-        ),
-        lambda row: {
-            system: row.system,
-            native_id: array_to_string(
-                list_transform(string_split(row.tags, ' '), lambda tag: trim(tags[tag])), '/'
-            ),
-            relation: row.relation,
-            evidence: replace(row.tags, ' ', ', ')
-        }
-    ),
-    list_transform(
-        list_filter(
-            map_entries(tags),
-            lambda entry: regexp_matches(entry.key, '^finops\.(same|parent)\..') and entry.value <> ''
-        ),
-        lambda entry: {
-            system: split_part(entry.key, '.', 3),
-            native_id: trim(entry.value),
-            relation: split_part(entry.key, '.', 2),
-            evidence: entry.key
-        }
+-- Whether tags name a run of another system, as `run_mentions` reads them: all tags of a row of
+-- seeds.run_tags, given as the list `known`, are there and not empty, or one is that is called
+-- `finops.same.<system>` or `finops.parent.<system>`.
+create or replace macro names_runs(tags, known) as
+len(
+    list_filter(
+        known,
+        lambda names: len(
+            list_filter(string_split(names, ' '), lambda tag: coalesce(tags[tag], '') <> '')
+        ) = len(string_split(names, ' '))
     )
-);
+) > 0
+or len(
+    list_filter(
+        map_entries(tags),
+        lambda entry: regexp_matches(entry.key, '^finops\.(same|parent)\..') and entry.value <> ''
+    )
+) > 0;
 
 -- The namespace of the claim that a volume was made for, as drivers of Kubernetes write it on the volume;
 -- AWS writes `kubernetes.io/created-for/pvc/namespace`, others what their tags and labels may hold of it.

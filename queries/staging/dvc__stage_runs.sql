@@ -10,7 +10,7 @@
 with
 
 known as (
-    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    select list(tags) as tag_sets
     from seeds.run_tags
 ),
 
@@ -37,4 +37,4 @@ select
     states.tags
 from states
 cross join known
-where len(mentions_in(states.tags, known.mentions)) > 0
+where names_runs(states.tags, known.tag_sets)

@@ -7,7 +7,7 @@
 with
 
 known as (
-    select list(struct_pack(tags := tags, system := system, relation := relation)) as mentions
+    select list(tags) as tag_sets
     from seeds.run_tags
 ),
 
@@ -28,4 +28,4 @@ select
     commits.metadata
 from commits
 cross join known
-where len(mentions_in(commits.metadata, known.mentions)) > 0
+where names_runs(commits.metadata, known.tag_sets)

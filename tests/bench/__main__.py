@@ -50,7 +50,7 @@ def load_figures(folder: Path, rounds: int) -> list[Figure]:
 
 def lake_share(folder: Path) -> float:
     """Return what the bill takes in the lake, its sums included, as a share of what came."""
-    of_bill = (f"staging.{loading.BILL}", "attribution.line_sums")
+    of_bill = (f"staging.{loading.BILL}", "attribution.line_sums", "attribution.line_texts")
     lake = [path for model in of_bill for path in (folder / "lake" / model).rglob("*.parquet")]
     raw = list((folder / "bill").rglob("*.parquet"))
     return sum(path.stat().st_size for path in lake) / sum(path.stat().st_size for path in raw)
