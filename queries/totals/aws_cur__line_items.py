@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from queries.totals.batches import Layout, batches
-from queries.totals.exact import KEYS, Sums, month_of, month_text
+from queries.totals.exact import KEYS, Sums, month_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +44,12 @@ _NETS: Mapping[str, str] = {
     _UNUSED_RECURRING: _NET_UNUSED_RECURRING,
     _COVERED: _NET_COVERED,
 }
+_PLACES = {net: place for place, net in enumerate(_NETS.values())}
 _MONEY = (*_NETS, *_NETS.values(), _COMMITTED, _USED)
 _KINDS = ("line_type", "is_of_commitment", "has_reserved", "has_unused", "has_committed", "nets")
 _AFTER = "after discounts: "
+_DISCOUNTS = "discounts"
+"""Adds up nothing, but is there where lines are discounts."""
 _WANTED = (
     *_MONEY,
     "bill_billing_period_start_date",
@@ -67,23 +70,18 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     """
     sums = Sums(_MONEY, _KINDS, _weigh, stated=(_COST, _COVERED))
     layout = Layout(_name_of, _WANTED, needed=(_COST,))
-    discounted: set[tuple[str, str]] = set()
-
-    def keyed(lines: pl.DataFrame) -> pl.DataFrame:
-        found = _keyed(lines)
-        types = found["line_type"].unique().drop_nulls()
-        of_discounts = types.filter(types.str.ends_with("Discount"))
-        if of_discounts.len():  # seldom, and to look at each line is dear
-            discounts = found.filter(pl.col("line_type").is_in(of_discounts.to_list()))
-            for account, month in discounts.select(KEYS[1:3]).unique().iter_rows():
-                discounted.add((account, month_text(month)))
-        return found
-
-    sums.add_files((path, map(keyed, batches(path, layout))) for path in paths)
+    sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
+    totals = sums.totals()
+    discounted = {
+        (total.billing_account_id, total.billing_period)
+        for total in totals
+        if total.measure == _DISCOUNTS
+    }
     return [
         replace(total, measure=total.measure.removeprefix(_AFTER))
-        for total in sums.totals()
-        if total.measure.startswith(_AFTER)
+        for total in totals
+        if total.measure != _DISCOUNTS
+        and total.measure.startswith(_AFTER)
         != ((total.billing_account_id, total.billing_period) in discounted)
     ]
 
@@ -97,6 +95,7 @@ def _name_of(header: str) -> str:
 
 def _keyed(lines: pl.DataFrame) -> pl.DataFrame:
     """Add the keys that totals are by, and what decides how a line counts."""
+    nets = [net for net in _NETS.values() if lines[net].null_count() < lines.height]
     use = month_of(lines["line_item_usage_start_date"])
     invoice = month_of(lines["bill_billing_period_start_date"])
     return lines.with_columns(
@@ -115,23 +114,25 @@ def _keyed(lines: pl.DataFrame) -> pl.DataFrame:
         ),
         pl.col(_COMMITTED).is_not_null().alias("has_committed"),
         pl.sum_horizontal(
-            pl.col(net).is_not_null().cast(pl.Int8) * (1 << place)
-            for place, net in enumerate(_NETS.values())
+            pl.lit(0, pl.Int8),
+            *(pl.col(net).is_not_null().cast(pl.Int8) * (1 << _PLACES[net]) for net in nets),
         ).alias("nets"),
     )
 
 
 def _weigh(kind: tuple[Any, ...]) -> dict[str, dict[str, int]]:
     """Return how the money of a line counts, before and after discounts."""
-    *others, nets = kind
-    measures = {"billed_cost": {_COST: 1}, "effective_cost": _effective(*others)}
-    swapped = {gross: net for place, (gross, net) in enumerate(_NETS.items()) if nets >> place & 1}
-    return measures | {
+    line_type, *others, nets = kind
+    measures = {"billed_cost": {_COST: 1}, "effective_cost": _effective(line_type, *others)}
+    swapped = {gross: net for gross, net in _NETS.items() if nets >> _PLACES[net] & 1}
+    after = {
         f"{_AFTER}{measure}": {
             swapped.get(column, column): weight for column, weight in weights.items()
         }
         for measure, weights in measures.items()
     }
+    is_discount = (line_type or "").endswith("Discount")
+    return measures | after | ({_DISCOUNTS: {}} if is_discount else {})
 
 
 def _effective(

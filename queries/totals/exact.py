@@ -199,9 +199,9 @@ def _is_constant(values: pl.Series) -> bool:
 
 def _counts(values: pl.Series) -> bool:
     """Tell whether a column may hold anything but nulls and zeros."""
-    if values.dtype == pl.Float64:
-        return bool(((values != 0) | values.is_nan()).any())
-    return values.null_count() < values.len()
+    if values.null_count() == values.len():
+        return False
+    return values.dtype != pl.Float64 or bool(((values != 0) | values.is_nan()).any())
 
 
 def _units(values: pl.Series, column: str) -> tuple[pl.Series, pl.Series]:
