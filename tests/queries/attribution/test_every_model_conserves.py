@@ -50,6 +50,11 @@ class Whole:
 
 
 WHOLES = {
+    "attribution.line_groups": Whole(
+        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_groups",
+        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_sums",
+        3,
+    ),
     "attribution.data_parts": Whole(
         f"select line_no, {COSTS} from attribution.data_parts",
         f"select line_no, {COSTS} from {LINES} where method in ('reads', 'stored_bytes')",
