@@ -175,7 +175,8 @@ WHOLES = {
         "select charge_date, pod_id, billing_currency, effective_cost "
         "from attribution.gpu_holder_days",
         "select charge_date, pod_id, billing_currency, effective_cost from attribution.postings "
-        "semi join (from attribution.gpu_holder_hours where is_live) as held "
+        "semi join (from attribution.gpu_holder_hours inner join attribution.gpu_holders "
+        "using (holder_hash) where is_live) as held "
         "using (charge_date, pod_id) "
         "where method = 'machine_share' and cost_kind in ('direct', 'unattributed')",
         1,
