@@ -11,12 +11,13 @@ with
 
 held as (
     select
-        charge_date,
-        pod_id,
-        sum(held_seconds) as held_seconds
-    from attribution.gpu_holder_hours
-    where is_live
-    group by charge_date, pod_id
+        hours.charge_date,
+        gpu_holders.pod_id,
+        sum(hours.held_seconds) as held_seconds
+    from attribution.gpu_holder_hours as hours
+    inner join attribution.gpu_holders using (holder_hash)
+    where gpu_holders.is_live
+    group by hours.charge_date, gpu_holders.pod_id
 ),
 
 oldest as (

@@ -5,13 +5,12 @@
 --   some, or for some of the time: less;
 --   none, or the device is shared by time-slicing, of whose users DCGM names one: 0. That is
 --   unknown, not idle.
--- A pod is live that was there within a day before the newest telemetry of its cluster: where the
--- telemetry stops, pods do not seem to end.
+-- A pod is known by a hash of its names, 64 bits, which `gpu_holders` tells: most hours are asked for none.
 --
 -- Known drawback: runs on bare machines are not looked at.
 --
 -- grain: one row per pod and hour
--- key:   charge_hour, pod_id
+-- key:   charge_hour, holder_hash
 -- owner: ml-platform
 
 with
@@ -21,69 +20,50 @@ newest as (
     from attribution.bill_sources
 ),
 
--- pods whose server counts what it is asked
-servers as (
-    select distinct
-        charge_date,
-        cluster,
-        namespace,
-        pod
-    from staging.served_hours
-),
-
-held as (
+told as (
     select
-        pod_hours.charge_date,
         pod_hours.charge_hour,
-        pod_hours.cluster,
-        pod_hours.namespace,
-        pod_hours.pod,
-        max(pod_hours.gpu_units) as gpu_units,
-        least(sum(pod_hours.held_seconds), 3600) as held_seconds,
-        cast(max(pod_hours.cpu_used_cores / nullif(pod_hours.cpu_cores, 0)) as double) as cpu_used_share,
-        max(pod_hours.received_mib_per_second) as received_mib_per_second,
-        coalesce(max(pod_hours.model_raw), max(servers.pod)) is not null as is_serving
+        hash(pod_hours.cluster, pod_hours.namespace, pod_hours.pod) as holder_hash,
+        pod_hours.gpu_units,
+        pod_hours.held_seconds,
+        cast(pod_hours.cpu_used_cores / nullif(pod_hours.cpu_cores, 0) as double) as cpu_used_share,
+        pod_hours.received_mib_per_second,
+        pod_hours.model_raw
     from staging.pod_hours
     cross join newest
-    left join servers
-        on
-            pod_hours.charge_date = servers.charge_date
-            and pod_hours.cluster is not distinct from servers.cluster
-            and pod_hours.namespace is not distinct from servers.namespace
-            and pod_hours.pod = servers.pod
     where
         pod_hours.gpu_units > 0
         and pod_hours.held_seconds > 0
         and pod_hours.charge_date > newest.as_of - 14
         and pod_hours.charge_date <= newest.as_of
-    group by pod_hours.charge_date, pod_hours.charge_hour, pod_hours.cluster, pod_hours.namespace, pod_hours.pod
 ),
 
-newest_hours as (
+held as (
     select
-        cluster,
-        max(charge_hour) as charge_hour
-    from held
-    group by cluster
+        charge_hour,
+        holder_hash,
+        max(gpu_units) as gpu_units,
+        least(sum(held_seconds), 3600) as held_seconds,
+        max(cpu_used_share) as cpu_used_share,
+        max(received_mib_per_second) as received_mib_per_second,
+        bool_or(model_raw is not null) as is_serving
+    from told
+    group by charge_hour, holder_hash
 ),
 
-live_pods as (
+-- pods whose server counts what it is asked
+servers as (
     select distinct
-        held.cluster,
-        hash(held.cluster, held.namespace, held.pod) as pod_hash
-    from held
-    inner join newest_hours
-        on
-            held.cluster is not distinct from newest_hours.cluster
-            and held.charge_hour > newest_hours.charge_hour - interval 24 hour
+        charge_date,
+        hash(cluster, namespace, pod) as holder_hash
+    from staging.served_hours
+    where pod is not null
 ),
 
 devices as (
     select
         gpu_hours.charge_hour,
-        gpu_hours.cluster,
-        gpu_hours.namespace,
-        gpu_hours.pod,
+        hash(gpu_hours.cluster, gpu_hours.namespace, gpu_hours.pod) as holder_hash,
         bool_and(gpu_hours.gpu_instance_id is not null) as is_sliced,
         max(gpu_hours.activity) as activity,
         max(gpu_hours.activity_max) as activity_max,
@@ -97,18 +77,17 @@ devices as (
         and gpu_hours.activity is not null
         and gpu_hours.charge_date > newest.as_of - 14
         and gpu_hours.charge_date <= newest.as_of
-    group by gpu_hours.charge_hour, gpu_hours.cluster, gpu_hours.namespace, gpu_hours.pod
+    group by gpu_hours.charge_hour, holder_hash
 )
 
 select
-    held.charge_date,
+    cast(held.charge_hour as date) as charge_date,
     held.charge_hour,
-    held.cluster,
-    live_pods.pod_hash is not null as is_live,
-    concat_ws('/', held.cluster, held.namespace, held.pod) as pod_id,
+    held.holder_hash,
     held.gpu_units,
     cast(held.held_seconds as integer) as held_seconds,
-    held.is_serving,  -- it serves a model: quiet is not idle without its requests
+    -- it serves a model: quiet is not idle without its requests
+    held.is_serving or servers.holder_hash is not null as is_serving,
     devices.activity,  -- mean of the busiest device, 0 to 1
     coalesce(devices.activity_max, devices.activity) as activity_max,
     devices.memory_used_gib,
@@ -121,13 +100,7 @@ select
         else least(devices.seen_seconds / (ceil(held.gpu_units) * held.held_seconds), 1.0)
     end as seen_share  -- samples seen of those expected, 0 to 1
 from held
-left join live_pods
-    on
-        hash(held.cluster, held.namespace, held.pod) = live_pods.pod_hash
-        and held.cluster is not distinct from live_pods.cluster
+left join servers
+    on cast(held.charge_hour as date) = servers.charge_date and held.holder_hash = servers.holder_hash
 left join devices
-    on
-        held.charge_hour = devices.charge_hour
-        and held.cluster is not distinct from devices.cluster
-        and held.namespace is not distinct from devices.namespace
-        and held.pod = devices.pod
+    on held.charge_hour = devices.charge_hour and held.holder_hash = devices.holder_hash

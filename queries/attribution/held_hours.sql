@@ -10,9 +10,7 @@
 -- Known drawback: a run that names a Kubernetes node but no pod counts beside the node's pods, and
 -- what they claim together is scaled to what there is.
 --
--- Pods and nodes are brought together by a hash of their names, 64 bits: comparing four texts for every
--- pod and hour takes half as long again. Two pods of a month with one hash would each be given the
--- other's hours too, a chance of 1 in 10^8 where there are 300,000 of them; no cost is lost by it.
+-- Pods and nodes are brought together by hashes of their names (`pod_days`, `node_places`).
 --
 -- A holder has several rows in an hour where it was there more than once: pods of one name that follow
 -- each other, or a machine billed by the day. They are not added up: whoever shares a cost by them does.
@@ -47,12 +45,10 @@ machine_slots as (
     where machine_hours.slot = 24
 ),
 
--- pods that telemetry knows, and those that only the bill knows; `unmapped_nodes` needs few of the columns
-told_pods as not materialized (
+-- pods that telemetry knows, and those that only the bill knows
+told_pods as (
     select
-        charge_date,
         charge_hour,
-        node,
         hash(charge_date, cluster, namespace, pod) as pod_hash,
         hash(charge_hour, cluster, node) as node_hash,
         held_seconds,
@@ -60,12 +56,9 @@ told_pods as not materialized (
         cpu_cores,
         memory_gib
     from staging.pod_hours
-    where held_seconds > 0
     union all
     select
-        charge_date,
         charge_hour,
-        node,
         hash(charge_date, cluster, namespace, pod) as pod_hash,
         hash(charge_hour, cluster, node) as node_hash,
         held_seconds,
@@ -73,73 +66,6 @@ told_pods as not materialized (
         cpu_cores,
         memory_gib
     from attribution.billed_pod_hours
-    where held_seconds > 0
-),
-
-told_nodes as (
-    select
-        charge_date,
-        charge_hour,
-        hash(charge_hour, cluster, node) as node_hash,
-        lower(instance_id) as instance_id
-    from staging.node_hours
-    where node is not null
-    union all
-    select
-        charge_date,
-        charge_hour,
-        hash(charge_hour, cluster, node) as node_hash,
-        instance_id
-    from attribution.billed_pod_hours
-    where node is not null
-),
-
-node_slots as (
-    select distinct
-        told_nodes.node_hash,
-        machine_slots.machine_hour_no
-    from told_nodes
-    inner join machine_slots
-        on
-            told_nodes.charge_date = machine_slots.charge_date
-            and hour(told_nodes.charge_hour) = machine_slots.slot
-            and told_nodes.instance_id = machine_slots.instance_id
-),
-
--- a node that telemetry does not map to a machine may carry the machine's name
-unmapped_nodes as (
-    select distinct
-        charge_date,
-        charge_hour,
-        node_hash,
-        lower(node) as instance_id
-    from told_pods
-    where node is not null and node_hash not in (select node_slots.node_hash from node_slots)
-),
-
-pod_places as (
-    select
-        node_hash,
-        machine_hour_no
-    from node_slots
-    union all
-    select
-        unmapped_nodes.node_hash,
-        machine_slots.machine_hour_no
-    from unmapped_nodes
-    inner join machine_slots
-        on
-            unmapped_nodes.charge_date = machine_slots.charge_date
-            and hour(unmapped_nodes.charge_hour) = machine_slots.slot
-            and unmapped_nodes.instance_id = machine_slots.instance_id
-),
-
-hashed_pods as (
-    select
-        hash(charge_date, cluster, namespace, pod) as pod_hash,
-        pod_no,
-        run_no as labelled_run_no
-    from attribution.pod_days
 ),
 
 covered_pods as (
@@ -154,17 +80,17 @@ covered_pods as (
 
 pod_stays as (
     select
-        pod_places.machine_hour_no,
+        node_places.machine_hour_no,
         cast(hour(told_pods.charge_hour) as tinyint) as slot,
-        hashed_pods.pod_no,
-        hashed_pods.labelled_run_no,
+        pod_days.pod_no,
+        pod_days.run_no as labelled_run_no,
         least(told_pods.held_seconds, 3600) as held_seconds,
         unit_us(coalesce(told_pods.gpu_units, 0), least(told_pods.held_seconds, 3600)) as gpu_us,
         unit_us(coalesce(told_pods.cpu_cores, 0), least(told_pods.held_seconds, 3600)) as cpu_us,
         unit_us(coalesce(told_pods.memory_gib, 0), least(told_pods.held_seconds, 3600)) as memory_us
     from told_pods
-    inner join hashed_pods using (pod_hash)
-    inner join pod_places using (node_hash)
+    inner join attribution.node_places using (node_hash)
+    inner join attribution.pod_days using (pod_hash)
 ),
 
 placed_pods as (

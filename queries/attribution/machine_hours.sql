@@ -13,7 +13,7 @@
 -- covers all of it, the bill's whole cost is spread over the part.
 --
 -- grain: one row per machine and hour, or day
--- key:   charge_date, instance_id, slot
+-- key:   charge_date, machine_no, slot
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -24,7 +24,6 @@ billed_machines as (
         line_groups.charge_date,
         line_kinds.machine_no,
         line_groups.slot,
-        any_value(line_kinds.instance_id) as instance_id,
         max(line_groups.instance_type) as instance_type,
         max(cast(line_groups.gpu_count as double)) as billed_gpu_count,
         max(cast(line_groups.cpu_count as double)) as billed_cpu_count,
@@ -39,26 +38,35 @@ billed_machines as (
     group by line_groups.charge_date, line_kinds.machine_no, line_groups.slot
 ),
 
+machines as (
+    select distinct
+        machine_no,
+        instance_id
+    from attribution.line_kinds
+    where machine_no is not null
+),
+
 observed_hours as (
     select
         charge_date,
-        lower(instance_id) as instance_id,
+        machine_no,
         cast(hour(charge_hour) as tinyint) as slot,
         min(cluster) as cluster,
-        max(instance_type) as instance_type,
+        max(node_hours.instance_type) as instance_type,
         least(max(up_seconds), 3600) * cast(1000000 as bigint) as up_us,
         unit_us(max(gpu_capacity), least(max(up_seconds), 3600)) as gpu_us,
         unit_us(max(cpu_capacity), least(max(up_seconds), 3600)) as cpu_us,
         unit_us(max(memory_gib_capacity), least(max(up_seconds), 3600)) as memory_us
     from staging.node_hours
-    where up_seconds > 0 and instance_id is not null
-    group by charge_date, lower(instance_id), hour(charge_hour)
+    inner join machines on lower(node_hours.instance_id) = machines.instance_id
+    where up_seconds > 0
+    group by charge_date, machine_no, hour(charge_hour)
 ),
 
 observed_days as (
     select
         charge_date,
-        instance_id,
+        machine_no,
         24 as slot,
         min(cluster) as cluster,
         max(instance_type) as instance_type,
@@ -68,13 +76,13 @@ observed_days as (
         cast(sum(cpu_us) as bigint) as cpu_us,
         cast(sum(memory_us) as bigint) as memory_us
     from observed_hours
-    group by charge_date, instance_id
+    group by charge_date, machine_no
 ),
 
 observed_slots as (
     select
         charge_date,
-        instance_id,
+        machine_no,
         slot,
         cluster,
         instance_type,
@@ -138,7 +146,7 @@ up_times as (
     select
         billed_machines.charge_date,
         billed_machines.machine_no,
-        billed_machines.instance_id,
+        machines.instance_id,
         billed_machines.slot,
         billed_machines.region_id,
         coalesce(observed_slots.cluster, split_slots.cluster, observed_days.cluster) as cluster,
@@ -175,15 +183,16 @@ up_times as (
                     )
         end as lost_day_hours
     from billed_machines
-    left join observed_slots using (charge_date, instance_id, slot)
+    inner join machines using (machine_no)
+    left join observed_slots using (charge_date, machine_no, slot)
     left join observed_days
         on
             billed_machines.charge_date = observed_days.charge_date
-            and billed_machines.instance_id = observed_days.instance_id
+            and billed_machines.machine_no = observed_days.machine_no
     left join split_slots
         on
             billed_machines.charge_date = split_slots.charge_date
-            and billed_machines.instance_id = split_slots.instance_id
+            and machines.instance_id = split_slots.instance_id
             and billed_machines.slot = split_slots.slot
 ),
 
@@ -249,11 +258,19 @@ whole_days as (
                 as memory_us
         )
     from filled
+),
+
+numbers as (
+    select
+        charge_date,
+        machine_no,
+        slot,
+        cast(row_number() over (order by charge_date, machine_no, slot) as integer) as machine_hour_no
+    from whole_days
 )
 
 select
-    cast(row_number() over (order by charge_date, machine_no, slot) as integer)
-        as machine_hour_no,  -- known by it within one build
+    numbers.machine_hour_no,  -- known by it within one build
     charge_date,
     machine_no,  -- of its kinds of lines
     instance_id,  -- in lower case
@@ -268,3 +285,4 @@ select
     case when gpu_us + cpu_us + memory_us = 0 then up_us else cpu_us end as cpu_us,  -- cores x microseconds
     memory_us  -- GiB x microseconds
 from whole_days
+inner join numbers using (charge_date, machine_no, slot)

@@ -21,7 +21,7 @@
 --
 -- grain:     one row per line group of the day, cost_kind, method, run, pod, model served, dataset and version
 -- partition: charge_date
--- conserves: effective_cost, billed_cost, list_cost of attribution.line_groups by charge_date, source, billing_currency
+-- conserves: effective_cost, billed_cost, list_cost of attribution.line_sums by charge_date, source, billing_currency
 -- owner:     ml-platform
 
 with

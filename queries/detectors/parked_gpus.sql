@@ -22,20 +22,21 @@ newest as (
 
 hours as (
     select
-        pods.pod_id,
-        pods.charge_date,
-        pods.charge_hour,
-        newest.as_of - min(pods.charge_date) over (partition by pods.pod_id) + 1 as pod_days,
-        pods.held_seconds = 3600
-        and not pods.is_serving
-        and pods.seen_share >= $min_samples
-        and pods.activity <= $max_activity
-        and pods.memory_used_gib >= $min_memory_gib
-        and coalesce(pods.power_watts, 0) <= $max_power_watts
+        gpu_holders.pod_id,
+        hours.charge_date,
+        hours.charge_hour,
+        newest.as_of - min(hours.charge_date) over (partition by gpu_holders.pod_id) + 1 as pod_days,
+        hours.held_seconds = 3600
+        and not hours.is_serving
+        and hours.seen_share >= $min_samples
+        and hours.activity <= $max_activity
+        and hours.memory_used_gib >= $min_memory_gib
+        and coalesce(hours.power_watts, 0) <= $max_power_watts
             as is_quiet
-    from attribution.gpu_holder_hours as pods
+    from attribution.gpu_holder_hours as hours
+    inner join attribution.gpu_holders using (holder_hash)
     cross join newest
-    where pods.is_live and pods.charge_date > newest.as_of - $window_days
+    where gpu_holders.is_live and hours.charge_date > newest.as_of - $window_days
 ),
 
 spells as (

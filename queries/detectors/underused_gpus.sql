@@ -23,14 +23,15 @@ newest as (
 
 hours as (
     select
-        pods.pod_id,
-        pods.charge_date,
-        pods.held_seconds,
-        newest.as_of - min(pods.charge_date) over (partition by pods.pod_id) + 1 as pod_days,
-        case when pods.seen_share >= $min_samples then pods.activity end as activity
-    from attribution.gpu_holder_hours as pods
+        gpu_holders.pod_id,
+        hours.charge_date,
+        hours.held_seconds,
+        newest.as_of - min(hours.charge_date) over (partition by gpu_holders.pod_id) + 1 as pod_days,
+        case when hours.seen_share >= $min_samples then hours.activity end as activity
+    from attribution.gpu_holder_hours as hours
+    inner join attribution.gpu_holders using (holder_hash)
     cross join newest
-    where pods.is_live and pods.charge_date > newest.as_of - $window_days
+    where gpu_holders.is_live and hours.charge_date > newest.as_of - $window_days
 ),
 
 pods as (

@@ -52,12 +52,13 @@ machines as (
 ),
 
 holders as (
-    select
-        charge_date,
-        pod_id,
-        min(cluster) as cluster
-    from attribution.gpu_holder_hours
-    group by charge_date, pod_id
+    select distinct
+        hours.charge_date,
+        holder_hash,
+        gpu_holders.cluster,
+        gpu_holders.pod_id
+    from attribution.gpu_holder_hours as hours
+    inner join attribution.gpu_holders using (holder_hash)
 ),
 
 -- what holders of GPU machines paid on a day, by the team that pays
@@ -66,7 +67,7 @@ costs as (
         postings.charge_date,
         machines.instance_id,
         coalesce(holders.cluster, machines.cluster) as cluster,
-        holders.pod_id,  -- null: not a pod that held GPUs
+        holders.holder_hash,  -- null: not a pod that held GPUs
         postings.billing_currency,
         coalesce(
             case when postings.is_team_of_user then user_days.team end,
@@ -107,17 +108,17 @@ held_costs as (
 pod_memories as (
     select
         charge_date,
-        pod_id,
+        holder_hash,
         max(gpu_memory_gib) as gpu_memory_gib
     from costs
-    where pod_id is not null
-    group by charge_date, pod_id
+    where holder_hash is not null
+    group by charge_date, holder_hash
 ),
 
 hours as (
     select
         hours.charge_date,
-        hours.pod_id,
+        hours.holder_hash,
         hours.held_seconds,
         hours.activity,
         case
@@ -137,13 +138,13 @@ hours as (
             else 'in use'
         end as gpu_use
     from attribution.gpu_holder_hours as hours
-    inner join pod_memories using (charge_date, pod_id)
+    inner join pod_memories using (charge_date, holder_hash)
 ),
 
 parts as (
     select
         charge_date,
-        pod_id,
+        holder_hash,
         gpu_use,
         cast(held_seconds as bigint) * 1000000
         - case
@@ -155,7 +156,7 @@ parts as (
     union all
     select
         charge_date,
-        pod_id,
+        holder_hash,
         'in use' as gpu_use,
         cast(round(activity * 1000000) as bigint) * held_seconds as part
     from hours
@@ -165,24 +166,24 @@ parts as (
 use_days as (
     select
         charge_date,
-        pod_id,
+        holder_hash,
         gpu_use,
         sum(part) as part
     from parts
-    group by charge_date, pod_id, gpu_use
+    group by charge_date, holder_hash, gpu_use
 ),
 
 running as (
     select
         charge_date,
-        pod_id,
+        holder_hash,
         gpu_use,
         part,
         sum(part) over up_to as upto_part,
-        sum(part) over (partition by charge_date, pod_id) as all_parts
+        sum(part) over (partition by charge_date, holder_hash) as all_parts
     from use_days
     window up_to as (
-        partition by charge_date, pod_id order by gpu_use rows between unbounded preceding and current row
+        partition by charge_date, holder_hash order by gpu_use rows between unbounded preceding and current row
     )
 ),
 
@@ -199,7 +200,7 @@ used as (
             share_of(running.upto_part, running.all_parts)
         ) as effective_cost
     from costs
-    inner join running using (charge_date, pod_id)
+    inner join running using (charge_date, holder_hash)
     union all
     select
         charge_date,
@@ -209,7 +210,7 @@ used as (
         billing_currency,
         effective_cost
     from costs
-    where pod_id is null
+    where holder_hash is null
     union all
     select
         machines.charge_date,

@@ -16,13 +16,14 @@ newest as (
 
 held as (
     select
-        charge_date,
-        cluster,
+        hours.charge_date,
+        gpu_holders.cluster,
         sum(gpu_units * held_seconds) as held_seconds,
         sum(case when seen_share >= 0.9 then gpu_units * held_seconds else 0 end) as known_seconds,
         sum(case when seen_share < 0.9 then gpu_units * held_seconds else 0 end) as unknown_seconds
-    from attribution.gpu_holder_hours
-    group by charge_date, cluster
+    from attribution.gpu_holder_hours as hours
+    inner join attribution.gpu_holders using (holder_hash)
+    group by hours.charge_date, gpu_holders.cluster
 ),
 
 -- a machine billed in two currencies has a row for each

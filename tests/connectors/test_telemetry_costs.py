@@ -262,6 +262,7 @@ def test_time_slices_are_not_judged_and_slices_of_their_own_are(built: Warehouse
     """DCGM names one user of a shared device: what the others do is unknown, not idle."""
     shares = built.rows(
         "select distinct split_part(pod_id, '/', -1), seen_share from attribution.gpu_holder_hours "
+        "inner join attribution.gpu_holders using (holder_hash) "
         "where split_part(pod_id, '/', -1) in ('mig-1g', 'turns-one', 'turns-three', 'old') "
         "order by all"
     )

@@ -50,6 +50,11 @@ class Whole:
 
 
 WHOLES = {
+    "attribution.line_groups": Whole(
+        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_groups",
+        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_sums",
+        3,
+    ),
     "attribution.data_parts": Whole(
         f"select line_no, {COSTS} from attribution.data_parts",
         f"select line_no, {COSTS} from {LINES} where method in ('reads', 'stored_bytes')",
@@ -175,7 +180,8 @@ WHOLES = {
         "select charge_date, pod_id, billing_currency, effective_cost "
         "from attribution.gpu_holder_days",
         "select charge_date, pod_id, billing_currency, effective_cost from attribution.postings "
-        "semi join (from attribution.gpu_holder_hours where is_live) as held "
+        "semi join (from attribution.gpu_holder_hours inner join attribution.gpu_holders "
+        "using (holder_hash) where is_live) as held "
         "using (charge_date, pod_id) "
         "where method = 'machine_share' and cost_kind in ('direct', 'unattributed')",
         1,
