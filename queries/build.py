@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from queries.ledgers import Restated
     from queries.totals import RawTotal
 
+_FEW_DAYS = 3
+"""Steps over so few days are planned longer than they run, and take little memory side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -304,14 +307,22 @@ def _know_empty(warehouse: Warehouse, partitions: Collection[Model]) -> None:
 def _attribute_days(warehouse: Warehouse, days: Sequence[str]) -> None:
     """Run the day models over some days; over none, to have their empty tables."""
     warehouse.show_days(days)
+    if len(days) <= _FEW_DAYS:
+        warehouse.do_each(warehouse.day_models, lambda own, model: _run(own, model, days))
+        return
     for model in warehouse.day_models:
-        sql = warehouse.sql_of(model)
-        if model.kind == "step":
-            warehouse.tables.fill(model, model.name, sql)
-        else:
-            query = _store(warehouse, model, sql, days)
-            warehouse.con.execute(f"create or replace view {model.name} as {query}")
-        check_model(warehouse.con, model, warehouse.tables.empty)
+        _run(warehouse, model, days)
+
+
+def _run(warehouse: Warehouse, model: Model, days: Sequence[str]) -> None:
+    """Run a day model over the days that are shown, and prove what it promises."""
+    sql = warehouse.sql_of(model)
+    if model.kind == "step":
+        warehouse.tables.fill(model, model.name, sql)
+    else:
+        query = _store(warehouse, model, sql, days)
+        warehouse.con.execute(f"create or replace view {model.name} as {query}")
+    check_model(warehouse.con, model, warehouse.tables.empty)
 
 
 def _store(warehouse: Warehouse, model: Model, sql: str, days: Sequence[str]) -> str:

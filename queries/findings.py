@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from queries.detecting import COLUMNS, Finding
+from queries.engines.duckdb import open_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,7 +51,7 @@ def create_findings(
 
 def read_findings(database: Path) -> list[Finding]:
     """Return the findings of a generation; none where it is older than detectors are."""
-    with duckdb.connect(str(database), read_only=True) as con:
+    with open_read_only(database) as con:
         there = con.execute(
             "select count(*) from duckdb_tables() "
             "where schema_name = 'marts' and table_name = 'findings'"

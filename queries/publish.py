@@ -10,26 +10,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queries import ModelError
-from queries.catalog import canonical_comments, macro_files, models
-from queries.engines.duckdb import STORAGE_VERSION, Error, literal, name
 from queries.generation import file_name
 from queries.lake import sync
 from queries.manifest import FormatError, Manifest
+from queries.marts_file import write_marts
 from queries.privacy.masks import masks
 from queries.privacy.people import find_everybody, mart_columns
 from queries.privacy.views import OPENNESS, View
-from queries.verify import content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from queries.build import Built
-    from queries.engines.duckdb import Connection
     from queries.privacy.masks import Masks
 
 POINTER = "current"
@@ -69,9 +66,10 @@ def publish(built: Built, generations: Path, views: Sequence[View] = (View(),)) 
     targets = [generations / file_name(f"{number:06d}", view.audience) for view in views]
     is_open = all(view.is_open for view in views)
     everybody = None if is_open else find_everybody(built.con, mart_columns(built.con))
-    for view, target in zip(views, targets, strict=True):
-        masked = masks(built.con, view, everybody)
-        _write_half(built, masked, target.with_name(f"half-{target.name}"))
+    with _verifying() as verify:
+        for view, target in zip(views, targets, strict=True):
+            masked = masks(built.con, view, everybody)
+            verify(_write_half(built, masked, target.with_name(f"half-{target.name}")))
     for target in reversed(targets):  # everybody's comes last: with it the generation is there
         _name(target, mode=0o444 if len(views) == 1 else 0o440)
     point_to(generations, targets[0])
@@ -84,17 +82,17 @@ def _sweep(generations: Path, number: int) -> None:
         left.unlink()
 
 
-def _write_half(built: Built, masked: Masks, half: Path) -> None:
-    """Write a view's database and its manifest under their temporary names, and verify them."""
-    built.manifest.tables = _write(built, half, masked)
+def _write_half(built: Built, masked: Masks, half: Path) -> Path:
+    """Write a view's database and its manifest under their temporary names; return the former."""
+    built.manifest.tables = write_marts(built.con, half, masked)
     manifest = built.manifest
     if masked.view.audience:
         manifest = Manifest(manifest.number, manifest.built_at, tables=manifest.tables)
     note = half.with_suffix(".json")
     note.write_text(manifest.to_json(), encoding="utf-8")
-    _verify_in_new_process(half)
     for path in (half, note):
         sync(path)
+    return half
 
 
 def _name(target: Path, *, mode: int) -> None:
@@ -123,54 +121,6 @@ def _databases(generations: Path) -> list[Path]:
     return sorted(path for path in generations.glob("[0-9]*.duckdb") if path.stem.isdecimal())
 
 
-def _write(built: Built, path: Path, masked: Masks) -> dict[str, dict[str, str]]:
-    """Write what a view shows of every mart; return each table's rows and digest."""
-    con, tables = built.con, {}
-    con.execute("reset checkpoint_threshold")  # a file is to be whole in itself
-    con.execute(f"attach {literal(str(path))} as published (storage_version '{STORAGE_VERSION}')")
-    try:
-        con.execute("begin")  # one write to the disk, not one for each table and comment
-        con.execute("create schema published.marts")
-        for model in models():
-            if model.layer == "marts":
-                table = f"published.{model.name}"
-                con.execute(f"create table {table} as {masked.query_of(model)}")
-                masked.check(model, table)
-                _comment(con, table, model.about, _comments_of(model.name))
-                tables[model.name] = {"digest": content_of(con, table)}
-        con.execute("use published")
-        for file in macro_files():
-            con.execute(file.read_text(encoding="utf-8"))
-        con.execute("commit")
-    except BaseException:
-        with suppress(Error):  # one that failed to commit is not open any more
-            con.execute("rollback")
-        raise
-    finally:
-        con.execute("use memory")
-        con.execute("detach published")
-    return tables
-
-
-def _comments_of(mart: str) -> dict[str, str]:
-    """Return column comments, a mart's own first, else those of the column's first use."""
-    known: dict[str, str] = {}
-    for comments in canonical_comments().values():
-        known = dict(comments) | known
-    for model in models():
-        known |= model.columns
-    own = next((model.columns for model in models() if model.name == mart), {})
-    return known | dict(own)
-
-
-def _comment(con: Connection, table: str, about: str, comments: dict[str, str]) -> None:
-    con.execute(f"comment on table {table} is {literal(about)}")
-    for row in con.execute(f"describe {table}").fetchall():
-        if row[0] in comments:
-            target = f"{table}.{name(row[0])}"
-            con.execute(f"comment on column {target} is {literal(comments[row[0]])}")
-
-
 def _files_to_delete(database: Path, now: Manifest, *, is_kept: bool) -> list[Path]:
     """Return the files of a generation that go: all, or those of audiences that see less by now."""
     folder = database.parent
@@ -185,21 +135,37 @@ def _files_to_delete(database: Path, now: Manifest, *, is_kept: bool) -> list[Pa
     return [file for one in changed for file in folder.glob(f"{database.stem}.{one}.*")]
 
 
-def _verify_in_new_process(database: Path) -> None:
-    """Open the file as a reader will, and compare every table with what was built."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(  # noqa: S603 - our own module, our own file
-        [sys.executable, "-m", "queries.verify", str(database)],
-        capture_output=True,
+@contextmanager
+def _verifying() -> Iterator[Callable[[Path], None]]:
+    """Yield what has a new process open a file as a reader will, and compare every table.
+
+    It starts while the first file is still written, and has looked at all of them when this ends.
+    Raises: ModelError where a file does not hold what was built.
+    """
+    verifier = subprocess.Popen(
+        [sys.executable, "-m", "queries.verify"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
+
+    def verify(database: Path) -> None:
+        with suppress(BrokenPipeError):  # it has found a fault, and ended
+            print(database, file=verifier.stdin, flush=True)
+
+    with verifier:
+        try:
+            yield verify
+        except BaseException:
+            verifier.kill()
+            raise
+        _, told = verifier.communicate()
+    if verifier.returncode != 0:
+        lines = told.strip().splitlines()
         raise ModelError(
             f"the new generation does not verify: {lines[-1] if lines else 'no word'}",
-            where=str(database),
+            where="a process of its own that opened what was written",
             fix="check the disk; the last good generation stays in force",
         )
 

@@ -1,7 +1,8 @@
 """The last proof before a generation gets its name, run in a process of its own.
 
-`python -m queries.verify FILE` opens the file read-only, reads every table and compares rows and
-digest with the manifest beside it, and looks at the books once more. Exit 0: all is as built.
+`python -m queries.verify` opens each file that a line of its input names, reads every table and
+compares rows and digest with the manifest beside it, and looks at the books once more. Exit 0: all
+is as built.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def verify(database: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        verify(Path(sys.argv[1]))
-    except (ModelError, Error) as error:
-        sys.exit(str(error))
+    for line in sys.stdin:
+        half = Path(line.removesuffix("\n"))
+        try:
+            verify(half)
+        except (ModelError, Error) as error:
+            sys.exit(f"{half.name}: {error}")

@@ -21,7 +21,7 @@ from queries.stage import check_feed
 from queries.tables import Tables, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from queries.engines.duckdb import Connection
@@ -161,10 +161,14 @@ class Warehouse:
                 self.con.execute(f"drop table if exists {model.name}")
 
     def build_all(self, wanted: Sequence[Model]) -> None:
-        """Compute models over all there is, each after those of them that it needs."""
+        """Compute models over all there is."""
+        self.do_each(wanted, Warehouse.build_whole)
+
+    def do_each(self, wanted: Sequence[Model], work: Callable[[Warehouse, Model], None]) -> None:
+        """Do `work` for each model after those of them that it needs, several at once."""
         by_name = {model.name: model for model in wanted}
         needs = {model.name: by_name.keys() & model.rests_on for model in wanted}
-        do_side_by_side(self.con, needs, lambda name, con: self._on(con).build_whole(by_name[name]))
+        do_side_by_side(self.con, needs, lambda name, con: work(self._on(con), by_name[name]))
 
     def _on(self, con: Connection) -> Warehouse:
         """Return the same warehouse, worked on by another connection."""

@@ -15,7 +15,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
-from plotly.io import to_json  # type: ignore[import-untyped]  # plotly has no types
 
 from reports.figures import COLOURS, digits, member_name, visible
 
@@ -94,6 +93,9 @@ def stacked_days(series: Sequence[Series], currency: str, days: Range, *, summar
 
 def script_json(figure: Mapping[str, Any]) -> Markup:
     """Return a figure as JSON that cannot end a script element."""
+    # no command but one that draws is to wait for it; plotly has no types
+    from plotly.io import to_json  # type: ignore[import-untyped]  # noqa: PLC0415
+
     written = to_json(dict(figure), validate=False, pretty=False)
     for char in "<>&\u2028\u2029":
         written = written.replace(char, f"\\u{ord(char):04x}")

@@ -13,8 +13,6 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 import queries.build
 import queries.checks
 import queries.warehouse
@@ -88,6 +86,8 @@ def given(folder: Path, previous: Manifest | None, threads: int = 2) -> BuildInp
 
 def bare_table(folder: Path) -> None:
     """Create a table of every column, as an engineer would try first."""
+    import duckdb  # noqa: PLC0415 - a night does without this package
+
     files = [str(file.path) for row in landed(folder) if row.raw_name == BILL for file in row.files]
     (folder / "bare.duckdb").unlink(missing_ok=True)
     with duckdb.connect(str(folder / "bare.duckdb")) as con:
@@ -209,6 +209,8 @@ def needed_for(names: set[str]) -> list[Model]:
 
 def scan(folder: Path) -> None:
     """Read, for real, the columns of the staged lines that attribution reads."""
+    import duckdb  # noqa: PLC0415 - as above
+
     manifest = newest_manifest(folder / "generations")
     assert manifest is not None
     (group,) = manifest.staged[f"staging.{BILL}"].values()

@@ -161,6 +161,28 @@ def _cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def test_a_night_without_news_loads_no_package_that_it_has_no_work_for(lived_in: Path) -> None:
+    """A night loads DuckDB's engine without the package around it, which takes as long again."""
+    heavy = "{'duckdb', 'polars', 'sqlglot', 'jinja2', 'plotly', 'boto3'}"
+    code = (
+        "import sys; sys.argv = ['mlspend', 'nightly']\n"
+        "from jobs.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import queries.build, queries.publish\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=lived_in,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "nothing changed" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_a_restated_bill_is_published_and_in_the_ledger(lived_in: Path) -> None:
     write_bill(lived_in / "bills", {1: "1.25", 2: "2.5", 3: "100.000000000001"})
     assert run(lived_in).returncode == 0
