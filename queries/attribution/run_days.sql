@@ -13,46 +13,21 @@
 
 with
 
-run_namespaces as (
-    select
-        run_key,
-        min(namespace) as namespace
-    from staging.run_places
-    group by run_key
-),
-
-days as (
-    select
-        run_id,
-        charge_date,
-        source,
-        run_name,
-        experiment,
-        namespace
-    from attribution.run_dates
-    inner join staging.runs using (run_key)
-    left join run_namespaces using (run_key)
-),
-
 matches as (
     select
-        days.run_id,
-        days.charge_date,
+        run_dates.run_id,
+        run_dates.charge_date,
         min(rules.rule_rank) filter (where rules.side = 'run' and rules.level = 'rule') as rule_rank,
         min(rules.rule_rank) filter (where rules.level = 'namespace') as namespace_rank,
         list(distinct rules.rule_rank order by rules.rule_rank) filter (where rules.side = 'mixed')
             as mixed_ranks
-    from days
-    inner join attribution.rules
+    from attribution.run_dates
+    inner join attribution.record_rules as rules
         on
-            rules.side <> 'line'
-            and days.charge_date >= rules.valid_from
-            and days.charge_date < rules.valid_to
-            and (rules.match_run is null or days.run_name glob rules.match_run)
-            and (rules.match_experiment is null or days.experiment glob rules.match_experiment)
-            and (rules.match_namespace is null or days.namespace glob rules.match_namespace)
-            and (rules.match_source is null or days.source glob rules.match_source)
-    group by days.run_id, days.charge_date
+            run_dates.run_key = rules.run_key
+            and run_dates.charge_date >= rules.valid_from
+            and run_dates.charge_date < rules.valid_to
+    group by run_dates.run_id, run_dates.charge_date
 )
 
 select

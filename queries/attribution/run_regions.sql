@@ -1,5 +1,8 @@
 -- One row is about a region in which a run was billed on a day.
 --
+-- Only runs that read data have rows: transfers are shared among readers, and nobody else asks. A log of
+-- reads may name any machine, so on its days every run has.
+--
 -- grain: one row per run, region and day
 -- key:   charge_date, run_id, region_id
 -- step:  charge_date
@@ -7,23 +10,38 @@
 
 with
 
-run_machines as (
-    select distinct
-        held_hours.run_no,
-        machine_hours.region_id
-    from attribution.held_hours
-    inner join attribution.machine_hours using (machine_hour_no)
-    where held_hours.run_no is not null and machine_hours.region_id is not null
+logged_days as (
+    select charge_date
+    from attribution.dataset_reads
+    where not is_local
+),
+
+readers as (
+    select
+        charge_date,
+        run_id,
+        run_no
+    from attribution.day_runs
+    semi join attribution.run_reads using (charge_date, run_id)
+    union
+    select
+        charge_date,
+        run_id,
+        run_no
+    from attribution.day_runs
+    semi join logged_days using (charge_date)
 )
 
 select
-    day_runs.charge_date,
-    day_runs.run_id,
-    run_machines.region_id
-from run_machines
-inner join attribution.day_runs using (run_no)
+    readers.charge_date,
+    readers.run_id,
+    machine_hours.region_id
+from readers
+inner join attribution.held_hours using (run_no)
+inner join attribution.machine_hours using (machine_hour_no)
+where machine_hours.region_id is not null
 union
-select distinct
+select
     line_groups.charge_date,
     run_days.run_id,
     line_kinds.region_id
@@ -33,4 +51,6 @@ inner join attribution.run_days
     on
         line_groups.charge_date = run_days.charge_date
         and line_kinds.resource_id = run_days.cloud_job_arn
+semi join readers
+    on run_days.charge_date = readers.charge_date and run_days.run_id = readers.run_id
 where line_kinds.x_line_class = 'managed_job' and line_kinds.region_id is not null

@@ -259,3 +259,19 @@ def test_a_run_in_the_data_s_own_region_pays_no_transfer(build: Build, draw: typ
     built = build({"cost_lines": [draw.machine(1, 0, region_id="us"), line]} | readers(draw))
 
     assert built.costs("method", "x_line_class = 'transfer'") == {"owner": Decimal(4)}
+
+
+def test_a_managed_job_reads_where_its_line_says(build: Build, draw: type[Draw]) -> None:
+    """No machine tells of it."""
+    job = draw.line(1, x_line_class="managed_job", resource_id="arn:job", region_id="eu")
+    line = draw.line(4, x_line_class="transfer", x_from_region="us", x_to_region="eu")
+    tables = readers(draw) | {
+        "cost_lines": [job, line],
+        "runs": [draw.run("much", cloud_job_arn="arn:job")],
+        "run_places": [],
+    }
+    del tables["run_inputs"][1]
+
+    assert build(tables).costs("method, run_id", "x_line_class = 'transfer'") == {
+        ("reads", "much"): Decimal(4)
+    }

@@ -122,6 +122,16 @@ def test_reads_within_the_region_weigh_nothing(build: Build, draw: type[Draw]) -
     assert built.costs("run_id, dataset", TRANSFERS) == {("b", "images"): Decimal(10)}
 
 
+def test_a_run_that_no_tracker_saw_read_is_known_by_the_log_alone(
+    build: Build, draw: type[Draw]
+) -> None:
+    """It read where its machine stands."""
+    read = logged(draw, 10, "arn:aws:sts::1:assumed-role/t/i-2")
+    built = build(company(draw) | {"run_inputs": [], "object_reads": [read]})
+
+    assert built.costs("run_id, dataset", TRANSFERS) == {("b", "images"): Decimal(10)}
+
+
 def test_a_person_without_a_run_pays_for_what_left_over_the_internet(
     build: Build, draw: type[Draw]
 ) -> None:

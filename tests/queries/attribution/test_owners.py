@@ -138,6 +138,8 @@ def test_a_rule_on_runs_and_lines_needs_both(build: Build, draw: type[Draw]) -> 
         ({"match_source": "a?s", "match_sub_account_id": "42"}, True),
         ({"match_run": "r", "match_source": "mlflow"}, True),
         ({"match_run": "r", "match_source": "aws"}, False),
+        ({"match_run": "r", "valid_to": date(2026, 10, 5)}, False),
+        ({"match_run": "r", "valid_from": date(2026, 10, 5)}, True),
         ({"match_experiment": "none"}, False),
         ({"match_tag_key": "team", "valid_to": date(2026, 10, 5)}, False),
         ({"match_tag_key": "team", "valid_from": date(2026, 10, 5)}, True),
