@@ -114,18 +114,28 @@ class Warehouse:
     def create_raw(
         self, tables: Mapping[str, Mapping[str, Declared]], landed: Sequence[Landed]
     ) -> None:
-        """Create the raw view of every table of every connector, configured or not."""
+        """Create the raw view of every table of every connector that anything is going to read."""
         by_name: dict[str, list[Landed]] = {}
         for delivery in landed:
             by_name.setdefault(delivery.raw_name, []).append(delivery)
         by_day = {table for model in self.staged_models for table in model.reads}
-        for connector, declared in tables.items():
-            for table in declared.values():
-                raw_name = f"{connector}__{table.name}"
-                wanted = [] if f"raw.{raw_name}" in by_day else by_name.get(raw_name, [])
+        declared = {
+            f"raw.{connector}__{table.name}": (connector, table)
+            for connector, of_connector in tables.items()
+            for table in of_connector.values()
+        }
+        for raw in declared.keys() - by_day:
+            self.tables.know(raw, is_empty=raw.removeprefix("raw.") not in by_name)
+        for raw, (connector, table) in declared.items():
+            wanted = [] if raw in by_day else by_name.get(raw.removeprefix("raw."), [])
+            if wanted or not self._goes_unread(raw):
                 create_raw_view(self.con, connector, table, wanted)
-                is_read = f"raw.{raw_name}" not in by_day
-                self.tables.know(f"raw.{raw_name}", is_empty=is_read and not wanted)
+
+    def _goes_unread(self, raw: str) -> bool:
+        """Tell whether all that reads a table is known to have no rows, and which columns."""
+        readers = [model for model in self.models if raw in model.reads]
+        known = [model.name in self.tables.columns for model in readers]
+        return bool(readers) and all(known) and all(map(self.tables.is_sure, readers))
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""

@@ -155,7 +155,7 @@ create table pod_hours (
     team_raw varchar,
     project_raw varchar,
     model_raw varchar,  -- the model a serving pod serves, from a pod label
-    held_seconds integer,  -- running within the hour, 0 to 3600
+    held_seconds integer,  -- running within the hour, 1 to 3600: a pod that did not run has no row
     gpu_units decimal(18, 6),  -- GPUs held while running; fractions where shared
     cpu_cores decimal(18, 6),  -- the larger of request and use, while running
     memory_gib decimal(18, 6),  -- the larger of request and use, while running
