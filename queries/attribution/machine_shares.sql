@@ -133,7 +133,7 @@ running as (
 holder_shares as (
     select
         machine_hour_no,
-        'direct' as cost_kind,
+        machine_cost('direct') as cost_kind,
         running.run_no,
         running.pod_no,
         running.gpu_us,
@@ -168,7 +168,7 @@ idle_shares as (
     -- what holders pay for idle resources, above what they held
     select
         machine_hour_no,
-        'idle' as cost_kind,
+        machine_cost('idle') as cost_kind,
         running.run_no,
         running.pod_no,
         0 as gpu_us,
@@ -188,7 +188,7 @@ idle_shares as (
     -- what stays nobody's
     select
         machine_hour_no,
-        'idle' as cost_kind,
+        machine_cost('idle') as cost_kind,
         null as run_no,
         null as pod_no,
         0 as gpu_us,
@@ -198,7 +198,7 @@ idle_shares as (
     union all
     select
         machine_hour_no,
-        'unattributed' as cost_kind,
+        machine_cost('unattributed') as cost_kind,
         null as run_no,
         null as pod_no,
         0 as gpu_us,

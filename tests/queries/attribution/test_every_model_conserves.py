@@ -77,6 +77,13 @@ WHOLES = {
         "where method in ('pod_claim', 'attached_machine', 'snapshot_volume', 'flow_log')",
         3,
     ),
+    "attribution.machine_lines": Whole(
+        "select lines.charge_date, lines.kind_no, costs.effective_cost, costs.billed_cost, "
+        f"costs.list_cost from attribution.machine_lines as costs {OF_LINES}",
+        "select line_groups.charge_date, kind_no, effective_cost, billed_cost, list_cost "
+        f"from {LINES} where method = 'machine_share'",
+        3,
+    ),
     "attribution.machine_parts": Whole(
         "select lines.charge_date, lines.kind_no, parts.effective_cost, parts.billed_cost, "
         f"parts.list_cost from attribution.machine_parts as parts {OF_LINES}",

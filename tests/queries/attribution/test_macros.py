@@ -244,3 +244,14 @@ def test_stored_data_have_no_run_in_lineage(con: Connection) -> None:
         ("stored_bytes", False, "work"),
         ("stored_bytes", True, "stored_bytes"),
     ]
+
+
+def test_kinds_of_a_machine_s_cost_sort_and_compare_as_their_texts(con: Connection) -> None:
+    kinds = ["unattributed", "direct", "idle"]
+    rows = con.execute(
+        "select machine_cost(kind), machine_cost(kind) = kind from (select unnest($1) as kind) "
+        "order by machine_cost(kind)",
+        [kinds],
+    ).fetchall()
+
+    assert rows == [(kind, True) for kind in sorted(kinds)]
