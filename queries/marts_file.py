@@ -1,7 +1,9 @@
 """The file of a generation: what a view shows of every mart, with comments, and readers' macros.
 
 Tables are written by several connections, each in one transaction of its own: one writes as long as
-it packs, and the disk is asked once for each of them, not for each table and comment.
+it packs, and the disk is asked once for each of them, not for each table and comment. Each table is
+one thread's: what several leave over are small pieces within it, and where those fit into one the
+engine packs all behind them again when the file is closed, and leaves the first packing as a hole.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def write_marts(con: Connection, path: Path, masked: Masks) -> dict[str, dict[st
     con.execute(f"attach {literal(str(path))} as published (storage_version '{STORAGE_VERSION}')")
     try:
         con.execute("create schema published.marts")
-        do_side_by_side(con, {str(number): set() for number in range(len(shares))}, write)
+        numbers: dict[str, set[str]] = {str(number): set() for number in range(len(shares))}
+        do_side_by_side(con, numbers, write, has_one_thread=True)
         _create_macros(con)
     finally:
         con.execute("use memory")

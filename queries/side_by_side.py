@@ -22,21 +22,27 @@ def do_side_by_side(
     con: Connection,
     needs: Mapping[str, set[str]],
     work: Callable[[str, Connection], None],
+    *,
+    has_one_thread: bool = False,
 ) -> None:
     """Do `work` for each name of `needs`, as many at once as the engine may have threads.
 
-    What has not enough memory beside others is done again alone. Anything else that a piece raises
-    ends all: nothing more is begun, and what runs is interrupted.
+    Each piece may use threads that others leave, or `has_one_thread`. What has not enough memory
+    beside others is done again alone. Anything else that a piece raises ends all: nothing more is
+    begun, and what runs is interrupted.
     """
     row = con.execute("select current_setting('threads')").fetchone() or (1,)
     connections = [another(con) for _ in range(int(row[0]))]
     running: dict[Future[None], str] = {}
     try:
+        if has_one_thread:
+            con.execute("set threads = 1")
         _do_all(con, connections, needs, work, running)
     except BaseException:
         _stop(connections, running)
         raise
     finally:
+        con.execute(f"set threads = {int(row[0])}")
         for each in connections:
             each.close()
 

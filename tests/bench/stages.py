@@ -143,7 +143,7 @@ def prove(folder: Path) -> None:
         for name in TopologicalSorter(needs).static_order():
             work(name, con)
 
-    queries.warehouse.do_side_by_side = one_by_one  # type: ignore[attr-defined] # or a check's time has others in it
+    queries.warehouse.do_side_by_side = one_by_one  # type: ignore[attr-defined, assignment] # or a check's time has others in it
     queries.checks._check_sums = timed(queries.checks._check_sums)  # noqa: SLF001
     queries.build.check_books = timed(queries.build.check_books)  # type: ignore[attr-defined]
     rebuild(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,12 @@ def names(con: Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
+def threads(con: Connection) -> int:
+    row = con.execute("select current_setting('threads')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sets(st.integers(0, 9), max_size=4), min_size=1, max_size=12))
 def test_each_piece_is_done_once_after_what_it_needs(parts: list[set[int]]) -> None:
@@ -38,8 +45,8 @@ def test_each_piece_is_done_once_after_what_it_needs(parts: list[set[int]]) -> N
     done = []
 
     def work(name: str, own: Connection) -> None:
-        tables = ["range(3)", *sorted(needs[name])]
-        own.execute(f"create table {name} as select 1 as one from {', '.join(tables)}")
+        rows = " union all ".join(["select 1 as one", *(f"from {table}" for table in needs[name])])
+        own.execute(f"create table {name} as select 1 as one from ({rows}) limit 1")
         done.append(name)
 
     con = connect(Limits(threads=2))
@@ -47,6 +54,20 @@ def test_each_piece_is_done_once_after_what_it_needs(parts: list[set[int]]) -> N
     assert sorted(done) == sorted(needs)
     assert names(con) == sorted(needs)
     con.close()
+
+
+@pytest.mark.parametrize("fault", [None, ValueError("stop")])
+def test_each_may_have_one_thread_while_it_lasts(con: Connection, fault: ValueError | None) -> None:
+    found = []
+
+    def work(_: str, own: Connection) -> None:
+        found.append(threads(own))
+        if fault is not None:
+            raise fault
+
+    with pytest.raises(ValueError, match="stop") if fault else nullcontext():
+        do_side_by_side(con, {"a": set()}, work, has_one_thread=True)
+    assert (found, threads(con)) == ([1], 2)
 
 
 def test_two_are_done_at_once(con: Connection) -> None:
