@@ -56,8 +56,7 @@ as_billed as (
         any_value(x_cpu_count) as cpu_count,
         any_value(x_memory_gib) as memory_gib,
         any_value(invoice_id) as invoice_id,
-        any_value(storage_meter) as storage_meter,
-        count(*) as file_count
+        any_value(storage_meter) as storage_meter
     from attribution.line_texts
     group by line_hash
 ),
@@ -154,8 +153,7 @@ kinds as (
                 'gpu_count': gpu_count,
                 'cpu_count': cpu_count,
                 'memory_gib': memory_gib,
-                'is_provisional': invoice_id is null,
-                'file_count': file_count
+                'is_provisional': invoice_id is null
             }
         ) as variants
     from tagged
