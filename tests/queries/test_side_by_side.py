@@ -56,16 +56,16 @@ def test_each_piece_is_done_once_after_what_it_needs(parts: list[set[int]]) -> N
     con.close()
 
 
-@pytest.mark.parametrize("fault", [None, ValueError("stop")])
-def test_each_may_have_one_thread_while_it_lasts(con: Connection, fault: ValueError | None) -> None:
+@pytest.mark.parametrize("is_faulty", [False, True])
+def test_each_may_have_one_thread_while_it_lasts(con: Connection, *, is_faulty: bool) -> None:
     found = []
 
     def work(_: str, own: Connection) -> None:
         found.append(threads(own))
-        if fault is not None:
-            raise fault
+        if is_faulty:
+            raise ValueError("stop")
 
-    with pytest.raises(ValueError, match="stop") if fault else nullcontext():
+    with pytest.raises(ValueError, match="stop") if is_faulty else nullcontext():
         do_side_by_side(con, {"a": set()}, work, has_one_thread=True)
     assert (found, threads(con)) == ([1], 2)
 
