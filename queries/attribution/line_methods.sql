@@ -14,10 +14,10 @@
 --   pod_claim, attached_machine, snapshot_volume
 --                 volumes and snapshots that somebody used: `volume_users`
 --   owner         everything else: rules, tags, sub-account; else unattributed
--- A method takes a group only if its shares are there and run to 1, so no join can lose cost.
+-- A method takes a group only if its shares are there and run to 1, so no join can lose cost. A group with two
+-- methods would be posted twice, which shows where `postings` are held against `line_sums`.
 --
 -- grain: one row per line group
--- key:   line_no
 -- step:  charge_date
 -- owner: ml-platform
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from queries import ModelError
 from queries.catalog import models
+from queries.checks import check_model
 
 if TYPE_CHECKING:
     from tests.queries.attribution.conftest import Build, Draw, Warehouse
@@ -52,3 +56,17 @@ def test_texts_that_attribution_does_not_tell_apart_are_one_group(
         ("i-1", 3, "p4d.24xlarge", True, Decimal(12)),
         ("i-1", 4, None, False, Decimal(1)),
     ]
+
+
+def test_a_group_with_two_methods_is_found_where_postings_are_held_against_sums(
+    build: Build, draw: type[Draw]
+) -> None:
+    built = build({"cost_lines": [draw.line(5)]}, only=("attribution.postings",))
+    by_name = {model.name: model for model in models()}
+    methods = "attribution.line_methods"
+    postings = by_name["attribution.postings"]
+    built.con.execute(f"insert into {methods} from {methods}")
+    built.tables.fill(postings, postings.name, postings.sql)
+
+    with pytest.raises(ModelError, match=r"effective_cost of attribution\.postings is 10"):
+        check_model(built.con, postings)
