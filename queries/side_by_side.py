@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from queries.engines.duckdb import Connection
 
 
+_FEW = 2
+"""Of so few threads none waits long for the last piece; of more, one long piece keeps them all."""
+
+
 def do_side_by_side(
     con: Connection,
     needs: Mapping[str, set[str]],
@@ -27,15 +31,15 @@ def do_side_by_side(
 ) -> None:
     """Do `work` for each name of `needs`, as many at once as the engine may have threads.
 
-    Each piece may use threads that others leave, or `has_one_thread`. What has not enough memory
-    beside others is done again alone. Anything else that a piece raises ends all: nothing more is
-    begun, and what runs is interrupted.
+    Each piece may use threads that others leave, or `has_one_thread` where there are few. What has
+    not enough memory beside others is done again alone. Anything else that a piece raises ends all:
+    nothing more is begun, and what runs is interrupted.
     """
     row = con.execute("select current_setting('threads')").fetchone() or (1,)
     connections = [another(con) for _ in range(int(row[0]))]
     running: dict[Future[None], str] = {}
     try:
-        if has_one_thread:
+        if has_one_thread and len(connections) <= _FEW:
             con.execute("set threads = 1")
         _do_all(con, connections, needs, work, running)
     except BaseException:

@@ -57,8 +57,12 @@ def test_each_piece_is_done_once_after_what_it_needs(parts: list[set[int]]) -> N
 
 
 @pytest.mark.parametrize("is_faulty", [False, True])
-def test_each_may_have_one_thread_while_it_lasts(con: Connection, *, is_faulty: bool) -> None:
-    found = []
+@pytest.mark.parametrize(("there_are", "each_has"), [(1, 1), (2, 1), (3, 3)])
+def test_of_few_threads_each_may_have_one_while_it_lasts(
+    there_are: int, each_has: int, *, is_faulty: bool
+) -> None:
+    """Of more, one long piece would keep all of them waiting."""
+    con, found = connect(Limits(threads=there_are)), []
 
     def work(_: str, own: Connection) -> None:
         found.append(threads(own))
@@ -67,7 +71,8 @@ def test_each_may_have_one_thread_while_it_lasts(con: Connection, *, is_faulty: 
 
     with pytest.raises(ValueError, match="stop") if is_faulty else nullcontext():
         do_side_by_side(con, {"a": set()}, work, has_one_thread=True)
-    assert (found, threads(con)) == ([1], 2)
+    assert (found, threads(con)) == ([each_has], there_are)
+    con.close()
 
 
 def test_two_are_done_at_once(con: Connection) -> None:
