@@ -1,14 +1,15 @@
 """The file of a generation: what a view shows of every mart, with comments, and readers' macros.
 
 Tables are written by several connections, each in one transaction of its own: one writes as long as
-it packs, and the disk is asked once for each of them, not for each table and comment. Each table is
-one thread's: what several leave over are small pieces within it, and where those fit into one the
-engine packs all behind them again when the file is closed, and leaves the first packing as a hole.
+it packs, and the disk is asked once for each of them, not for each table and comment. Where there
+are few threads, each table is one's: what several leave over are small pieces within it, and where
+those fit into one the engine packs all behind them again when the file is closed, and leaves the
+first packing as a hole.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from queries.side_by_side import do_side_by_side
 from queries.verify import content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from queries.catalog import Model
@@ -77,28 +78,33 @@ def _write_share(
 ) -> dict[str, dict[str, str]]:
     """Write some marts in one transaction; return each table's rows and digest."""
     tables = {}
-    con.execute("begin")
-    try:
+    with _transaction(con):
         for model in share:
             table = f"published.{model.name}"
             con.execute(f"create table {table} as {masked.query_of(model)}")
             replace(masked, con=con).check(model, table)
             _comment(con, table, model.about, _comments_of(model.name))
             tables[model.name] = {"digest": content_of(con, table)}
-        con.execute("commit")
-    except BaseException:
-        with suppress(Error):  # one that failed to commit is not open any more
-            con.execute("rollback")
-        raise
     return tables
 
 
 def _create_macros(con: Connection) -> None:
     con.execute("use published")
+    with _transaction(con):
+        for file in macro_files():
+            con.execute(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _transaction(con: Connection) -> Iterator[None]:
     con.execute("begin")
-    for file in macro_files():
-        con.execute(file.read_text(encoding="utf-8"))
-    con.execute("commit")
+    try:
+        yield
+        con.execute("commit")
+    except BaseException:
+        with suppress(Error):  # one that failed to commit is not open any more
+            con.execute("rollback")
+        raise
 
 
 def _comments_of(mart: str) -> dict[str, str]:
