@@ -66,27 +66,22 @@ billed_bytes as (
     group by charge_date, from_region, to_region, billed.scope
 ),
 
--- a machine billed by the day has the same holders in each of its hours
-machine_slots as (
-    select
-        machine_hour_no,
-        charge_date,
-        instance_id,
-        cast(unnest(case when slot = 24 then range(24) else [slot] end) as tinyint) as slot
-    from attribution.machine_hours
+flow_slots as (
+    select *
+    from attribution.machine_slots
     semi join attribution.machine_flows using (charge_date, instance_id)
 ),
 
 held as (
     select
-        machine_slots.charge_date,
-        machine_slots.instance_id,
-        machine_slots.slot,
+        flow_slots.charge_date,
+        flow_slots.instance_id,
+        flow_slots.slot,
         machine_shares.run_no,
         machine_shares.pod_no,
         cast(sum(floor((machine_shares.share_to - machine_shares.share_from) * 1e9 + 0.5)) as bigint) as weight
     from attribution.machine_shares
-    inner join machine_slots using (machine_hour_no)
+    inner join flow_slots using (machine_hour_no)
     where machine_shares.cost_kind = 'direct' and machine_shares.share_from < machine_shares.share_to
     group by all
 ),

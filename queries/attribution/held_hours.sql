@@ -21,30 +21,6 @@
 
 with
 
-hours as (
-    select cast(unnest(range(24)) as tinyint) as slot
-),
-
-machine_slots as (
-    select
-        charge_date,
-        instance_id,
-        slot,
-        machine_hour_no
-    from attribution.machine_hours
-    where slot < 24
-    union all
-    -- a machine billed by the day takes what was held in each of its hours
-    select
-        charge_date,
-        instance_id,
-        hours.slot,
-        machine_hour_no
-    from attribution.machine_hours
-    cross join hours
-    where machine_hours.slot = 24
-),
-
 -- pods that telemetry knows, and those that only the bill knows
 told_pods as (
     select
@@ -166,7 +142,7 @@ machine_runs as (
         run_holds.run_no,
         cast(sum(run_holds.run_us) as bigint) as run_us
     from attribution.run_holds
-    inner join machine_slots using (charge_date, instance_id, slot)
+    inner join attribution.machine_slots using (charge_date, instance_id, slot)
     group by machine_slots.machine_hour_no, run_holds.run_no
 ),
 

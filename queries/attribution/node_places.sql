@@ -9,30 +9,6 @@
 
 with
 
-hours as (
-    select cast(unnest(range(24)) as tinyint) as slot
-),
-
-machine_slots as (
-    select
-        charge_date,
-        instance_id,
-        slot,
-        machine_hour_no
-    from attribution.machine_hours
-    where slot < 24
-    union all
-    -- a machine billed by the day takes what was held in each of its hours
-    select
-        charge_date,
-        instance_id,
-        hours.slot,
-        machine_hour_no
-    from attribution.machine_hours
-    cross join hours
-    where machine_hours.slot = 24
-),
-
 told_nodes as (
     select
         charge_date,
@@ -56,7 +32,7 @@ node_slots as (
         told_nodes.node_hash,
         machine_slots.machine_hour_no
     from told_nodes
-    inner join machine_slots
+    inner join attribution.machine_slots
         on
             told_nodes.charge_date = machine_slots.charge_date
             and hour(told_nodes.charge_hour) = machine_slots.slot
@@ -99,7 +75,7 @@ select
     unmapped_nodes.node_hash,
     machine_slots.machine_hour_no
 from unmapped_nodes
-inner join machine_slots
+inner join attribution.machine_slots
     on
         unmapped_nodes.charge_date = machine_slots.charge_date
         and hour(unmapped_nodes.charge_hour) = machine_slots.slot

@@ -57,6 +57,27 @@ def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
+def loading(
+    home: Path, heavy: set[str], *args: str, then: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder; the last line that it prints tells what of `heavy` it loaded."""
+    code = (
+        f"import sys; sys.argv = {['mlspend', *args]!r}\n"
+        "from jobs.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"{then}\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
 def billed(home: Path) -> Decimal:
     """Return what the generation in force says was billed."""
     with open_generation(newest_generation(home / "state")) as con:

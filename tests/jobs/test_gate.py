@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from jobs.journal import Journal
 from jobs.journal.reservations import Reservation, Reservations
 from jobs.quotas.gate import Answer, Request, answer_to, ask_gate, price_of
+from tests.jobs.nights import loading
 from tests.jobs.standings import GATE, NOW, days_ago, row, rule, standings
 
 ROOT = Path(__file__).parents[2]
@@ -281,22 +282,8 @@ def test_a_journal_that_is_busy_or_broken_is_unknown(state: Path) -> None:
 
 
 def test_the_gate_loads_neither_the_warehouse_nor_the_config_reader(state: Path) -> None:
-    args = "['mlspend', 'gate', '--team', 'vision', '--gpus', '8', '--hours', '2']"
-    heavy = "{'pydantic', 'polars', 'duckdb', 'sqlglot', 'kubernetes', 'httpx2', 'jinja2'}"
-    code = (
-        f"import sys; sys.argv = {args}\n"
-        "from jobs.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print(sorted({heavy} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=state.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    heavy = {"pydantic", "polars", "duckdb", "sqlglot", "kubernetes", "httpx2", "jinja2"}
+    done = loading(state.parent, heavy, "gate", "--team", "vision", "--gpus", "8", "--hours", "2")
     assert done.stdout.splitlines()[-1] == "[]"
 
 

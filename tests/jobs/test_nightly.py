@@ -20,6 +20,7 @@ from jobs.journal import Journal
 from jobs.lock import locked
 from queries.generation import newest_generation
 from queries.read import open_generation
+from tests.jobs.nights import loading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,22 +164,8 @@ def _cpu_of_children() -> float:
 
 def test_a_night_without_news_loads_no_package_that_it_has_no_work_for(lived_in: Path) -> None:
     """A night loads DuckDB's engine without the package around it, which takes as long again."""
-    heavy = "{'duckdb', 'polars', 'sqlglot', 'jinja2', 'plotly', 'boto3'}"
-    code = (
-        "import sys; sys.argv = ['mlspend', 'nightly']\n"
-        "from jobs.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "import queries.build, queries.publish\n"
-        f"print(sorted({heavy} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=lived_in,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    heavy = {"duckdb", "polars", "sqlglot", "jinja2", "plotly", "boto3"}
+    done = loading(lived_in, heavy, "nightly", then="import queries.build, queries.publish")
     assert "nothing changed" in done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
 
