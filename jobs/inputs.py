@@ -53,6 +53,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
         shared_costs=shared_costs_of(config),
         invoices=invoices_of(config),
         claims=Claims(store.journal).in_force(),
+        superseded=[landed_of(entry, store.raw) for entry in store.superseded(counted)],
         restated=restated_of(store.journal.restatements(), {row.name for row in config.sources}),
         findings=Findings(store.journal).known(),
         previous=newest_manifest(config.state_dir / "generations"),

@@ -180,6 +180,17 @@ class RawStore:
                 chosen += versions
         return sorted(chosen, key=lambda entry: entry.id)
 
+    def superseded(self, counted: Collection[Entry]) -> list[Entry]:
+        """Return the deliveries that count no more, and whose files lie here still."""
+        known = {entry.id for entry in counted}
+        return [
+            entry
+            for entry in self.journal.deliveries()
+            if entry.id not in known
+            and not entry.is_collected
+            and all((self.raw / file.path).exists() for file in entry.files)
+        ]
+
     def collect(
         self,
         superseding: Collection[tuple[str, str]],

@@ -113,6 +113,9 @@ class BuildInput:
     """What the user's invoices say."""
     restated: Sequence[Restated] = ()
     """What newer deliveries changed: history, which no figure depends on."""
+    superseded: Sequence[Landed] = ()
+    """Versions that count no more, whose files are there still: of a bill they tell which days the
+    newer one changes. No figure depends on it."""
     models: Sequence[Model] = field(default_factory=models)
     """Each after what it reads."""
 
@@ -264,6 +267,7 @@ def _stage(
             table=given.tables[connector][table],
             lake=given.lake,
             progress=given.progress,
+            superseded=given.superseded,
         )
         landed = [row for row in given.landed if (row.connector, row.table) == (connector, table)]
         warehouse.manifest.staged[model.name] = stager.stage(landed, before.get(model.name, {}))

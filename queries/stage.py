@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from queries import ModelError
 from queries.catalog import DAY, HOME, LINES, canonical_columns, shared_macros
-from queries.engines.duckdb import Error, MachineError, in_days, literal, name, reading_text
+from queries.engines.duckdb import (
+    Error,
+    MachineError,
+    StoppedError,
+    in_days,
+    literal,
+    name,
+    reading_text,
+)
 from queries.lake import write
 from queries.landed import declaration
 from queries.manifest import StagedGroup, digest
@@ -59,6 +67,8 @@ class Stager:
     table: Declared
     lake: Path
     progress: Callable[[str], None]
+    superseded: Sequence[Landed] = ()
+    """Versions that count no more, whose files are there still."""
 
     @property
     def model_digest(self) -> str:
@@ -199,8 +209,9 @@ class Stager:
             return after
         found = self._read_days(changed)
         after.raw_days = dict(found.digests)
-        if before.raw_days and found.digests:
-            days = _differing(before.raw_days, after.raw_days)
+        known = (before.raw_days or self._raw_days_of(before)) if found.digests else {}
+        if known:
+            days = _differing(known, after.raw_days)
             there = days & found.digests.keys()
             if there:
                 lines = only_days(raw, self.model, there, is_reaching=found.is_reaching)
@@ -213,12 +224,30 @@ class Stager:
             self._replace_rows(key, after, changed, before.hashes)
         return after
 
+    def _raw_days_of(self, before: StagedGroup) -> Mapping[str, str]:
+        """Return the days of the raw lines that were staged before; none where it cannot be told.
+
+        Text is not unpacked for it: that takes longer than to stage what is unpacked already.
+        """
+        staged = [row for row in self.superseded if before.units.get(row.unit) == _content_of(row)]
+        if not before.units.keys() <= {row.unit for row in staged} or is_text(staged):
+            return {}
+        try:
+            found = self._day_reader().read(staged).digests
+        except StoppedError:
+            raise
+        except (Error, ModelError):  # it counts no more, and what is staged of it does
+            return {}
+        return {} if "" in found else found
+
+    def _day_reader(self) -> DayReader:
+        return DayReader(self.con, self.model, self.table, self._columns_read())
+
     def _read_days(self, changed: Sequence[Landed]) -> RawDays:
         """Return the days of raw lines; none where the model does not say which day one is of."""
         if not self.model.dated:
             return RawDays({}, is_reaching=False)
-        reader = DayReader(self.con, self.model, self.table, self._columns_read())
-        found = reader.read(changed)
+        found = self._day_reader().read(changed)
         if "" in found.digests:
             raise DeliveryError(changed[0], self._has_no_day(changed[0]))
         return found

@@ -23,6 +23,7 @@ Error = duckdb.Error
 MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException)
 """What the machine refuses (memory, disk) or a person stops: no delivery is to blame for it."""
 MemoryLimitError = duckdb.OutOfMemoryException
+StoppedError = duckdb.InterruptException
 
 STORAGE_VERSION = "v1.4.0"
 """Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""

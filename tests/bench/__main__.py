@@ -52,7 +52,7 @@ def lake_share(folder: Path) -> float:
     """Return what the bill takes in the lake, its sums included, as a share of what came."""
     of_bill = (f"staging.{loading.BILL}", "attribution.line_sums", "attribution.line_texts")
     lake = [path for model in of_bill for path in (folder / "lake" / model).rglob("*.parquet")]
-    raw = list((folder / "bill").rglob("*.parquet"))
+    raw = list((folder / "bill" / "data").rglob("*.parquet"))
     return sum(path.stat().st_size for path in lake) / sum(path.stat().st_size for path in raw)
 
 
@@ -77,9 +77,9 @@ def night_figures(folder: Path, rows: int, rounds: int) -> list[Figure]:
     )
     alone = run(stage("attribute-alone", folder))
     idle = run(stage("night", folder))
-    generate.write_bill(folder / "bill", rows, salt=1)
+    generate.redeliver(folder / "bill", rows, salt=1)
     first_change = run(stage("night", folder))
-    generate.write_bill(folder / "bill", rows, salt=2)
+    generate.redeliver(folder / "bill", rows, salt=2)
     change = run(stage("night", folder))
     generate.write_runs(folder / "runs-2026-10.parquet", rows, salt=1)
     edit = run(stage("night", folder))

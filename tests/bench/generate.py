@@ -8,6 +8,7 @@ fees, tax and credits; a third of the resources carry no tags.
 from __future__ import annotations
 
 import json
+import shutil
 from calendar import monthrange
 from datetime import date
 from typing import TYPE_CHECKING
@@ -134,6 +135,16 @@ def write_bill(
             )
     _write_manifest(folder, month, names)
     return rows
+
+
+def redeliver(folder: Path, rows: int, *, month: str = FIRST_MONTH, salt: int) -> None:
+    """Write a billing period again, `salt` telling how; the version before is kept beside it."""
+    data = folder / "data" / f"BILLING_PERIOD={month}"
+    before = folder / "superseded" / data.name
+    shutil.rmtree(before, ignore_errors=True)
+    before.parent.mkdir(exist_ok=True)
+    data.rename(before)
+    write_bill(folder, rows, month=month, salt=salt)
 
 
 def write_csv(bill: Path, folder: Path) -> None:

@@ -32,10 +32,10 @@ def bill_table() -> Table:
     return table
 
 
-def landed_bills(folder: Path) -> list[Landed]:
+def landed_bills(folder: Path, kept: str = "data") -> list[Landed]:
     """Return the world's bills as deliveries that have landed; a name stands for its content."""
     found = []
-    for path in sorted(folder.glob("*/data/BILLING_PERIOD=*")):
+    for path in sorted(folder.glob(f"*/{kept}/BILLING_PERIOD=*")):
         files = sorted([*path.glob("*.parquet"), *path.glob("*.csv.gz")])
         month = path.name.partition("=")[2]
         found.append(delivery("aws_cur", "line_items", month, files))
@@ -55,7 +55,8 @@ def _format_of(path: Path) -> Format:
 
 def _name_of(path: Path) -> str:
     stat = path.stat()
-    return hashlib.sha256(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+    named = f"{path.parent.name}/{path.name}"
+    return hashlib.sha256(f"{named} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
 
 
 def summed(deliveries: Sequence[Landed]) -> list[tuple[str, RawTotal]]:

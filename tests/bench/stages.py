@@ -79,6 +79,7 @@ def given(folder: Path, previous: Manifest | None, threads: int = 2) -> BuildInp
         ),
         limits=Limits(LIMITS, threads, folder / "spill"),
         lake=folder / "lake",
+        superseded=landed_bills(folder, "superseded"),
         previous=previous,
         progress=lambda _: None,
     )

@@ -39,7 +39,7 @@ def _figure(name: str, cost: Cost, year: Cost, goal: float) -> Figure:
 
 
 def _redelivered(folder: Path, rows: int, month: str, salt: int) -> Cost:
-    generate.write_bill(folder / "bill", rows, month=month, salt=salt)
+    generate.redeliver(folder / "bill", rows, month=month, salt=salt)
     return run(stage("night", folder))
 
 

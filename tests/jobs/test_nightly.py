@@ -14,11 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from jobs.journal import Journal
 from jobs.lock import locked
 from queries.generation import newest_generation
+from queries.publish import newest_manifest
 from queries.read import open_generation
 from tests.jobs.nights import loading
 
@@ -178,6 +180,21 @@ def test_a_restated_bill_is_published_and_in_the_ledger(lived_in: Path) -> None:
         assert {(row.before, row.after) for row in journal.restatements()} == {
             (Decimal("3.75"), Decimal("103.750000000001"))
         }
+
+
+def test_what_a_restated_bill_changes_is_told_by_the_files_of_the_one_before(home: Path) -> None:
+    written = home / "bills" / "2026-10.csv"
+    for cost, days in (("2.5", {"2026-10-01", "2026-10-02"}), ("4.75", {"2026-10-01"})):
+        write_bill(home / "bills", {1: "1.25", 2: cost})
+        pl.read_csv(written).write_parquet(written.with_suffix(".parquet"))
+        written.unlink()
+        assert run(home).returncode == 0
+        manifest = newest_manifest(home / "state" / "generations")
+        assert manifest is not None
+        (group,) = manifest.staged["staging.focus__cost_and_usage"].values()
+        assert group.table.files[0].days == days
+        assert not group.hashes, "no staged rows were compared"
+    assert billed(home) == Decimal("6.00")
 
 
 def test_a_source_that_cannot_be_read_stops_alone(home: Path) -> None:

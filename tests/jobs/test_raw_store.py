@@ -112,6 +112,15 @@ def test_equal_content_in_a_newer_version_adds_no_file_and_changes_nothing_that_
     assert store.journal.restatements() == []
 
 
+def test_a_superseded_delivery_without_its_files_is_none(store: RawStore, tmp_path: Path) -> None:
+    for cost in ("1", "2"):
+        write_version(tmp_path / "b", "2026-10", f"2026-10-0{cost}", f"{OCTOBER}{cost}")
+        land_all(store, tmp_path / "b")
+    (older,) = store.superseded(counted(store))
+    (store.raw / older.files[0].path).unlink()
+    assert store.superseded(counted(store)) == []
+
+
 def test_equal_files_of_one_delivery_are_both_kept(store: RawStore, tmp_path: Path) -> None:
     folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
     (folder / "other.csv").write_bytes((folder / "part.csv").read_bytes())
