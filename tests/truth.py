@@ -240,7 +240,7 @@ def costs_of_runs(con: Connection) -> dict[tuple[str, str], Decimal]:
 
 def _key(job_id: str, attempt: int) -> str:
     """Return the key of Slurm's record of a try."""
-    return hashlib.sha256(f"slurm|{job_id}|{attempt}".encode()).hexdigest()
+    return hashlib.sha256(f"slurm|{job_id}|{attempt}".encode()).hexdigest()[:32]
 
 
 def _truth(company: Path, name: str) -> Iterator[dict[str, str]]:

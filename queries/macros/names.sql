@@ -58,3 +58,8 @@ regexp_matches(
     '^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.|'
     || '100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]|fe80:)'
 );
+
+-- The key of a source's record of a run, by which all models know it: 128 bits, as hexadecimal digits. They stand
+-- in millions of rows, and twice as many tell no more runs apart.
+create or replace macro run_key_of(source, native_id, attempt) as
+left(sha256(concat_ws('|', source, native_id, attempt)), 32);

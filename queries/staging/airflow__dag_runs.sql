@@ -44,7 +44,7 @@ states as (
 )
 
 select
-    sha256(concat_ws('|', states.x_source, states.key, '1')) as run_key,
+    run_key_of(states.x_source, states.key, 1) as run_key,
     states.x_source as source,
     'airflow' as system,
     states.key as native_id,  -- dag/run

@@ -27,7 +27,7 @@ tries as (
 )
 
 select
-    sha256(concat_ws('|', tries.x_source, tries.key, cast(tries.try_number as varchar))) as run_key,
+    run_key_of(tries.x_source, tries.key, tries.try_number) as run_key,
     tries.x_source as source,
     tries.key as native_id,  -- dag/run/task, and /index of a mapped task
     tries.dag_id,

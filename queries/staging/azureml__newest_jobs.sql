@@ -27,7 +27,7 @@ newest as (
 )
 
 select
-    sha256(concat_ws('|', newest.x_source, newest.workspace, newest.run_id, '1')) as run_key,
+    run_key_of(newest.x_source, concat_ws('|', newest.workspace, newest.run_id), 1) as run_key,
     newest.x_source as source,
     newest.run_id as native_id,
     newest.parent_run_id as parent_native_id,

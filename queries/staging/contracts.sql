@@ -53,7 +53,7 @@ create table cost_lines (
 );
 
 create table runs (
-    run_key varchar,  -- sha256 of source, native id and attempt
+    run_key varchar,  -- of source, native id and attempt: run_key_of()
     source varchar,
     system varchar,  -- what kind of source saw it: mlflow, airflow, slurm, ... as its connector is named
     native_id varchar,  -- the tracker's own id

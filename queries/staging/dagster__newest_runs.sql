@@ -27,7 +27,7 @@ newest as (
 )
 
 select
-    sha256(concat_ws('|', newest.x_source, newest.key, '1')) as run_key,
+    run_key_of(newest.x_source, newest.key, 1) as run_key,
     newest.x_source as source,
     newest.key as native_id,
     -- assets are run by a job without a name of its own

@@ -71,7 +71,7 @@ records as (
     from runs
     union all
     select
-        sha256(concat_ws('|', source, native_id, step.step, cast(attempt as varchar))) as run_key,
+        run_key_of(source, concat_ws('|', native_id, step.step), attempt) as run_key,
         source,
         native_id || '/' || step.step as native_id,
         attempt,

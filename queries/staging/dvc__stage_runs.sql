@@ -28,7 +28,7 @@ states as (
 )
 
 select
-    sha256(concat_ws('|', states.x_source, states.native_id, '1')) as run_key,
+    run_key_of(states.x_source, states.native_id, 1) as run_key,
     states.x_source as source,
     states.native_id,
     states.repository,

@@ -44,7 +44,7 @@ attempts as (
 )
 
 select
-    sha256(concat_ws('|', attempts.x_source, attempts.key, cast(attempts.attempt as varchar))) as run_key,
+    run_key_of(attempts.x_source, attempts.key, attempts.attempt) as run_key,
     attempts.x_source as source,
     attempts.key as native_id,
     cast(attempts.attempt as integer) as attempt,

@@ -37,7 +37,7 @@ told as (
 )
 
 select
-    sha256(concat_ws('|', told.x_source, concat_ws('/', told.key, told.task_id), '1')) as run_key,
+    run_key_of(told.x_source, concat_ws('/', told.key, told.task_id), 1) as run_key,
     told.x_source as source,
     concat_ws('/', told.key, told.task_id) as native_id,
     case when told.task_id is not null then told.key end as parent_native_id,

@@ -19,7 +19,7 @@ commits as (
 )
 
 select
-    sha256(concat_ws('|', commits.x_source, commits.repository || '/' || commits.commit_id, '1')) as run_key,
+    run_key_of(commits.x_source, commits.repository || '/' || commits.commit_id, 1) as run_key,
     commits.x_source as source,
     commits.repository,
     commits.commit_id,

@@ -39,7 +39,7 @@ runs as (
 
 select
     -- MLflow has no attempts: the first is the only one
-    sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
+    run_key_of(x_source, run_id, 1) as run_key,
     x_source as source,
     x_unit as unit,  -- the extraction that delivered it
     extracted_at,  -- the newest extraction that delivered any run of the source

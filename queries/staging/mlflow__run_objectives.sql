@@ -6,7 +6,7 @@
 -- owner: ml-platform
 
 select
-    sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
+    run_key_of(x_source, run_id, 1) as run_key,
     metric,
     step,
     make_timestamp(timestamp * 1000) as logged_at,

@@ -26,7 +26,7 @@ listed as (
 )
 
 select
-    sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
+    run_key_of(x_source, run_id, 1) as run_key,
     is_output,
     case
         when contains(used ->> '$.namespace', '://')

@@ -62,7 +62,7 @@ dated as (
 )
 
 select
-    sha256(concat_ws('|', x_source, run_id, '1')) as run_key,
+    run_key_of(x_source, run_id, 1) as run_key,
     x_source as source,
     extracted_at,  -- the newest extraction that delivered any event of the source
     run_id,

@@ -27,7 +27,7 @@ newest as (
 )
 
 select
-    sha256(concat_ws('|', newest.x_source, newest.uuid, '1')) as run_key,
+    run_key_of(newest.x_source, newest.uuid, 1) as run_key,
     newest.x_source as source,
     newest.uuid as native_id,
     newest.pipeline as parent_native_id,

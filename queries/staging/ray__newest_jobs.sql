@@ -67,7 +67,7 @@ attempts as (
 )
 
 select
-    sha256(concat_ws('|', x_source, native_id, attempt)) as run_key,
+    run_key_of(x_source, native_id, attempt) as run_key,
     x_source as source,
     native_id,  -- the submission's, or that of the driver
     cast(attempt as integer) as attempt,

@@ -22,7 +22,7 @@ newest as (
 )
 
 select
-    sha256(concat_ws('|', x_source, native_id, cast(coalesce(attempt, 1) as varchar))) as run_key,
+    run_key_of(x_source, native_id, coalesce(attempt, 1)) as run_key,
     x_source as source,
     coalesce(system, 'runs_file') as system,
     native_id,

@@ -30,7 +30,7 @@ missed as (
 )
 
 select
-    sha256(concat_ws('|', described.x_source, described.arn, '1')) as run_key,
+    run_key_of(described.x_source, described.arn, 1) as run_key,
     described.x_source as source,
     described.kind,
     described.arn,  -- as the bill writes it

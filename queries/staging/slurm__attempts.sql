@@ -69,7 +69,7 @@ select
     source,
     native_id,
     cast(attempt as integer) as attempt,
-    sha256(concat_ws('|', source, native_id, attempt)) as run_key,
+    run_key_of(source, native_id, attempt) as run_key,
     first(job_name order by part) as job_name,
     first(user_name order by part) as user_name,
     first(account order by part) as account,

@@ -45,7 +45,7 @@ parents as (
 )
 
 select
-    sha256(concat_ws('|', newest.x_source, newest.key, '1')) as run_key,
+    run_key_of(newest.x_source, newest.key, 1) as run_key,
     newest.x_source as source,
     newest.key as native_id,  -- projects/1/locations/us-central1/customJobs/2
     parents.parent_id as parent_native_id,

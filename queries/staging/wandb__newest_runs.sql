@@ -28,7 +28,7 @@ newest as (
 )
 
 select
-    sha256(concat_ws('|', newest.x_source, newest.key, '1')) as run_key,
+    run_key_of(newest.x_source, newest.key, 1) as run_key,
     newest.x_source as source,
     newest.run_id as native_id,
     newest.entity || '/' || newest.project as project,
