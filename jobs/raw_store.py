@@ -181,12 +181,14 @@ class RawStore:
         return sorted(chosen, key=lambda entry: entry.id)
 
     def superseded(self, counted: Collection[Entry]) -> list[Entry]:
-        """Return the deliveries that count no more, and whose files lie here still."""
+        """Return other versions of the units that count, whose files lie here still."""
         known = {entry.id for entry in counted}
+        units = {entry.unit_key for entry in counted}
         return [
             entry
             for entry in self.journal.deliveries()
             if entry.id not in known
+            and entry.unit_key in units
             and not entry.is_collected
             and all((self.raw / file.path).exists() for file in entry.files)
         ]
