@@ -336,7 +336,7 @@ def write_runs(path: Path, rows: int, month: str = FIRST_MONTH, salt: int = 0) -
             'active' as lifecycle_stage,
             null::bigint as last_metric_time,
             map {{'team': 'team-' || (node % 20)
-                || case when {salt} > 0 and life = 50 then '-moved' else '' end,
+                || case when {salt} > 0 and life = 50 then '-moved-{salt}' else '' end,
                 'project': 'project-' || (slot * 12 + node % 12)}} as tags
         from range({nodes}) as nodes (node)
         cross join range({PODS_PER_NODE_HOUR}) as slots (slot)
