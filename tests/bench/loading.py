@@ -33,7 +33,10 @@ def bill_table() -> Table:
 
 
 def landed_bills(folder: Path, kept: str = "data") -> list[Landed]:
-    """Return the world's bills as deliveries that have landed; a name stands for its content."""
+    """Return the world's bills as deliveries that have landed; a name stands for its content.
+
+    `kept` is the folder of those that count, or of those that newer ones superseded.
+    """
     found = []
     for path in sorted(folder.glob(f"*/{kept}/BILLING_PERIOD=*")):
         files = sorted([*path.glob("*.parquet"), *path.glob("*.csv.gz")])

@@ -24,13 +24,15 @@ HEADER = (
 FOCUS = '[connectors.focus]\nroot = "bills"\n'
 
 
-def write_month(folder: Path, month: str, costs: Mapping[int, str]) -> None:
-    """Write the FOCUS bill of a month, `2026-10`: a line per day."""
+def write_month(
+    folder: Path, month: str, costs: Mapping[int, str], *, account: str = "111"
+) -> None:
+    """Write the FOCUS bill of a month, `2026-10`: a line per day, of the team vision."""
     folder.mkdir(parents=True, exist_ok=True)
     year, number = (int(part) for part in month.split("-"))
     after = f"{year + number // 12}-{number % 12 + 1:02}"
     lines = [
-        f"{cost},{cost},{cost},{cost},USD,111,{month}-01T00:00:00Z,{after}-01T00:00:00Z,"
+        f"{cost},{cost},{cost},{cost},USD,{account},{month}-01T00:00:00Z,{after}-01T00:00:00Z,"
         f"{month}-{day:02}T00:00:00Z,{month}-{day + 1:02}T00:00:00Z,Usage,Usage-Based,"
         'Object Storage,Storage,AWS,bucket-1,"{""team"": ""vision""}"\n'
         for day, cost in costs.items()
@@ -41,8 +43,13 @@ def write_month(folder: Path, month: str, costs: Mapping[int, str]) -> None:
 def make_home(home: Path, operations: str = "") -> Path:
     """Make a folder with a bill of 3.75 and a config file."""
     write_month(home / "bills", "2026-10", {1: "1.25", 2: "2.5"})
-    (home / "mlspend.toml").write_text(f"{FOCUS}[operations]\n{operations}\n", encoding="utf-8")
+    configure(home, f"{FOCUS}[operations]\n{operations}\n")
     return home
+
+
+def configure(home: Path, text: str) -> None:
+    """Write the config file."""
+    (home / "mlspend.toml").write_text(text, encoding="utf-8")
 
 
 def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from jobs.journal import Journal
 from jobs.journal.quotas import Quotas
 from queries.generation import newest_generation
 from queries.read import open_generation
-from tests.jobs.test_nightly import HEADER, configure, run
+from tests.jobs.nights import HEADER, configure, run
 from tests.servers.kubernetes_api import kubernetes_api
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from jobs.journal import Journal, JournalError
 from jobs.journal.findings import Findings
 from queries.detecting import Finding
-from tests.jobs.test_nightly import configure, run
+from tests.jobs.nights import configure, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

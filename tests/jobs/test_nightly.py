@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,37 +21,19 @@ from jobs.lock import locked
 from queries.generation import newest_generation
 from queries.publish import newest_manifest
 from queries.read import open_generation
-from tests.jobs.nights import loading
+from tests.jobs.nights import FOCUS, ROOT, billed, configure, loading, run, write_month
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 _EVERY_NIGHT = ("lock", "last-good-night")
-HEADER = (
-    "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingCurrency,BillingAccountId,"
-    "BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,"
-    "ChargeFrequency,ServiceName,ServiceCategory,ProviderName,ResourceId,Tags\n"
-)
-
-
-def write_bill(folder: Path, costs: Mapping[int, str], *, account: str = "111") -> None:
-    """Write October's FOCUS bill: a line per day, each tagged with the team vision."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"{cost},{cost},{cost},{cost},USD,{account},2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,"
-        f"2026-10-{day:02}T00:00:00Z,2026-10-{day + 1:02}T00:00:00Z,Usage,Usage-Based,"
-        'Object Storage,Storage,AWS,bucket-1,"{""team"": ""vision""}"\n'
-        for day, cost in costs.items()
-    ]
-    (folder / "2026-10.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Return a folder with a config file and a bill of 3.75."""
-    write_bill(tmp_path / "bills", {1: "1.25", 2: "2.5"})
-    configure(tmp_path, '[connectors.focus]\nroot = "bills"\n')
+    write_month(tmp_path / "bills", "2026-10", {1: "1.25", 2: "2.5"})
+    configure(tmp_path, FOCUS)
     return tmp_path
 
 
@@ -60,8 +41,8 @@ def home(tmp_path: Path) -> Path:
 def first_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return a folder in which one night has run, and what the night told."""
     home = tmp_path_factory.mktemp("first")
-    write_bill(home / "bills", {1: "1.25", 2: "2.5"})
-    configure(home, '[connectors.focus]\nroot = "bills"\n')
+    write_month(home / "bills", "2026-10", {1: "1.25", 2: "2.5"})
+    configure(home, FOCUS)
     done = run(home, "nightly", "--date", "2026-10-03")
     assert done.returncode == 0, done.stderr
     return home, done.stderr
@@ -71,34 +52,6 @@ def first_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def lived_in(first_night: tuple[Path, str], tmp_path: Path) -> Path:
     """Return a copy of the folder in which one night has run."""
     return shutil.copytree(first_night[0], tmp_path / "home")
-
-
-def configure(home: Path, text: str) -> None:
-    """Write the config file."""
-    (home / "mlspend.toml").write_text(text, encoding="utf-8")
-
-
-def run(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in the folder."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "jobs.cli", *(args or ("nightly",))],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
-def billed(home: Path) -> Decimal:
-    """Return what the newest generation says was billed."""
-    with open_generation(newest_generation(home / "state")) as con:
-        row = con.execute(
-            "select sum(billed) from marts.books "
-            "where measure = 'billed_cost' and dimension = 'user'"
-        ).fetchone()
-    assert row is not None
-    return Decimal(row[0] or 0)
 
 
 def contents(home: Path) -> dict[str, str]:
@@ -173,7 +126,7 @@ def test_a_night_without_news_loads_no_package_that_it_has_no_work_for(lived_in:
 
 
 def test_a_restated_bill_is_published_and_in_the_ledger(lived_in: Path) -> None:
-    write_bill(lived_in / "bills", {1: "1.25", 2: "2.5", 3: "100.000000000001"})
+    write_month(lived_in / "bills", "2026-10", {1: "1.25", 2: "2.5", 3: "100.000000000001"})
     assert run(lived_in).returncode == 0
     assert billed(lived_in) == Decimal("103.750000000001")
     with Journal(lived_in / "state" / "journal.sqlite") as journal:
@@ -185,7 +138,7 @@ def test_a_restated_bill_is_published_and_in_the_ledger(lived_in: Path) -> None:
 def test_what_a_restated_bill_changes_is_told_by_the_files_of_the_one_before(home: Path) -> None:
     written = home / "bills" / "2026-10.csv"
     for cost, days in (("2.5", {"2026-10-01", "2026-10-02"}), ("4.75", {"2026-10-01"})):
-        write_bill(home / "bills", {1: "1.25", 2: cost})
+        write_month(home / "bills", "2026-10", {1: "1.25", 2: cost})
         pl.read_csv(written).write_parquet(written.with_suffix(".parquet"))
         written.unlink()
         assert run(home).returncode == 0
@@ -210,19 +163,19 @@ def test_a_source_that_cannot_be_read_stops_alone(home: Path) -> None:
 
 
 def test_a_broken_restatement_leaves_the_last_good_bill_in_force(lived_in: Path) -> None:
-    write_bill(lived_in / "bills", {1: "1.25", 2: "two and a half"})
+    write_month(lived_in / "bills", "2026-10", {1: "1.25", 2: "two and a half"})
     done = run(lived_in)
     assert done.returncode == 1
     assert "two and a half" in done.stderr
     assert "Traceback" not in done.stderr
     assert billed(lived_in) == Decimal("3.75")
-    write_bill(lived_in / "bills", {1: "1.25", 2: "2.75"})
+    write_month(lived_in / "bills", "2026-10", {1: "1.25", 2: "2.75"})
     assert run(lived_in).returncode == 0
     assert billed(lived_in) == 4
 
 
 def test_the_same_bill_from_two_sources_counts_once_and_both_are_named(lived_in: Path) -> None:
-    write_bill(lived_in / "copy", {1: "1.25", 2: "2.5"})
+    write_month(lived_in / "copy", "2026-10", {1: "1.25", 2: "2.5"})
     both = '[[connectors.focus]]\nroot = "bills"\n[[connectors.focus]]\nsource = "copy"\n'
     configure(lived_in, both + 'root = "copy"\n')
     for _ in range(2):  # as long as it lasts
@@ -239,7 +192,7 @@ def test_the_same_bill_from_two_sources_counts_once_and_both_are_named(lived_in:
 
 
 def test_two_accounts_are_two_bills(home: Path) -> None:
-    write_bill(home / "other", {1: "10"}, account="222")
+    write_month(home / "other", "2026-10", {1: "10"}, account="222")
     both = '[[connectors.focus]]\nroot = "bills"\n[[connectors.focus]]\nsource = "other"\n'
     configure(home, both + 'root = "other"\n')
     assert run(home).returncode == 0
@@ -385,7 +338,7 @@ def test_a_night_killed_at_any_stage_and_done_again_ends_in_the_same_state(
     killed = 0
     for stage in range(stages + 1):
         other = tmp_path_factory.mktemp("killed")
-        write_bill(other / "bills", {1: "1.25", 2: "2.5"})
+        write_month(other / "bills", "2026-10", {1: "1.25", 2: "2.5"})
         configure(other, '[connectors.focus]\nroot = "bills"\n')
         killed += _kill_after(other, stage)
         done = run(other, "nightly", "--date", "2026-10-03")
