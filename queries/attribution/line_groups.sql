@@ -16,8 +16,6 @@ with
 variants as (
     select
         kind_no,
-        source,
-        billing_currency,
         unnest(variants) as variant
     from attribution.line_kinds
 ),
@@ -27,8 +25,6 @@ groups as (
         sums.charge_date,
         sums.slot,
         variants.kind_no,
-        any_value(variants.source) as source,
-        any_value(variants.billing_currency) as billing_currency,
         max(variants.variant['instance_type']) as instance_type,
         max(variants.variant['gpu_count']) as gpu_count,
         max(variants.variant['cpu_count']) as cpu_count,
@@ -48,8 +44,6 @@ select
     charge_date,
     slot,  -- machines: the hour of the day, 0 to 23; 24 is the day as a whole
     kind_no,
-    source,
-    billing_currency,
     instance_type,
     gpu_count,
     cpu_count,

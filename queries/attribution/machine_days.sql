@@ -40,7 +40,7 @@ costs as (
     select
         line_groups.charge_date,
         line_kinds.instance_id,
-        line_groups.billing_currency,
+        line_kinds.billing_currency,
         cast(sum(coalesce(held.gpu_us, 0)) as bigint) as gpu_us,
         sum(line_groups.effective_cost) as effective_cost,
         sum(coalesce(held.idle_cost, 0)) as idle_cost,
@@ -49,7 +49,7 @@ costs as (
     inner join attribution.line_kinds using (kind_no)
     left join held using (line_no)
     where line_groups.slot is not null
-    group by line_groups.charge_date, line_kinds.instance_id, line_groups.billing_currency
+    group by line_groups.charge_date, line_kinds.instance_id, line_kinds.billing_currency
 )
 
 select

@@ -51,7 +51,8 @@ class Whole:
 
 WHOLES = {
     "attribution.line_groups": Whole(
-        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_groups",
+        f"select charge_date, source, billing_currency, {COSTS} from attribution.line_groups "
+        "inner join attribution.line_kinds using (kind_no)",
         f"select charge_date, source, billing_currency, {COSTS} from attribution.line_sums",
         3,
     ),
