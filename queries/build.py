@@ -220,8 +220,10 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
     if manifest.planned != planned:
         manifest.planned, manifest.columns = planned, {}
     con = connect(given.limits)
+    stored = given.previous.stored.values() if given.previous is not None else ()
+    known = {file.path for table in stored for file in table.files}
     warehouse = Warehouse(
-        con, given.models, settings.params, given.lake, manifest, settings.detectors
+        con, given.models, settings.params, given.lake, manifest, settings.detectors, known
     )
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")

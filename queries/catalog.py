@@ -21,12 +21,15 @@ from queries.parsed import SyntaxMistakeError, memory, query_of, tables_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-Kind = Literal["full", "hashed", "step", "partition", "beside", "inline"]
+Kind = Literal["full", "hashed", "step", "partition", "beside", "kept", "inline"]
 """full: a table over all there is; hashed: one that is compared by day; step: a table of the days
 being attributed; partition: kept in the lake by day; beside: computed from each lake file of one
-canonical table alone, and kept beside it; inline: a view, computed where it is read."""
+canonical table alone, and kept beside it; kept: each of the recent days, computed from what is
+staged of it alone, and kept; inline: a view, computed where it is read."""
 LAYERS = ("staging", "attribution", "marts", LAYER)
 DAY = "charge_date"
+RECENT_DAYS = "attribution.recent_days"
+"""The model that lists the days for which others are kept."""
 LINES = "cost_lines"
 """The canonical table of bill lines."""
 ROW = "x_row"
@@ -47,6 +50,7 @@ _PROMISES = (
     "step",
     "hashed",
     "beside",
+    "kept",
     "inline",
     "conserves",
     "fresh",
@@ -261,6 +265,7 @@ def _kind(header: _Header, path: Path) -> Kind:
         "step": (DAY,),
         "hashed": (DAY,),
         "beside": [table.removeprefix("staging.") for table in canonical_columns()],
+        "kept": (RECENT_DAYS,),
         "inline": ("yes",),
     }
     given: list[Kind] = [word for word in words if word in header.lines]
@@ -268,7 +273,7 @@ def _kind(header: _Header, path: Path) -> Kind:
     if len(given) > 1 or wrong:
         raise ModelError(
             f"a model has at most one of partition, step, hashed: {DAY}, "
-            "beside: a canonical table, or inline: yes",
+            f"beside: a canonical table, kept: {RECENT_DAYS}, or inline: yes",
             where=str(path),
             fix="keep one of the lines",
         )

@@ -15,6 +15,7 @@ from queries.catalog import DAY, Model, canonical_columns, feeders_of
 from queries.checks import check_model
 from queries.detecting import FOUND, LAYER, SWITCH, check_detector
 from queries.engines.duckdb import in_days, literal, name
+from queries.kept_days import keep_days
 from queries.raw import create_raw_view
 from queries.side_by_side import do_side_by_side
 from queries.stage import check_feed
@@ -47,6 +48,8 @@ class Warehouse:
     manifest: Manifest
     detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """Detector -> its parameters, and whether it is switched on; the defaults where absent."""
+    known: Collection[str] = ()
+    """Lake files of models that are there from nights before."""
     tables: Tables = field(init=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +197,10 @@ class Warehouse:
             if model.feeds is not None:
                 check_feed(self.con, model, model.name)
             return
-        target = model.name if model.kind == "full" else whole(model)
+        if model.kind == "kept" and not self.tables.is_sure(model):
+            keep_days(self, model)
+            return
+        target = whole(model) if model.kind == "hashed" else model.name
         is_asked = self.tables.fill(model, target, self.sql_of(model))
         if model.kind == "hashed":
             self.con.execute(f"create or replace view {model.name} as select * from {target}")

@@ -1,6 +1,6 @@
 -- One row is about a pod that held GPUs in an hour: how busy they were, and how much of that was seen.
 --
--- The newest 14 days. Of several GPUs the busiest decides: a pod that uses one of eight is not quiet.
+-- Of several GPUs the busiest decides: a pod that uses one of eight is not quiet.
 --   all devices sampled throughout: `seen_share` is 1;
 --   some, or for some of the time: less;
 --   none, or the device is shared by time-slicing, of whose users DCGM names one: 0. That is
@@ -11,14 +11,10 @@
 --
 -- grain: one row per pod and hour
 -- key:   charge_hour, holder_hash
+-- kept:  attribution.recent_days
 -- owner: ml-platform
 
 with
-
-newest as (
-    select max(as_of) as as_of
-    from attribution.bill_sources
-),
 
 told as (
     select
@@ -30,12 +26,10 @@ told as (
         pod_hours.received_mib_per_second,
         pod_hours.model_raw
     from staging.pod_hours
-    cross join newest
     where
-        pod_hours.gpu_units > 0
+        pod_hours.charge_date in (select charge_date from attribution.recent_days)
+        and pod_hours.gpu_units > 0
         and pod_hours.held_seconds > 0
-        and pod_hours.charge_date > newest.as_of - 14
-        and pod_hours.charge_date <= newest.as_of
 ),
 
 held as (
@@ -57,7 +51,7 @@ servers as (
         charge_date,
         hash(cluster, namespace, pod) as holder_hash
     from staging.served_hours
-    where pod is not null
+    where charge_date in (select charge_date from attribution.recent_days) and pod is not null
 ),
 
 devices as (
@@ -71,12 +65,10 @@ devices as (
         max(gpu_hours.power_watts) as power_watts,
         sum(gpu_hours.sample_share) * 3600 as seen_seconds
     from staging.gpu_hours
-    cross join newest
     where
-        gpu_hours.pod is not null
+        gpu_hours.charge_date in (select charge_date from attribution.recent_days)
+        and gpu_hours.pod is not null
         and gpu_hours.activity is not null
-        and gpu_hours.charge_date > newest.as_of - 14
-        and gpu_hours.charge_date <= newest.as_of
     group by gpu_hours.charge_hour, holder_hash
 )
 

@@ -25,11 +25,6 @@
 
 with
 
-newest as (
-    select max(as_of) as as_of
-    from attribution.bill_sources
-),
-
 gpu_memories as (
     select
         instance_type,
@@ -43,12 +38,9 @@ machines as (
         machine_days.*,
         gpu_memories.gpu_memory_gib
     from attribution.machine_days
-    cross join newest
+    semi join attribution.recent_days using (charge_date)
     left join gpu_memories using (instance_type)
-    where
-        machine_days.gpu_count > 0
-        and machine_days.charge_date > newest.as_of - 14
-        and machine_days.charge_date <= newest.as_of
+    where machine_days.gpu_count > 0
 ),
 
 holders as (

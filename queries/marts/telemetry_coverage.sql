@@ -9,11 +9,6 @@
 
 with
 
-newest as (
-    select max(as_of) as as_of
-    from attribution.bill_sources
-),
-
 held as (
     select
         hours.charge_date,
@@ -35,11 +30,8 @@ machines as (
         up_hours,
         lost_hours
     from attribution.machine_days
-    cross join newest
-    where
-        cluster is not null
-        and charge_date > newest.as_of - 14
-        and charge_date <= newest.as_of
+    semi join attribution.recent_days using (charge_date)
+    where cluster is not null
 ),
 
 watched as (

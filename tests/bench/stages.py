@@ -114,10 +114,14 @@ def _publish(folder: Path, built: Built | None) -> None:
 
 
 def attribute(folder: Path, **params: str) -> None:
-    """Attribute every day, and make the marts; all rows are staged and added up before."""
+    """Attribute every day, and make the marts; all rows are staged and added up before.
+
+    So are the hours of GPUs, which rest on telemetry alone.
+    """
     manifest = newest_manifest(folder / "generations")
     assert manifest is not None
-    sums = {model.name: manifest.stored[model.name] for model in models() if model.kind == "beside"}
+    added_up = [model.name for model in models() if model.kind in ("beside", "kept")]
+    sums = {name: manifest.stored[name] for name in added_up if name in manifest.stored}
     manifest.days, manifest.stored, manifest.night = {}, sums, ""
     asked = given(folder, manifest)
     built = build(replace(asked, settings=replace(asked.settings, params=params)))

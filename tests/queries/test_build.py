@@ -13,7 +13,7 @@ import pytest
 
 from queries import ModelError
 from queries.build import BuildInput, Built, Settings, build
-from queries.catalog import Model, canonical_columns, in_order, read_model
+from queries.catalog import RECENT_DAYS, Model, canonical_columns, in_order, models, read_model
 from queries.engines.duckdb import Limits
 from queries.landed import Landed, LandedFile
 from queries.manifest import Manifest
@@ -122,6 +122,20 @@ group by all
     ),
 }
 """The models by which lines are attributed by sums kept beside them."""
+KEPT = {
+    "attribution/recent_days": """-- Days.
+select distinct charge_date from attribution.owned
+""",
+    "attribution/busy": """-- How many lines a day has.
+-- key:  charge_date
+-- kept: attribution.recent_days
+select charge_date, count(*) as line_count
+from staging.cost_lines
+where charge_date in (select charge_date from attribution.recent_days)
+group by charge_date
+""",
+}
+"""A model that is kept for the days that were attributed."""
 
 
 def small_models(folder: Path, instead: Mapping[str, str] | None = None) -> tuple[Model, ...]:
@@ -318,6 +332,49 @@ def test_a_late_edit_of_one_day_of_a_long_file_attributes_its_day_alone(tmp_path
     assert built is not None
     assert built.days == 1
     assert by_team(built) == {"vision": Decimal(2), "nobody": Decimal(208)}
+
+
+def test_a_kept_day_is_computed_again_only_where_what_it_reads_changed(world: World) -> None:
+    models = small_models(world.folder, KEPT)
+
+    def night() -> tuple[dict[str, int], set[str]]:
+        built = world.night(models=models)
+        assert built is not None
+        asked = built.con.execute("select charge_date::varchar, line_count from attribution.busy")
+        files = built.manifest.stored["attribution.busy"].files
+        return dict(asked.fetchall()), {file.path for file in files}
+
+    counts, first = night()
+    assert counts == {"2026-10-01": 1, "2026-10-02": 2}
+    assert len(first) == 2
+    world.deliver("teams", "all", "day,owner,team\n2026-10-02,a,vision\n", 2)
+    assert night() == (counts, first)
+    world.deliver("lines", "2026-10", "day,owner,cost\n2026-10-01,a,10\n2026-10-02,b,5\n", 2)
+    counts, second = night()
+    assert counts == {"2026-10-01": 1, "2026-10-02": 1}
+    assert len(first & second) == 1
+    world.deliver("lines", "2026-10", "day,owner,cost\n2026-10-01,a,10\n", 3)
+    counts, third = night()
+    assert counts == {"2026-10-01": 1}
+    assert third == first & second
+
+
+def test_where_no_days_are_wanted_nothing_is_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    built = world.night(models=small_models(tmp_path, KEPT))
+    assert built is not None
+    assert built.con.execute("select * from attribution.busy").fetchall() == []
+    assert "attribution.busy" not in built.manifest.stored
+
+
+def test_what_is_kept_by_day_reads_that_day_alone() -> None:
+    kept = [model for model in models() if model.kind == "kept"]
+    by_day = {f"staging.{model.feeds}" for model in models() if model.kind == "partition"}
+    assert kept
+    for model in kept:
+        tables = model.reads - {RECENT_DAYS}
+        assert tables <= by_day
+        assert model.sql.count(f"(select charge_date from {RECENT_DAYS})") == len(tables)
 
 
 def test_sums_beside_lines_are_made_once_for_each_file_of_lines(tmp_path: Path) -> None:
