@@ -1,8 +1,8 @@
 """Models that are kept by day: a day is computed once, and again only when what it reads changes.
 
-Such a model reads tables that are staged by day, of the recent days alone and each by itself. So
-what it has of a day is named after its SQL and the files that hold what it reads of that day: where
-the name is known, nothing is computed.
+Such a model reads what is staged by day, kept beside that, or kept by day itself, of the recent days
+alone and each by itself. So what it has of a day is named after its SQL and the files that hold
+what it reads of that day: where the name is known, nothing is computed.
 """
 
 from __future__ import annotations
@@ -55,8 +55,13 @@ def _path(warehouse: Warehouse, model: Model, day: str) -> str:
     read = [
         file
         for table in sorted(model.reads)
-        for stored in warehouse.stored_of(table)
+        for stored in _stored_of(warehouse, table)
         if (file := stored.file_of(day))
     ]
     made = digest(warehouse.sql_of(model), shared_macros(), read)[:24]
     return f"{model.name}/{day}/{made}.parquet"
+
+
+def _stored_of(warehouse: Warehouse, table: str) -> list[StoredTable]:
+    kept = warehouse.manifest.stored.get(table)
+    return warehouse.stored_of(table) if kept is None else [kept]

@@ -11,13 +11,12 @@ with
 
 held as (
     select
-        hours.charge_date,
-        gpu_holders.pod_id,
-        sum(hours.held_seconds) as held_seconds
-    from attribution.gpu_holder_hours as hours
+        pods.charge_date,
+        pods.pod_id,
+        pods.held_seconds
+    from attribution.gpu_pod_days as pods
     inner join attribution.gpu_holders using (holder_hash)
     where gpu_holders.is_live
-    group by hours.charge_date, gpu_holders.pod_id
 ),
 
 oldest as (

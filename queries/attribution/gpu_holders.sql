@@ -9,34 +9,19 @@
 
 with
 
-last_hours as (
+holders as (
     select
         holder_hash,
-        max(charge_hour) as last_hour
-    from attribution.gpu_holder_hours
-    group by holder_hash
-),
-
-oldest as (
-    select min(charge_date) as oldest_date
-    from attribution.gpu_holder_hours
-),
-
-names as (
-    select
-        hash(told_pods.cluster, told_pods.namespace, told_pods.pod) as holder_hash,
-        min(told_pods.cluster) as cluster,
-        min(concat_ws('/', told_pods.cluster, told_pods.namespace, told_pods.pod)) as pod_id
-    from attribution.told_pods
-    cross join oldest
-    where told_pods.charge_date >= oldest.oldest_date
+        min(cluster) as cluster,
+        min(pod_id) as pod_id,
+        max(last_hour) as last_hour
+    from attribution.gpu_pod_days
     group by holder_hash
 )
 
 select
     holder_hash,  -- of its cluster, namespace and name
-    names.cluster,
-    names.pod_id,
-    last_hours.last_hour > max(last_hours.last_hour) over (partition by names.cluster) - interval 24 hour as is_live
-from last_hours
-inner join names using (holder_hash)
+    cluster,
+    pod_id,
+    last_hour > max(last_hour) over (partition by cluster) - interval 24 hour as is_live
+from holders

@@ -43,16 +43,6 @@ machines as (
     where machine_days.gpu_count > 0
 ),
 
-holders as (
-    select distinct
-        hours.charge_date,
-        holder_hash,
-        gpu_holders.cluster,
-        gpu_holders.pod_id
-    from attribution.gpu_holder_hours as hours
-    inner join attribution.gpu_holders using (holder_hash)
-),
-
 -- what holders of GPU machines paid on a day, by the team that pays
 costs as (
     select
@@ -73,7 +63,7 @@ costs as (
             postings.charge_date = machines.charge_date
             and postings.billing_currency = machines.billing_currency
             and lower(postings.resource_id) = machines.instance_id
-    left join holders
+    left join attribution.gpu_pod_days as holders
         on
             postings.method = 'machine_share'
             and postings.charge_date = holders.charge_date

@@ -11,14 +11,12 @@ with
 
 held as (
     select
-        hours.charge_date,
-        gpu_holders.cluster,
-        sum(gpu_units * held_seconds) as held_seconds,
-        sum(case when seen_share >= 0.9 then gpu_units * held_seconds else 0 end) as known_seconds,
-        sum(case when seen_share < 0.9 then gpu_units * held_seconds else 0 end) as unknown_seconds
-    from attribution.gpu_holder_hours as hours
-    inner join attribution.gpu_holders using (holder_hash)
-    group by hours.charge_date, gpu_holders.cluster
+        charge_date,
+        cluster,
+        sum(gpu_seconds) as held_seconds,
+        sum(known_gpu_seconds) as known_seconds
+    from attribution.gpu_pod_days
+    group by charge_date, cluster
 ),
 
 -- a machine billed in two currencies has a row for each
@@ -50,7 +48,7 @@ select
     cast(coalesce(held.held_seconds, 0) / 3600 as decimal(18, 6)) as held_gpu_hours,
     cast(coalesce(held.known_seconds, 0) / 3600 as decimal(18, 6))
         as known_gpu_hours,  -- at least 90 % of the samples are there
-    cast(coalesce(held.unknown_seconds, 0) / 3600 as decimal(18, 6)) as unknown_gpu_hours,
+    cast(coalesce(held.held_seconds - held.known_seconds, 0) / 3600 as decimal(18, 6)) as unknown_gpu_hours,
     cast(coalesce(watched.up_hours, 0) as decimal(18, 6)) as machine_hours,  -- of billed machines that it watches
     cast(coalesce(watched.lost_hours, 0) as decimal(18, 6)) as lost_machine_hours  -- of these, without any sample
 from held

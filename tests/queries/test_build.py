@@ -370,6 +370,7 @@ def test_where_no_days_are_wanted_nothing_is_kept(tmp_path: Path) -> None:
 def test_what_is_kept_by_day_reads_that_day_alone() -> None:
     kept = [model for model in models() if model.kind == "kept"]
     by_day = {f"staging.{model.feeds}" for model in models() if model.kind == "partition"}
+    by_day |= {model.name for model in models() if model.kind in ("kept", "beside")}
     assert kept
     for model in kept:
         tables = model.reads - {RECENT_DAYS}
