@@ -1,8 +1,8 @@
 """Models that are kept by day: a day is computed once, and again only when what it reads changes.
 
-Such a model reads what is staged by day, kept beside that, or kept by day itself, of the recent days
-alone and each by itself. So what it has of a day is named after its SQL and the files that hold
-what it reads of that day: where the name is known, nothing is computed.
+Such a model reads what is staged by day, kept beside that, or kept by day itself: of the recent
+days alone, and each by itself. So what it has of a day is named after its SQL and the files that
+hold what it reads of that day: where the name is known, nothing is computed.
 """
 
 from __future__ import annotations
