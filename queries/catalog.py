@@ -236,8 +236,12 @@ def _fix(header: _Header, path: Path) -> str:
 
 
 def read_header(sql: str, *, where: str) -> _Header:
-    """Read the comment block a model opens with: prose first, then `word: value` lines."""
+    """Read the comment block a model opens with: prose first, then `word: value` lines.
+
+    What follows such a line and is further in goes on with it.
+    """
     header = _Header()
+    values: list[str] = []
     in_prose = True
     for line in sql.splitlines():
         if not line.startswith("--"):
@@ -245,7 +249,11 @@ def read_header(sql: str, *, where: str) -> _Header:
         text = line[2:].strip()
         match = _HEADER_LINE.match(text)
         if match and match[1] in _HEADER_WORDS:
-            header.lines.setdefault(match[1], []).append(match[2].strip())
+            values = header.lines.setdefault(match[1], [])
+            values.append(match[2].strip())
+            continue
+        if values and line.startswith("--  "):
+            values[-1] += f" {text}"
             continue
         in_prose = in_prose and bool(text)
         if in_prose:

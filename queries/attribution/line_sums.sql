@@ -10,12 +10,13 @@
 -- Lines are brought together by a hash of their texts, 64 bits: comparing a dozen texts for every
 -- line takes nearly twice as long. Two sets of texts with one hash would be taken for one and the
 -- cost of both would go to one's owners: a chance of 1 in 10^9 where a file has 200,000 of them.
--- Sums by source and currency are proven all the same. What the texts are is in `line_texts`.
+-- Sums by source, billing period and currency are proven all the same. What the texts are is in `line_texts`.
 -- `x_row` is a line's place in its file, `x_tags` its tags as the file has them.
 --
 -- grain:     one row per file of lines, day or hour, and set of texts that attribution reads
 -- beside:    cost_lines
--- conserves: effective_cost, billed_cost, list_cost of staging.cost_lines by charge_date, source, billing_currency
+-- conserves: effective_cost, billed_cost, list_cost of staging.cost_lines
+--            by charge_date, source, billing_period, billing_currency
 -- owner:     ml-platform
 
 with
@@ -80,6 +81,7 @@ owners as (
         examples.line_hash,
         examples.x_row,
         lines.source,
+        lines.billing_period,
         lines.billing_currency
     from staging.cost_lines as lines
     inner join examples on lines.x_row = examples.x_row
@@ -91,6 +93,7 @@ select
     sums.line_hash,  -- of the texts
     case when sums.first_row = owners.x_row then sums.first_row end as example_row,  -- the first line with these texts
     owners.source,
+    owners.billing_period,
     owners.billing_currency,
     sums.used_hours,  -- of lines that cost: a negation repeats the hours it takes back
     sums.transferred_bytes,  -- null where the bill does not say

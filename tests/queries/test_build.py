@@ -112,7 +112,8 @@ having count(*) > 0
 BY_SUMS = {
     "attribution/sums": """-- Lines, added up.
 -- beside: cost_lines
--- conserves: effective_cost of staging.cost_lines by charge_date
+-- conserves: effective_cost of staging.cost_lines
+--            by charge_date
 select charge_date, source, billing_period, resource_id, sum(effective_cost) as effective_cost
 from staging.cost_lines
 group by all
