@@ -138,9 +138,13 @@ numbers as (
                 order by pod_names.charge_date, pod_names.cluster, pod_names.namespace, pod_names.pod
             ) as integer
         ) as pod_no,
-        labelled_runs.run_no
+        labelled_runs.run_no,
+        namespace_ranks.rule_rank,
+        namespace_ranks.namespace_rank,
+        namespace_ranks.mixed_ranks
     from pod_names
     left join labelled_runs using (charge_date, run_native_id)
+    left join namespace_ranks using (charge_date, namespace)
 )
 
 select
@@ -158,9 +162,8 @@ select
     pods.project_raw,
     pods.model,  -- what a serving pod serves
     list_contains(string_split($shared_namespaces, ','), pods.namespace) as is_shared,
-    namespace_ranks.rule_rank,
-    namespace_ranks.namespace_rank,
-    namespace_ranks.mixed_ranks
+    numbers.rule_rank,
+    numbers.namespace_rank,
+    numbers.mixed_ranks
 from pods
-left join namespace_ranks using (charge_date, namespace)
 inner join numbers using (pod_hash)
