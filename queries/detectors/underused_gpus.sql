@@ -26,7 +26,6 @@ hours as (
         gpu_holders.pod_id,
         hours.charge_date,
         hours.held_seconds,
-        newest.as_of - min(hours.charge_date) over (partition by gpu_holders.pod_id) + 1 as pod_days,
         case when hours.seen_share >= $min_samples then hours.activity end as activity
     from attribution.gpu_holder_hours as hours
     inner join attribution.gpu_holders using (holder_hash)
@@ -38,12 +37,13 @@ pods as (
     select
         pod_id,
         min(charge_date) as since,
-        max(pod_days) as pod_days,
+        max(newest.as_of) - min(charge_date) + 1 as pod_days,
         count(activity) as known_hours,
         round(
             sum(activity * held_seconds) / nullif(sum(held_seconds) filter (where activity is not null), 0), 6
         ) as activity
     from hours
+    cross join newest
     group by pod_id
 ),
 
