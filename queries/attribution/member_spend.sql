@@ -25,28 +25,9 @@ work_dimensions as (
     select unnest(['model', 'dataset']) as dimension
 ),
 
-owner_days as (
-    select
-        charge_date,
-        source,
-        billing_period,
-        billing_currency,
-        user_raw,
-        team,
-        is_team_of_user,
-        project,
-        cost_kind,
-        service_name,
-        sum(gpu_hours) as gpu_hours,
-        sum(effective_cost) as effective_cost,
-        sum(billed_cost) as billed_cost
-    from attribution.owner_spend
-    group by all
-),
-
 owner_members as (
     select
-        owner_days.*,
+        owner_spend.*,
         dimensions.dimension,
         case dimensions.dimension
             when 'user' then member_or_kind(user_raw, cost_kind, 'unattributed')
@@ -55,7 +36,7 @@ owner_members as (
             else coalesce(service_name, 'unattributed')
         end as member,
         case when dimensions.dimension = 'team' and is_team_of_user then user_raw end as user_of_team
-    from owner_days
+    from attribution.owner_spend
     cross join owner_dimensions as dimensions
 ),
 
