@@ -26,91 +26,6 @@
 
 with
 
-parts as (
-    select
-        line_no,
-        cost_kind,
-        'machine_share' as method,
-        run_no,
-        pod_no,
-        served_no,
-        gpu_us,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.machine_parts
-    where cost_kind <> 'idle'
-    union all by name
-    select
-        line_no,
-        cluster,
-        'idle' as cost_kind,
-        'machine_share' as method,
-        run_no,
-        pod_no,
-        served_no,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.idle_parts
-    union all by name
-    select
-        line_no,
-        'direct' as cost_kind,
-        'managed_job' as method,
-        run_no,
-        gpu_us,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.job_parts
-    union all by name
-    select
-        line_no,
-        'direct' as cost_kind,
-        method,
-        run_no,
-        stored_run_id,
-        stored_rule_rank,
-        dataset,
-        dataset_version,
-        owner_user,
-        owner_team,
-        owner_project,
-        is_logged,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.data_parts
-    union all by name
-    select
-        line_no,
-        cost_kind,
-        method,
-        run_no,
-        pod_no,
-        dataset,
-        owner_user,
-        owner_team,
-        owner_project,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.used_parts
-    union all by name
-    select
-        line_no,
-        'shared' as cost_kind,
-        'cluster_share' as method,
-        run_no,
-        pod_no,
-        served_no,
-        effective_cost,
-        billed_cost,
-        list_cost
-    from attribution.control_plane_parts
-),
-
 runs as (
     select
         day_runs.run_no,
@@ -122,7 +37,7 @@ runs as (
 -- the runs that caused something beside their pods
 podless_runs as (
     select distinct run_no
-    from parts
+    from attribution.line_parts
     where pod_no is null and run_no is not null
 ),
 
@@ -151,11 +66,11 @@ run_pods as (
 
 dated_parts as (
     select
-        parts.* exclude (line_no),
+        line_parts.* exclude (line_no),
         line_groups.charge_date,
         line_groups.kind_no,
         line_groups.is_provisional
-    from parts
+    from attribution.line_parts
     inner join attribution.line_groups using (line_no)
     union all by name
     -- lines that are nobody's work or go by their owner alone: whole, without a run or pod

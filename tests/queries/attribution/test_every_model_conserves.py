@@ -85,6 +85,12 @@ WHOLES = {
         f"from {LINES} where method = 'machine_share'",
         3,
     ),
+    "attribution.line_parts": Whole(
+        f"select line_no, {COSTS} from attribution.line_parts",
+        f"select line_no, {COSTS} from {LINES} where method not in ('owner', 'by_kind') "
+        "or line_no in (select line_no from attribution.control_plane_parts)",
+        3,
+    ),
     "attribution.machine_parts": Whole(
         "select lines.charge_date, lines.kind_no, parts.effective_cost, parts.billed_cost, "
         f"parts.list_cost from attribution.machine_parts as parts {OF_LINES}",
