@@ -53,6 +53,7 @@ _PROMISES = (
     "kept",
     "inline",
     "conserves",
+    "words",
     "fresh",
     "dated",
     "reaches",
@@ -99,6 +100,8 @@ class Model:
     """Columns that no two of its rows have alike, as its SQL shows; none where unknown."""
     key: tuple[str, ...] = ()
     conserves: tuple[Conserves, ...] = ()
+    words: tuple[str, ...] = ()
+    """Steps: columns whose texts are known by their place in a list (`queries/words.py`)."""
     feeds: str | None = None
     beside: str | None = None
     """The canonical table beside whose files it is kept."""
@@ -212,6 +215,7 @@ def read_model(path: Path) -> Model:
         unique=query.unique,
         key=header.names("key"),
         conserves=tuple(_conserves(text, path) for text in header.lines.get("conserves", ())),
+        words=tuple(word for text in header.lines.get("words", ()) for word in _names(text)),
         feeds=header.one("feeds"),
         beside=header.one("beside"),
         dated=header.names("dated"),

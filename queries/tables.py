@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import name
+from queries.words import list_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,8 @@ class Tables:
         self.know(model.name, is_empty=row == (0,))
         if row == (0,):
             self.learn(target)
+        elif model.words:
+            list_words(self.con, target, model.words)
         return True
 
     def create_empty(self, table: str, columns: str) -> None:
@@ -70,5 +73,6 @@ class Tables:
 
 
 def typed(columns: Mapping[str, str]) -> str:
-    """Return columns as `create table` wants them."""
-    return ", ".join(f"{name(column)} {kind}" for column, kind in columns.items())
+    """Return columns as `create table` wants them; a text of a list is text."""
+    kinds = {c: "VARCHAR" if kind.startswith("ENUM(") else kind for c, kind in columns.items()}
+    return ", ".join(f"{name(column)} {kind}" for column, kind in kinds.items())

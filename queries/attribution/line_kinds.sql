@@ -19,6 +19,8 @@
 --
 -- grain: one row per set of texts that attribution tells apart
 -- key:   kind_no
+-- words: source, billing_currency, sub_account_id, service_name, region_id, x_line_class
+-- words: x_from_region, x_to_region, tag_user, tag_team, tag_project
 -- step:  charge_date
 -- owner: ml-platform
 
