@@ -37,6 +37,7 @@ from queries.manifest import Manifest, StagedGroup, digest
 from queries.quotas import Quota, create_quotas
 from queries.stage import Stager
 from queries.warehouse import SCHEMAS, Value, Warehouse, shape
+from queries.words import as_text, do_listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -196,7 +197,8 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     warehouse.show_staged(None)
     warehouse.build_metadata()
     for model in warehouse.day_models:
-        warehouse.con.execute(f"create table {model.name} as {warehouse.sql_of(model)}")
+        sql = as_text(warehouse.sql_of(model))
+        warehouse.con.execute(f"create table {model.name} as {sql}")
     for model in warehouse.late_models:
         warehouse.build_whole(model)
     found: dict[str, dict[str, str]] = {}
@@ -337,7 +339,9 @@ def _store(warehouse: Warehouse, model: Model, sql: str, days: Sequence[str]) ->
     month = days[0][:7] if days else "none"
     path = f"{model.name}/{month}/{digest(model.fingerprint, contents)[:24]}.parquet"
     tables = warehouse.tables
-    written = None if tables.is_sure(model) else write(warehouse.con, sql, warehouse.lake, path)
+    written = None
+    if not tables.is_sure(model):
+        written = do_listed(sql, lambda query: write(warehouse.con, query, warehouse.lake, path))
     warehouse.manifest.stored[model.name].replace(days, written)
     tables.know(model.name, is_empty=written is None)
     if written is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from queries.engines.duckdb import name
-from queries.words import list_words
+from queries.words import as_text, do_listed, list_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,8 @@ class Tables:
             self.create_empty(target, self.columns[target])
             self.know(model.name, is_empty=True)
             return is_asked
-        row = self.con.execute(f"create or replace table {target} as {sql}").fetchone()
+        create = f"create or replace table {target} as "
+        row = do_listed(sql, lambda query: self.con.execute(create + query).fetchone())
         self.know(model.name, is_empty=row == (0,))
         if row == (0,):
             self.learn(target)
@@ -68,7 +69,7 @@ class Tables:
     def learn(self, table: str, of: str = "") -> None:
         """Remember the columns of a table, as it is or as a query makes it."""
         if table not in self.columns:
-            rows = self.con.execute(f"describe {of or table}").fetchall()
+            rows = self.con.execute(f"describe {as_text(of) or table}").fetchall()
             self.columns[table] = typed({row[0]: row[1] for row in rows})
 
 

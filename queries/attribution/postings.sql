@@ -199,9 +199,9 @@ owned as (
         sub_accounts.team as sub_account_team,
         sub_accounts.project as sub_account_project
     from matched
-    left join attribution.rules using (rule_rank)
-    left join attribution.rules as namespaces on matched.namespace_rank = namespaces.rule_rank
-    left join attribution.rules as sub_accounts on matched.sub_account_rank = sub_accounts.rule_rank
+    left join attribution.owner_rules as rules using (rule_rank)
+    left join attribution.owner_rules as namespaces on matched.namespace_rank = namespaces.rule_rank
+    left join attribution.owner_rules as sub_accounts on matched.sub_account_rank = sub_accounts.rule_rank
 ),
 
 named as (
@@ -315,7 +315,8 @@ select
         else posted_kind
     end as cost_kind,  -- direct, idle, shared, commitment_unused, tax, credit or unattributed
     method,  -- how the cost was cut, as in `line_methods`
-    confidence_of_cut(method, is_logged) as confidence,  -- that it was cut rightly: high or medium
+    -- that it was cut rightly
+    cast(confidence_of_cut(method, is_logged) as enum('high', 'medium')) as confidence,
     run_id,
     pod_id,  -- cluster/namespace/pod
     dataset,  -- stored or read
@@ -327,12 +328,12 @@ select
     model_version,
     user_raw,  -- as the owner's source names the person
     -- how the user was found, 'lost_telemetry' where nobody can be; null where nobody is to own the cost
-    user_rule,
+    cast(user_rule as words.owner_rules_rule_id) as user_rule,
     team,
-    team_rule,
+    cast(team_rule as words.owner_rules_rule_id) as team_rule,
     is_team_of_user,  -- the marts replace `team` by the user's, where it is known
     project,
-    project_rule,
+    cast(project_rule as words.owner_rules_rule_id) as project_rule,
     is_provisional,  -- some of the lines have no final invoice yet
     cast(coalesce(gpu_us, 0) / 3.6e9 as decimal(18, 6)) as gpu_hours,  -- held
     effective_cost,  -- amortised

@@ -24,6 +24,8 @@ MachineError = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.Interrup
 """What the machine refuses (memory, disk) or a person stops: no delivery is to blame for it."""
 MemoryLimitError = duckdb.OutOfMemoryException
 StoppedError = duckdb.InterruptException
+NotListedError = duckdb.ConversionException
+"""Among other texts that cannot be cast: one that is not in the list of its type."""
 
 STORAGE_VERSION = "v1.4.0"
 """Published files are written so that BI tools on DuckDB 1.4 and 1.5 can open them."""

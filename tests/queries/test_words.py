@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from queries.catalog import models
-from queries.engines.duckdb import Limits, connect
+from queries.catalog import Model, models
+from queries.engines.duckdb import Limits, NotListedError, connect
 from queries.lake import write
 from queries.tables import Tables
-from queries.words import MOST, list_words
+from queries.words import MOST, do_listed, list_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,35 @@ def test_a_column_without_texts_stays_as_it_was(con: Connection) -> None:
     say(con, "values (null)")
 
     assert kind_of(con) == "VARCHAR"
+
+
+def test_a_query_with_a_text_that_is_in_no_list_is_run_again_as_text(
+    con: Connection, tmp_path: Path
+) -> None:
+    """Whether it makes a table or a file."""
+    say(con, "values ('ben')")
+    sql = (
+        "select date '2026-10-05' as charge_date, cast(who as words.said_who) as who, "
+        "cast(left(who, 1) as enum('b')) as letter from (values ('ben'), ('carla')) as texts(who)"
+    )
+    con.execute("create schema attribution")
+    model = Model("attribution.told", sql, "", "step", frozenset(), {})
+    Tables(con, {}).fill(model, model.name, sql)
+    do_listed(sql, lambda query: write(con, query, tmp_path, "told.parquet"))
+
+    for told in (model.name, f"'{tmp_path}/told.parquet'"):
+        assert con.execute(f"select who, letter from {told} order by all").fetchall() == [
+            ("ben", "b"),
+            ("carla", "c"),
+        ]
+    assert [path.name for path in tmp_path.iterdir()] == ["told.parquet"]
+
+
+def test_a_query_that_fails_as_text_too_fails(con: Connection) -> None:
+    say(con, "values ('ben')")
+
+    with pytest.raises(NotListedError, match="INT32"):
+        do_listed("select cast(cast(who as words.said_who) as integer) from said", con.execute)
 
 
 def test_of_other_days_the_lists_are_others(con: Connection) -> None:
