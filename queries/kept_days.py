@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from queries.catalog import RECENT_DAYS, shared_macros
 from queries.checks import check_model
-from queries.engines.duckdb import literal
+from queries.engines.duckdb import ENGINE_VERSION, literal
 from queries.lake import StoredFile, StoredTable, put
 from queries.manifest import digest
 
@@ -51,14 +51,17 @@ def _of_day(sql: str, day: str) -> str:
 
 
 def _path(warehouse: Warehouse, model: Model, day: str) -> str:
-    """Return where a day is kept, by a name that tells all that it is made of."""
+    """Return where a day is kept, by a name that tells all that it is made of.
+
+    The engine is part of it: days are brought together by hashes, which another may make otherwise.
+    """
     read = [
         file
         for table in sorted(model.reads)
         for stored in _stored_of(warehouse, table)
         if (file := stored.file_of(day))
     ]
-    made = digest(warehouse.sql_of(model), shared_macros(), read)[:24]
+    made = digest(ENGINE_VERSION, warehouse.sql_of(model), shared_macros(), read)[:24]
     return f"{model.name}/{day}/{made}.parquet"
 
 
