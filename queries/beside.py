@@ -19,21 +19,19 @@ from queries.manifest import digest
 from queries.warehouse import empty, shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from queries.catalog import Model
-    from queries.manifest import Manifest
     from queries.warehouse import Warehouse
 
 _IN_SCAN = {ROW: "cast(file_row_number as bigint)", TAGS: "rows.tags"}
 
 
-def keep_beside(warehouse: Warehouse, before: Manifest, progress: Callable[[str], None]) -> None:
+def keep_beside(warehouse: Warehouse, progress: Callable[[str], None]) -> None:
     """Compute what is missing beside the staged files, and show all of it.
 
     Raises: ModelError where the rows of a file do not add up to what it was computed from.
     """
-    known = {file.path for table in before.stored.values() for file in table.files}
     for model in warehouse.beside_models:
         _create_shape(warehouse, model)
         warehouse.manifest.stored[model.name] = StoredTable()
@@ -41,8 +39,8 @@ def keep_beside(warehouse: Warehouse, before: Manifest, progress: Callable[[str]
         dated = [_is_dated(warehouse, model) for model in members]
         for staged in (file for stored in warehouse.stored_of(table) for file in stored.files):
             paths = _paths(warehouse, members, staged)
-            if not known.issuperset(paths):
-                _compute(warehouse, staged, dict(zip(paths, members, strict=True)), known, progress)
+            if not warehouse.known.issuperset(paths):
+                _compute(warehouse, staged, dict(zip(paths, members, strict=True)), progress)
             for model, path, is_dated in zip(members, paths, dated, strict=True):
                 kept = StoredFile(path, set(staged.days), staged.held, is_dated=is_dated)
                 warehouse.manifest.stored[model.name].files.append(kept)
@@ -89,13 +87,12 @@ def _compute(
     warehouse: Warehouse,
     staged: StoredFile,
     models: Mapping[str, Model],
-    known: Collection[str],
     progress: Callable[[str], None],
 ) -> None:
     """Compute those of the models that are not known by their path, over one staged file."""
     con, lake = warehouse.con, warehouse.lake
     for path, model in models.items():
-        if path not in known:
+        if path not in warehouse.known:
             progress(f"{model.name} of {PurePath(staged.path).parent.name}")
             also = _IN_SCAN if model.beside == LINES else {}
             rows = staged.rows(lake, *(f"{value} as {name}" for name, value in also.items()))
@@ -103,7 +100,7 @@ def _compute(
             put(con, warehouse.sql_of(model), lake, path)
         scan = f"read_parquet({literal(str(lake / path))})"
         con.execute(f"create or replace view {model.name} as select * from {scan}")
-        if path not in known:
+        if path not in warehouse.known:
             check_model(con, model)
 
 

@@ -171,7 +171,7 @@ def build(given: BuildInput) -> Built | None:
     warehouse = opened(given, manifest)
     con = warehouse.con
     _stage(warehouse, given, before.staged)
-    keep_beside(warehouse, before, given.progress)
+    keep_beside(warehouse, given.progress)
     warehouse.create_raw(given.tables, given.landed)
     warehouse.show_staged(None)
     warehouse.build_metadata()
@@ -193,7 +193,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     """
     warehouse = opened(given, Manifest())
     warehouse.create_raw(given.tables, [])
-    keep_beside(warehouse, Manifest(), given.progress)
+    keep_beside(warehouse, given.progress)
     warehouse.show_staged(None)
     warehouse.build_metadata()
     for model in warehouse.day_models:
@@ -223,7 +223,7 @@ def opened(given: BuildInput, manifest: Manifest) -> Warehouse:
         manifest.planned, manifest.columns = planned, {}
     con = connect(given.limits)
     stored = given.previous.stored.values() if given.previous is not None else ()
-    known = {file.path for table in stored for file in table.files}
+    known = frozenset(file.path for table in stored for file in table.files)
     warehouse = Warehouse(
         con, given.models, settings.params, given.lake, manifest, settings.detectors, known
     )

@@ -65,10 +65,8 @@ def _content(warehouse: Warehouse, table: str) -> str:
 
 
 def _content_by_day(warehouse: Warehouse, table: str) -> dict[str, str]:
-    if table in warehouse.daily_tables:
+    if table in {*warehouse.daily_tables, *(model.name for model in warehouse.beside_models)}:
         return _files_by_day(warehouse.stored_of(table))
-    if table in {model.name for model in warehouse.beside_models}:
-        return _files_by_day([warehouse.manifest.stored[table]])
     hashed = [model for model in warehouse.models if (model.name, model.kind) == (table, "hashed")]
     if not hashed:
         return {}

@@ -58,13 +58,8 @@ def _path(warehouse: Warehouse, model: Model, day: str) -> str:
     read = [
         file
         for table in sorted(model.reads)
-        for stored in _stored_of(warehouse, table)
+        for stored in warehouse.stored_of(table)
         if (file := stored.file_of(day))
     ]
     made = digest(ENGINE_VERSION, warehouse.sql_of(model), shared_macros(), read)[:24]
     return f"{model.name}/{day}/{made}.parquet"
-
-
-def _stored_of(warehouse: Warehouse, table: str) -> list[StoredTable]:
-    kept = warehouse.manifest.stored.get(table)
-    return warehouse.stored_of(table) if kept is None else [kept]

@@ -48,7 +48,7 @@ class Warehouse:
     manifest: Manifest
     detectors: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     """Detector -> its parameters, and whether it is switched on; the defaults where absent."""
-    known: Collection[str] = ()
+    known: frozenset[str] = frozenset()
     """Lake files of models that are there from nights before."""
     tables: Tables = field(init=False)
 
@@ -250,7 +250,9 @@ class Warehouse:
             self.tables.know(model.name, is_empty=scan is None)
 
     def stored_of(self, table: str) -> list[StoredTable]:
-        """Return where the rows of a canonical table lie that is kept by day."""
+        """Return where the rows of a canonical table lie, or of a model, that is kept by day."""
+        if (stored := self.manifest.stored.get(table)) is not None:
+            return [stored]
         return [
             group.table
             for model in feeders_of(table, self.models)
