@@ -81,6 +81,7 @@ held as (
         machine_shares.pod_no,
         cast(sum(floor((machine_shares.share_to - machine_shares.share_from) * 1e9 + 0.5)) as bigint) as weight
     from attribution.machine_shares
+    inner join attribution.machine_stints using (stint_no)
     inner join flow_slots using (machine_hour_no)
     where machine_shares.cost_kind = 'direct' and machine_shares.share_from < machine_shares.share_to
     group by all

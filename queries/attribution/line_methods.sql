@@ -30,7 +30,7 @@ watched_hours as (
         slot,
         machine_hour_no
     from attribution.machine_hours
-    semi join attribution.machine_shares using (machine_hour_no)
+    semi join attribution.machine_stints using (machine_hour_no)
 ),
 
 jobs as (

@@ -1,10 +1,11 @@
--- One row is about what one line group bills for a machine in an hour (or day), to be cut among its holders.
+-- One row is about what one line group bills for a machine in the hours of a stint, to be cut among its holders.
 --
 -- The GPU time of a machine is counted once, on the dearest of its line groups of the hour, because a
 -- bill may show one hour of one machine in several lines. A day's bill repeats the GPU time of the
 -- hours that are billed one by one.
 --
--- grain: one row per line group of a machine that is watched
+-- grain: one row per line group of the day and stint of a machine that is watched
+-- key:   line_no, stint_no, has_gpu_time
 -- step:  charge_date
 -- owner: ml-platform
 
@@ -44,7 +45,7 @@ cheaper_lines as (
 repeated_days as (
     select max(machine_hour_no) as machine_hour_no
     from attribution.machine_hours
-    semi join attribution.machine_shares using (machine_hour_no)
+    semi join attribution.machine_stints using (machine_hour_no)
     group by charge_date, machine_no
     having min(slot) < 24 and max(slot) = 24
 ),
@@ -61,13 +62,19 @@ day_lines as (
 
 select
     day_lines.line_no,  -- of one of the day's hours
-    hour_lines.machine_hour_no,
+    machine_stints.stint_no,
     cheaper_lines.line_no is null and repeated_days.machine_hour_no is null
         as has_gpu_time,  -- the machine's GPU time is counted here
-    hour_lines.effective_cost,
-    hour_lines.billed_cost,
-    hour_lines.list_cost
+    count(*) as hour_count,
+    sum(hour_lines.effective_cost) as effective_cost,
+    sum(hour_lines.billed_cost) as billed_cost,
+    sum(hour_lines.list_cost) as list_cost
 from hour_lines
+inner join attribution.machine_stints using (machine_hour_no)
 inner join day_lines using (charge_date, kind_no)
 left join cheaper_lines on hour_lines.line_no = cheaper_lines.line_no
 left join repeated_days on hour_lines.machine_hour_no = repeated_days.machine_hour_no
+group by
+    day_lines.line_no,
+    machine_stints.stint_no,
+    cheaper_lines.line_no is null and repeated_days.machine_hour_no is null

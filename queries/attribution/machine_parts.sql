@@ -1,8 +1,7 @@
 -- One row is about a holder's part of a machine's bill on a day.
 --
--- The bill of each hour (`machine_lines`) is cut by the hour's shares, then the hours are added up. What
--- a pod holds without a run is cut once more, among the models that it served in the hour
--- (`served_shares`).
+-- The bill of each stint (`machine_lines`) is cut by its shares, then the stints are added up. What a pod
+-- holds without a run is cut once more, among the models that it served in the hour (`served_shares`).
 --
 -- grain: one row per line group of the day, kind of cost, holder and model served
 -- key:   line_no, cost_kind, run_no, pod_no, served_no
@@ -13,7 +12,7 @@ with
 
 served_parts as (
     select
-        machine_shares.machine_hour_no,
+        machine_shares.stint_no,
         machine_shares.cost_kind,
         machine_shares.run_no,
         machine_shares.pod_no,
@@ -34,7 +33,7 @@ served_parts as (
     left join attribution.served_shares
         on
             machine_shares.run_no is null
-            and machine_shares.machine_hour_no = served_shares.machine_hour_no
+            and machine_shares.stint_no = served_shares.machine_hour_no
             and machine_shares.pod_no = served_shares.pod_no
 )
 
@@ -45,12 +44,12 @@ select
     served_parts.pod_no,
     served_parts.served_no,  -- what the pod served; null where no counters tell
     -- GPUs x microseconds held
-    cast(sum(case when machine_lines.has_gpu_time then served_parts.gpu_us end) as bigint) as gpu_us,
+    cast(sum(case when machine_lines.has_gpu_time then served_parts.gpu_us * hour_count end) as bigint) as gpu_us,
     sum(cut(machine_lines.effective_cost, share_from, share_to)) as effective_cost,
     sum(cut(machine_lines.billed_cost, share_from, share_to)) as billed_cost,
     sum(cut(machine_lines.list_cost, share_from, share_to)) as list_cost
 from attribution.machine_lines
-inner join served_parts using (machine_hour_no)
+inner join served_parts using (stint_no)
 group by
     machine_lines.line_no,
     served_parts.cost_kind,

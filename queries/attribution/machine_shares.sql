@@ -1,4 +1,4 @@
--- One row is about a holder's share of a machine's cost in an hour, or the share that is idle.
+-- One row is about a holder's share of a machine's cost in each hour of a stint, or the share that is idle.
 --
 -- A machine's cost falls into a pool for each of its resources k, GPUs, cores and memory, by
 -- weight x capacity: W(k) = w(k) cap(k) / sum of w cap, with 9 : 0.9 : 0.1 by default, as AWS
@@ -6,8 +6,7 @@
 --     share = sum over k of W(k) a(k) / D(k),   D(k) = the larger of capacity and all that is held
 --   all is held: the holders share the whole cost;
 --   some: the rest, W(k) (D(k) - held(k)) / D(k), is idle;
---   nothing, on a machine that is watched (telemetry knows the hour, or a holder at another hour
---     of the day, or a scheduler tells that it gave it no work that day): all of it is idle;
+--   nothing, on a machine that is watched (`machine_stints`): all of it is idle;
 --   nothing, on a machine that nobody watches: no row; the machine's tags own its cost;
 --   telemetry lost the hour: what no run is known to hold is unattributed under every policy, not
 --     idle. Of a day, as much as the hours lost are of it.
@@ -21,7 +20,7 @@
 --
 -- Source: https://docs.aws.amazon.com/cur/latest/userguide/split-cost-allocation-data.html
 --
--- grain: one row per machine, hour (or day), kind of cost, holder and stay
+-- grain: one row per stint of a machine, kind of cost, holder and stay
 -- step:  charge_date
 -- param: idle_policy = 'separate'  -- who pays for what nobody held: separate, by_node or by_cluster
 -- param: gpu_weight = 9            -- price of a GPU against the other weights
@@ -31,35 +30,36 @@
 
 with
 
+stints as (
+    select distinct stint_no
+    from attribution.machine_stints
+),
+
+held as (
+    select
+        stints.stint_no,
+        held_hours.run_no,
+        held_hours.pod_no,
+        held_hours.gpu_us,
+        held_hours.cpu_us,
+        held_hours.memory_us
+    from attribution.held_hours
+    inner join stints on held_hours.machine_hour_no = stints.stint_no
+),
+
 held_pools as (
     select
-        machine_hour_no,
+        stint_no,
         cast(sum(gpu_us) as bigint) as gpu_us,
         cast(sum(cpu_us) as bigint) as cpu_us,
         cast(sum(memory_us) as bigint) as memory_us
-    from attribution.held_hours
-    group by machine_hour_no
-),
-
-watched_machines as (
-    select distinct
-        machine_hours.charge_date,
-        machine_hours.machine_no
-    from attribution.machine_hours
-    left join held_pools using (machine_hour_no)
-    left join attribution.free_machines
-        on
-            machine_hours.charge_date = free_machines.charge_date
-            and machine_hours.instance_id = free_machines.instance_id
-    where
-        machine_hours.is_observed
-        or held_pools.machine_hour_no is not null
-        or free_machines.instance_id is not null
+    from held
+    group by stint_no
 ),
 
 pool_sizes as (
     select
-        machine_hour_no,
+        stint_no,
         coalesce(held_pools.gpu_us, 0) as held_gpu,
         coalesce(held_pools.cpu_us, 0) as held_cpu,
         coalesce(held_pools.memory_us, 0) as held_memory,
@@ -75,13 +75,13 @@ pool_sizes as (
         $memory_weight * cast(coalesce(nullif(machine_hours.memory_us, 0), held_pools.memory_us, 0) as double)
             as memory_worth
     from attribution.machine_hours
-    semi join watched_machines using (charge_date, machine_no)
-    left join held_pools using (machine_hour_no)
+    inner join stints on machine_hours.machine_hour_no = stints.stint_no
+    left join held_pools using (stint_no)
 ),
 
 prices as (
     select
-        machine_hour_no,
+        stint_no,
         seen_share,
         held_gpu,
         held_cpu,
@@ -114,7 +114,7 @@ prices as (
 
 running as (
     select
-        machine_hour_no,
+        stint_no,
         run_no,
         pod_no,
         gpu_us,
@@ -123,16 +123,16 @@ running as (
         cast(sum(gpu_us) over up_to as double) as upto_gpu,
         cast(sum(cpu_us) over up_to as double) as upto_cpu,
         cast(sum(memory_us) over up_to as double) as upto_memory
-    from attribution.held_hours
+    from held
     window up_to as (
-        partition by machine_hour_no order by run_no, pod_no, gpu_us, cpu_us, memory_us
+        partition by stint_no order by run_no, pod_no, gpu_us, cpu_us, memory_us
         rows between unbounded preceding and current row
     )
 ),
 
 holder_shares as (
     select
-        machine_hour_no,
+        stint_no,
         machine_cost('direct') as cost_kind,
         running.run_no,
         running.pod_no,
@@ -143,7 +143,7 @@ holder_shares as (
         ) as share_from,
         to_share(upto_gpu * gpu_price + upto_cpu * cpu_price + upto_memory * memory_price) as share_to
     from running
-    inner join prices using (machine_hour_no)
+    inner join prices using (stint_no)
 ),
 
 held_shares as (
@@ -155,7 +155,7 @@ held_shares as (
 
 unpaid_shares as (
     select
-        machine_hour_no,
+        stint_no,
         to_share(
             held_share + held_gpu * gpu_price * gpu_surcharge + held_cpu * cpu_price * cpu_surcharge
             + held_memory * memory_price * memory_surcharge
@@ -167,7 +167,7 @@ unpaid_shares as (
 idle_shares as (
     -- what holders pay for idle resources, above what they held
     select
-        machine_hour_no,
+        stint_no,
         machine_cost('idle') as cost_kind,
         running.run_no,
         running.pod_no,
@@ -182,12 +182,12 @@ idle_shares as (
             + upto_memory * memory_price * memory_surcharge
         ) as share_to
     from running
-    inner join held_shares using (machine_hour_no)
+    inner join held_shares using (stint_no)
     where $idle_policy = 'by_node'
     union all
     -- what stays nobody's
     select
-        machine_hour_no,
+        stint_no,
         machine_cost('idle') as cost_kind,
         null as run_no,
         null as pod_no,
@@ -197,7 +197,7 @@ idle_shares as (
     from unpaid_shares
     union all
     select
-        machine_hour_no,
+        stint_no,
         machine_cost('unattributed') as cost_kind,
         null as run_no,
         null as pod_no,
@@ -209,18 +209,18 @@ idle_shares as (
 )
 
 select
-    machine_hour_no,
+    stint_no,  -- of `machine_stints`
     cost_kind,  -- direct, idle or unattributed: lost to telemetry
     run_no,
     pod_no,
-    gpu_us,  -- GPUs x microseconds held
+    gpu_us,  -- GPUs x microseconds held in each of its hours
     share_from,
     share_to
 from holder_shares
 where share_from < share_to or gpu_us > 0
 union all
 select
-    machine_hour_no,
+    stint_no,
     cost_kind,
     run_no,
     pod_no,

@@ -180,6 +180,7 @@ machine_users as (
             as bigint
         ) as used_ns
     from attribution.machine_shares
+    inner join attribution.machine_stints using (stint_no)
     inner join attribution.machine_hours using (machine_hour_no)
     semi join attachments
         on
