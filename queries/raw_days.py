@@ -68,11 +68,10 @@ class DayReader:
         return RawDays(digests, bool(reached))
 
     def _by_day(self, shape: Shape, files: Sequence[LandedFile]) -> list[tuple[str, ...]]:
-        values = f"hash({', '.join(self._values(shape))}) as line"
+        lines = self._lines(shape, files, f"hash({', '.join(self._values(shape))}) as line")
         return self.con.execute(
-            f"select cast({day_of(self.model)} as varchar) as day, count(*), "
-            f"bit_xor(line), sum(cast(line as hugeint)) from ({self._lines(shape, files, values)}) "
-            "group by day"
+            "select cast(day as varchar), count(*), bit_xor(line), sum(cast(line as hugeint)) "
+            f"from (select {day_of(self.model)} as day, line from ({lines})) group by day"
         ).fetchall()
 
     def _reached(self, shape: Shape, files: Sequence[LandedFile]) -> set[str]:
