@@ -258,19 +258,11 @@ whole_days as (
                 as memory_us
         )
     from filled
-),
-
-numbers as (
-    select
-        charge_date,
-        machine_no,
-        slot,
-        cast(row_number() over (order by charge_date, machine_no, slot) as integer) as machine_hour_no
-    from whole_days
 )
 
 select
-    numbers.machine_hour_no,  -- known by it within one build
+    -- known by it within one build, in the order of days, machines and slots
+    (date_diff('day', date '2000-01-01', charge_date) * 4294967296 + machine_no) * 32 + slot as machine_hour_no,
     charge_date,
     machine_no,  -- of its kinds of lines
     instance_id,  -- in lower case
@@ -285,4 +277,3 @@ select
     case when gpu_us + cpu_us + memory_us = 0 then up_us else cpu_us end as cpu_us,  -- cores x microseconds
     memory_us  -- GiB x microseconds
 from whole_days
-inner join numbers using (charge_date, machine_no, slot)
