@@ -91,6 +91,12 @@ class RawStore:
             row_count=delivery.stated_rows,
         )
         self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+        twins = [file.name for file in stored if copies[file.sha256] > 1]
+        if table.is_bill and twins:
+            self.progress.say(
+                f"note: {where}: {' and '.join(twins[:2])} are the same byte for byte, and both "
+                "count: take away what is a copy"
+            )
         note_landed(self.state_dir / FOLDER, new)
         size = sum(file.size for file in stored)
         note = f", {delivery.note}" if delivery.note else ""

@@ -25,7 +25,7 @@ with
 told_pods as (
     select
         charge_hour,
-        hash(charge_date, cluster, namespace, pod) as pod_hash,
+        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
         hash(charge_hour, cluster, node) as node_hash,
         held_seconds,
         gpu_units,
@@ -35,7 +35,7 @@ told_pods as (
     union all
     select
         charge_hour,
-        hash(charge_date, cluster, namespace, pod) as pod_hash,
+        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
         hash(charge_hour, cluster, node) as node_hash,
         held_seconds,
         gpu_units,

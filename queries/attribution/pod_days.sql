@@ -27,7 +27,7 @@ every_pod as (
         team_raw,
         project_raw,
         model,
-        hash(charge_date, cluster, namespace, pod) as pod_hash
+        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
     from attribution.told_pods
     union all
     select
@@ -41,7 +41,7 @@ every_pod as (
         named_owner(team_raw) as team_raw,
         named_owner(project_raw) as project_raw,
         model_raw as model,
-        hash(charge_date, cluster, namespace, pod) as pod_hash
+        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
     from attribution.billed_pod_hours
 ),
 
@@ -126,6 +126,7 @@ pod_names as (
         cluster,
         namespace,
         pod,
+        pod_uid,
         run_native_id
     from pods
 ),
@@ -135,7 +136,9 @@ numbers as (
         pod_names.pod_hash,
         cast(
             row_number() over (
-                order by pod_names.charge_date, pod_names.cluster, pod_names.namespace, pod_names.pod
+                order by
+                    pod_names.charge_date, pod_names.cluster, pod_names.namespace, pod_names.pod,
+                    pod_names.pod_uid
             ) as integer
         ) as pod_no,
         labelled_runs.run_no,

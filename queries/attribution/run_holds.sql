@@ -62,7 +62,8 @@ located as (
             and run_stays.pod_uid = pods_by_uid.pod_uid
     left join attribution.pod_days as pods_by_name
         on
-            run_stays.charge_date = pods_by_name.charge_date
+            pods_by_uid.pod_no is null
+            and run_stays.charge_date = pods_by_name.charge_date
             and run_stays.pod = pods_by_name.pod
             and coalesce(run_stays.namespace, pods_by_name.namespace) = pods_by_name.namespace
             and coalesce(run_stays.cluster, pods_by_name.cluster) = pods_by_name.cluster

@@ -28,6 +28,7 @@ told_pods as (
         cluster,
         namespace,
         pod,
+        pod_uid,
         held_seconds
     from staging.pod_hours
     union all
@@ -37,6 +38,7 @@ told_pods as (
         cluster,
         namespace,
         pod,
+        pod_uid,
         held_seconds
     from attribution.billed_pod_hours
 ),
@@ -53,6 +55,7 @@ pod_slots as (
             and pod_hours.cluster is not distinct from pod_days.cluster
             and pod_hours.namespace is not distinct from pod_days.namespace
             and pod_hours.pod is not distinct from pod_days.pod
+            and pod_hours.pod_uid is not distinct from pod_days.pod_uid
     semi join counted_pods on pod_days.pod_no = counted_pods.pod_no
     where pod_hours.held_seconds > 0
     group by pod_days.pod_no, pod_hours.charge_hour

@@ -130,6 +130,7 @@ pod_slots as (
             and claims.cluster is not distinct from pod_days.cluster
             and claims.namespace is not distinct from pod_days.namespace
             and claims.pod is not distinct from pod_days.pod
+            and pod_hours.pod_uid is not distinct from pod_days.pod_uid
     where pod_hours.held_seconds > 0
     group by all
 ),

@@ -3,7 +3,8 @@
 -- Rules (`[[shared_costs]]`) are worked off in their order, each on what the ones before
 -- have left: a rule empties its members into the teams, by what each costs so far (proportional), in
 -- equal parts (even) or by given shares (fixed). A member that a rule has emptied gets nothing more,
--- nor does '(idle)' or any other that is nobody's team. Where nobody could take it, cost stays.
+-- nor does '(idle)' or any other that is nobody's team. A team that a rule names takes its part in months in which
+-- it costs nothing of its own, too, where it ever cost anything. Where nobody could take it, cost stays.
 --
 -- All steps of a team are its fully loaded cost; all rows of a month are the bill. Without rules
 -- there is the first step alone.
@@ -35,14 +36,41 @@ emptied as (
     group by from_member
 ),
 
+named_teams as (
+    select distinct
+        team_months.charge_month,
+        team_months.billing_currency,
+        shared_costs.to_member as member
+    from attribution.team_months
+    cross join raw.shared_costs
+    inner join attribution.team_months as known on shared_costs.to_member = known.member
+),
+
+own_costs as (
+    select
+        charge_month,
+        billing_currency,
+        member,
+        effective_cost as cost
+    from attribution.team_months
+    union all
+    select
+        charge_month,
+        billing_currency,
+        member,
+        0 as cost
+    from named_teams
+    anti join attribution.team_months using (charge_month, billing_currency, member)
+),
+
 steps as (
     select
         0 as position,
         charge_month,
         billing_currency,
         member,
-        cast(effective_cost as decimal(38, 12)) as cost
-    from attribution.team_months
+        cast(cost as decimal(38, 12)) as cost
+    from own_costs
     union all
     (
         with

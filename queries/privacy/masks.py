@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from queries.privacy.people import Columns, Everybody
     from queries.privacy.views import View
 
-FOR_ALL = ("marts.freshness",)
+FOR_ALL = ("marts.covered_days", "marts.freshness")
 """Marts that tell of nobody: every audience sees them whole."""
 TOTALS = ("marts.books", "marts.conversions", "marts.coverage", "marts.invoices")
 """Marts of the company's totals: for audiences that see the others' totals."""

@@ -257,6 +257,28 @@ def test_an_audience_has_the_figures_of_all_for_what_it_may_see_and_nothing_else
     assert pseudonymous.rows("select count(*) from marts.books", "vision-alone") == [(0,)]
 
 
+def test_every_audience_has_a_site_and_figures_by_day(
+    named: Company, pseudonymous: Company
+) -> None:
+    """What a limited audience may not see must not take the days away that reports ask for."""
+    days = "select * from marts.covered_days"
+    for audience in ("vision", "vision-alone", "finance"):
+        assert pseudonymous.rows(days, audience) == named.rows(days)
+        reports = pseudonymous.state / "reports" / "audiences" / audience
+        assert list(reports.glob("*/index.html"))
+        answer = pseudonymous.run(
+            "sql", "--csv", "--audience", audience, "--named", "leaderboard", "-p", "dimension=team"
+        )
+        (row,) = [row for row in csv.DictReader(answer.splitlines()) if row["member"] == "vision"]
+        asked = (
+            "select cast(sum(effective_cost) as varchar) from marts.spend_daily "
+            "cross join marts.covered_days where dimension = 'team' and member = 'vision' "
+            "and charge_date between date_trunc('month', newest_day) and newest_day "
+            f"and billing_currency = '{row['billing_currency']}'"
+        )
+        assert [(row["effective_cost"],)] == named.rows(asked)
+
+
 def test_an_audience_without_people_has_none(pseudonymous: Company) -> None:
     database = newest_generation(pseudonymous.state, "finance")
     text = texts_in(database).lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
@@ -21,6 +22,7 @@ import pytest
 from connectors.base import Checksum, SourceError
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal
+from jobs.progress import PlainProgress
 from jobs.raw_store import known_deliveries
 from tests.jobs.folder_source import (
     LINES,
@@ -124,9 +126,12 @@ def test_a_superseded_delivery_without_its_files_is_none(store: RawStore, tmp_pa
 def test_equal_files_of_one_delivery_are_both_kept(store: RawStore, tmp_path: Path) -> None:
     folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
     (folder / "other.csv").write_bytes((folder / "part.csv").read_bytes())
-    land_all(store, tmp_path / "b")
+    said = io.StringIO()
+    land_all(replace(store, progress=PlainProgress(said)), tmp_path / "b")
     (entry,) = counted(store)
     assert len({file.path for file in entry.files}) == 2
+    note = "other.csv and part.csv are the same byte for byte, and both count"
+    assert f"note: folder lines 2026-10: {note}" in said.getvalue()
     assert {total.amount for total in store.journal.totals_of(entry.id)} == {Decimal(2)}
 
 

@@ -192,6 +192,21 @@ def test_a_chain_may_split_each_step_in_another_way(build: Build, draw: type[Dra
     }
 
 
+def test_a_team_takes_what_a_rule_gives_it_in_a_month_in_which_it_costs_nothing(
+    build: Build, draw: type[Draw]
+) -> None:
+    """Costs of b are in another currency, which has months of its own."""
+    lines = world(draw, {"a": "10", "(tax)": "40"})
+    lines += [line | {"billing_currency": "EUR"} for line in world(draw, {"b": "1"})]
+    named = [
+        rule(1, ["(tax)"], "fixed", shares={"a": "0.5", "b": "0.5"}),
+        rule(1, ["(tax)"], "even", to=["a", "b"]),
+    ]
+    for rules in named:
+        assert loaded(build, lines, rules) == {"a": Decimal(30), "b": Decimal(21)}
+    assert loaded(build, lines, rule(1, ["(tax)"], "even")) == {"a": Decimal(50), "b": Decimal(1)}
+
+
 def test_what_nobody_could_take_stays(build: Build, draw: type[Draw]) -> None:
     rules = [*rule(1, ["(tax)"], "even", to=["nobody"]), *rule(2, ["unattributed"], "even")]
     lines = world(draw, {"(tax)": "8", "": "4"})
