@@ -106,7 +106,7 @@ class _File(_Strict):
         ids = [rule.id for rule in (*self.overrides, *self.rules)]
         twice = sorted({text for text in ids if ids.count(text) > 1})
         if twice:
-            raise ValueError(f"these ids are given twice: {', '.join(twice)}")
+            raise ValueError(f"gives these ids twice: {', '.join(twice)}")
         places = [(dataset.uri.rstrip("/"), dataset.name) for dataset in self.datasets]
         for uri, name in places:
             others = sorted({other for place, other in places if place == uri and other != name})

@@ -62,7 +62,7 @@ def _amount(_: click.Context, parameter: click.Parameter, text: str) -> Decimal:
 @mlspend.command()
 @config_option
 @click.option("--team", help="Whose work it is.")
-@click.option("--user", help="Who starts it, by user id.")
+@click.option("--user", help="Who starts it, by user id; without --team, for the team they are in.")
 @click.option("--project", help="What it is for.")
 @click.option("--gpus", required=True, callback=_amount, help="How many it holds.")
 @click.option("--hours", required=True, callback=_amount, help="For how long.")

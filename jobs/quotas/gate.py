@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -126,6 +126,7 @@ def ask_gate(state_dir: Path, request: Request) -> Answer:
     standings = newest_standings(state_dir)
     if standings is None:
         return Answer("unknown", "no generation is published whose quotas are known")
+    request = _with_team(request, standings)
     on_unknown = str(standings.gate["on_unknown"])
     at = now()
     try:
@@ -139,6 +140,14 @@ def ask_gate(state_dir: Path, request: Request) -> Answer:
             return answer
     except (sqlite3.Error, JournalError) as error:
         return Answer("unknown", f"the journal cannot be asked: {error}", on_unknown=on_unknown)
+
+
+def _with_team(request: Request, standings: Standings) -> Request:
+    """Return a request of a user alone as one of the user's team, too, where that is known."""
+    team = standings.teams.get(request.members.get("user", ""))
+    if team is None or "team" in request.members:
+        return request
+    return replace(request, members={**request.members, "team": team})
 
 
 def answer_to(

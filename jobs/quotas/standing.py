@@ -8,7 +8,7 @@ edited changes nothing until a night has read it whole.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,8 @@ class Standings:
     members: Mapping[str, tuple[str, ...]]
     """Dimension -> everybody known, for the dimensions that quotas and levers speak of."""
     gate: Mapping[str, Any]
+    teams: Mapping[str, str] = field(default_factory=dict)
+    """User -> the team they are in, for those of whom it is known."""
 
     def rule_of(self, row: QuotaRow) -> Rule:
         """Return the quota that a row is about."""
@@ -165,6 +167,7 @@ def read_standings(table: Mapping[str, Any]) -> Standings:
         tables=tuple(Table(*row) for row in table["tables"]),
         members={dimension: tuple(names) for dimension, names in table["members"].items()},
         gate=table["gate"],
+        teams=table.get("teams", {}),
     )
 
 

@@ -30,6 +30,12 @@ _TABLES = (
 )
 _MEMBERS = "select distinct dimension, member from marts.members where dimension <> 'service'"
 _TEAMS = "select distinct 'team' as dimension, team as member from staging.memberships"
+_TEAM_OF = "select member, team from marts.members where dimension = 'user' and team is not null"
+_TEAM_NOW = (
+    "select user_id, min(team) from staging.memberships where team is not null "
+    "and current_date >= coalesce(valid_from, date '0001-01-01') "
+    "and current_date < coalesce(valid_to, date '9999-12-31') group by user_id"
+)
 
 
 def write_standings(config: Config, con: Connection, generation: str) -> None:
@@ -46,6 +52,7 @@ def write_standings(config: Config, con: Connection, generation: str) -> None:
         "prices": _texts(con, _PRICES),
         "tables": _texts(con, _TABLES),
         "members": _members(config, con),
+        "teams": _teams(config, con),
         "dimensions": sorted(_dimensions(config)),
     }
     _write(config.state_dir, generation, {**table, **_settings(config)})
@@ -106,12 +113,26 @@ def _members(config: Config, con: Connection) -> dict[str, list[str]]:
     """Return everybody that quotas and levers may speak of; a team counts from its first member."""
     wanted = _dimensions(config)
     found: dict[str, set[str]] = {}
-    known = con.execute("select 1 from duckdb_schemas() where schema_name = 'staging'").fetchall()
-    for query in (_MEMBERS, *([_TEAMS] if known else [])):
+    for query in (_MEMBERS, *([_TEAMS] if _has_memberships(con) else [])):
         for dimension, member in con.execute(query).fetchall():
             if dimension in wanted and member is not None:
                 found.setdefault(dimension, set()).add(member)
     return {dimension: sorted(members) for dimension, members in sorted(found.items())}
+
+
+def _teams(config: Config, con: Connection) -> dict[str, str]:
+    """Return user -> team, where quotas speak of teams: whoever starts work may not name theirs."""
+    found: dict[str, str] = {}
+    if "team" in _dimensions(config):
+        for query in (_TEAM_OF, *([_TEAM_NOW] if _has_memberships(con) else [])):
+            found.update(con.execute(query).fetchall())
+    return dict(sorted(found.items()))
+
+
+def _has_memberships(con: Connection) -> bool:
+    """Tell whether this is a warehouse that was built tonight: a published one has marts alone."""
+    asked = "select 1 from duckdb_schemas() where schema_name = 'staging'"
+    return bool(con.execute(asked).fetchall())
 
 
 def _texts(con: Connection, query: str) -> list[list[object]]:

@@ -240,7 +240,7 @@ def test_rules_overrides_and_datasets_are_read_in_order(tmp_path: Path) -> None:
     [
         ("namespace =", "namspace =", "did you mean namespace?"),
         ('team = "nlp"', 'taem = "nlp"', "did you mean team?"),
-        ('id = "center"', 'id = "handover"', "ids are given twice: handover"),
+        ('id = "center"', 'id = "handover"', "the file gives these ids twice: handover"),
         ('tag = "cost-center=42*"', 'tag = "cost-center"', "rules[1].when.tag"),
         ("from = 2026-10-01", "from = 2026-10-01\nuntil = 2026-09-01", "is not after from"),
         ('uri = "s3://acme-data/images"', 'uri = "acme"', "datasets[1].uri"),

@@ -293,6 +293,8 @@ def test_the_gate_answers_from_what_the_night_left(home: Path) -> None:
     done = run(home, "gate", "--team", "vision", "--gpus", "8", "--hours", "12")
     assert done.returncode == 3
     assert done.stdout.startswith("denied: 300.00 used")
+    of_its_member = run(home, "gate", "--user", "ada", "--gpus", "8", "--hours", "12")
+    assert (of_its_member.returncode, of_its_member.stdout) == (3, done.stdout)
     assert run(home, "gate", "--team", "visoin", "--gpus", "8", "--hours", "12").returncode == 4
 
 

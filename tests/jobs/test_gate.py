@@ -181,6 +181,7 @@ def state(tmp_path: Path) -> Path:
             }
         ],
         "gate": GATE,
+        "teams": {"ana": "vision"},
     }
     (folder / "quotas" / "000007.json").write_text(json.dumps(table), encoding="utf-8")
     (tmp_path / "mlspend.toml").write_text('state_dir = "state"\n', encoding="utf-8")
@@ -211,6 +212,16 @@ def test_what_is_let_through_is_reserved_until_the_bill_shows_it(state: Path) ->
         reservations = Reservations(journal)
         assert len(reservations.open(at + timedelta(hours=49.9))) == 1
         assert reservations.open(at + timedelta(hours=50.1)) == []
+
+
+def test_who_names_no_team_asks_for_the_one_they_are_in(state: Path) -> None:
+    first = ask_gate(state, request(user="ana"))
+    assert (first.verdict, [room.member for room in first.rooms]) == ("allow", ["vision"])
+    assert ask_gate(state, request(user="ana")).verdict == "deny"
+    assert ask_gate(state, request()).verdict == "deny"  # the team's own room is taken
+    other = ask_gate(state, request(user="ana", team="speech"))
+    assert "vision" not in other.reason
+    assert ask_gate(state, request(user="nobody")).rooms == ()
 
 
 def test_of_many_at_once_only_those_that_fit_are_let_through(state: Path) -> None:
