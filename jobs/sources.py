@@ -86,7 +86,7 @@ class BillFacts:
     def lines(self) -> list[str]:
         """Say it."""
         amounts = ", ".join(exact(cost, currency) for currency, cost in self.billed_cost.items())
-        gaps = [f"no cost: {self.source} {unit}: {gap}" for unit, gap in self.no_cost.items()]
+        gaps = [f"note: {self.source} {unit}: {gap}" for unit, gap in self.no_cost.items()]
         return [f"billed: {self.source}: {self.line_count:,} lines, {amounts}", *gaps]
 
 

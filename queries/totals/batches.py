@@ -33,6 +33,7 @@ _ROWS = 1 << 18
 _LINES = 1 << 16
 _JSON = (".json", ".json.gz")
 _QUOTED = re.compile(rb'"[^"]*"')
+_OTHER_MARKS = (";", "\t", "|")
 _DOUBLE_DIGITS = 15
 """So many a double always keeps."""
 
@@ -66,7 +67,14 @@ class Layout:
         for header in headers:
             found.setdefault(self.name_of(header), header)
         if headers and not any(column in found for column in self.needed):
-            raise ValueError(f"it has no column {' or '.join(self.needed)}: it is not such a bill")
+            one = headers[0] if len(headers) == 1 else ""
+            mark = next((mark for mark in _OTHER_MARKS if mark in one), "")
+            why = (
+                f"fields stand apart by {mark!r}, not by commas"
+                if mark
+                else "it is not such a bill"
+            )
+            raise ValueError(f"it has no column {' or '.join(self.needed)}: {why}")
         return {column: found[column] for column in self.wanted if column in found}
 
 

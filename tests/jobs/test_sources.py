@@ -49,12 +49,21 @@ def test_lines_without_a_cost_are_kept_and_told_of(tmp_path: Path) -> None:
     told = "1 of 3 lines have no billed cost, 2 of 3 lines have no effective cost: each counts as 0"
     assert f"note: focus cost_and_usage 2026-11: {told}\n" in night.stderr
     shown = run(tmp_path, "sources").stdout
-    assert f"no cost: focus 2026-11: {told}\n" in shown
-    assert shown.count("no cost: ") == 1
-    assert "no cost: " not in run(tmp_path).stderr
+    assert f"note: focus 2026-11: {told}\n" in shown
+    assert shown.count("note: ") == 1
+    assert "note: " not in run(tmp_path).stderr
     write_month(tmp_path / "bills", "2026-11", {1: "1", 2: "2", 3: "0"})
     assert run(tmp_path).returncode == 0
-    assert "no cost: " not in run(tmp_path, "sources").stdout
+    assert "note: " not in run(tmp_path, "sources").stdout
+
+
+def test_lines_without_a_currency_are_told_of(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    bill = tmp_path / "bills" / "2026-10.csv"
+    bill.write_text(bill.read_text("utf-8").replace("BillingCurrency", "BillingCurency"), "utf-8")
+    told = "focus 2026-10: 2 lines name no currency, so their cost is in XXX\n"
+    assert told.replace("focus", "focus cost_and_usage", 1) in run(tmp_path).stderr
+    assert f"note: {told}" in run(tmp_path, "sources").stdout
 
 
 def test_sources_are_told_in_json_with_every_digit(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import random
+import re
 import struct
 import zlib
 from decimal import ROUND_HALF_UP, Decimal
@@ -266,6 +267,14 @@ def test_a_file_that_is_no_bill_is_refused(tmp_path: Path) -> None:
     path.write_text("name,team\nalice,vision\n", encoding="utf-8")
     with pytest.raises(ModelError, match="not such a bill"):
         raw_totals(AWS, [path])
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_fields_that_stand_apart_by_another_mark_are_told_of(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"BilledCost{mark}EffectiveCost\n1{mark}1\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=re.escape(f"stand apart by {mark!r}, not by commas")):
+        raw_totals(FOCUS, [path])
 
 
 def test_a_header_without_lines_adds_up_to_nothing(tmp_path: Path) -> None:
