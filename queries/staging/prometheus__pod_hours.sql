@@ -3,7 +3,8 @@
 -- A pod holds the larger of what it asked for and what it used; GPUs only what it asked for, all
 -- its containers together for as long as one of them runs, because the scheduler gives them to
 -- nobody else meanwhile. A GPU is a share of the node's physical ones: a time-sliced or MPS GPU
--- counts physical / offered, a MIG slice the larger of its compute sevenths and memory eighths.
+-- counts physical / offered, a MIG slice the larger of its compute sevenths and memory eighths. Where a node
+-- offers GPUs in several ways, those that are cut, or offered whole, do not stand behind what is shared in turns.
 -- Requests of completed pods stay on record until they are collected: a pod that did not run in the
 -- hour has no row.
 --   node unknown: the row stands, without a machine to hold;
@@ -95,6 +96,8 @@ node_gpus as (
         cluster,
         node,
         count(distinct gpu_uuid) as gpu_count,
+        count(distinct gpu_uuid) - count(distinct gpu_uuid) filter (where gpu_instance_id is not null)
+            as uncut_count,
         bool_or(gpu_instance_id is not null) as is_sliced
     from samples
     where query = 'gpu_samples'
@@ -111,6 +114,35 @@ offers as (
     from samples
     where query = 'node_capacity'
     group by charge_hour, cluster, node, resource
+),
+
+whole_gpus as (
+    select
+        charge_hour,
+        cluster,
+        node,
+        units
+    from offers
+    where resource = 'nvidia_com_gpu'
+),
+
+-- GPUs of a node, as far as they are known, and those of them that it offers whole beside shared ones
+node_sizes as (
+    select
+        charge_hour,
+        cluster,
+        node,
+        node_labels.gpu_memory_mib,
+        case
+            -- where GPUs are sliced the label counts slices
+            when node_gpus.is_sliced
+                then cast(coalesce(nullif(node_gpus.uncut_count, 0), node_gpus.gpu_count) as double)
+            else greatest(cast(node_gpus.gpu_count as double), node_labels.gpu_count)
+        end as gpu_count,
+        whole_gpus.units as whole_count
+    from node_labels
+    full join node_gpus using (charge_hour, cluster, node)
+    left join whole_gpus using (charge_hour, cluster, node)
 ),
 
 requests as (
@@ -143,16 +175,18 @@ units as (
                     try_cast(regexp_extract(requests.resource, '_mig_(\d+)g', 1) as double) / 7,
                     round(
                         try_cast(regexp_extract(requests.resource, '_(\d+)gb', 1) as double) * 8192
-                        / nullif(node_labels.gpu_memory_mib, 0)
+                        / nullif(node_sizes.gpu_memory_mib, 0)
                     ) / 8
                 )
             when requests.resource like 'nvidia\_com\_gpu%' escape '\'
-                -- where GPUs are sliced the label counts slices
                 then coalesce(
                     least(
                         case
-                            when node_gpus.is_sliced then cast(node_gpus.gpu_count as double)
-                            else greatest(cast(node_gpus.gpu_count as double), node_labels.gpu_count)
+                            when
+                                requests.resource = 'nvidia_com_gpu_shared'
+                                and node_sizes.whole_count < node_sizes.gpu_count
+                                then node_sizes.gpu_count - node_sizes.whole_count
+                            else node_sizes.gpu_count
                         end
                         / nullif(offers.units, 0),
                         1
@@ -162,8 +196,7 @@ units as (
             else 1
         end as gpus_each
     from requests
-    left join node_labels using (charge_hour, cluster, node)
-    left join node_gpus using (charge_hour, cluster, node)
+    left join node_sizes using (charge_hour, cluster, node)
     left join offers using (charge_hour, cluster, node, resource)
 ),
 

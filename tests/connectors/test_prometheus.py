@@ -363,6 +363,47 @@ def test_time_sliced_gpus_count_by_the_physical_ones_that_dcgm_sees(
     assert capacity.fetchall() == [(2.0,)]
 
 
+def test_gpus_that_are_cut_do_not_stand_behind_those_that_are_shared_in_turns(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    """Of four GPUs two are cut into slices, and two are offered eight times."""
+    cut = [gpu(f"GPU-{number}", "", activity=0.1, GPU_I_ID="1") for number in (1, 2)]
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 8),
+            node("node-a", "i-0abc", 14, resource="nvidia_com_mig_1g_5gb"),
+            pod("turns", node="node-a", gpus=4),
+            pod("slice", node="node-a", gpus=7, resource="nvidia_com_mig_1g_5gb"),
+            *cut,
+            gpu("GPU-3", "", activity=0.1),
+            gpu("GPU-4", "", activity=0.1),
+        )
+    )
+    assert [row for row in con.execute(HOLDS).fetchall() if row[1] == 0] == [
+        ("slice", 0, 3600, 1.0),
+        ("turns", 0, 3600, 1.0),
+    ]
+
+
+def test_gpus_that_are_offered_whole_do_not_stand_behind_those_that_are_shared(
+    staged: Callable[[Iterable[Sample]], Connection],
+) -> None:
+    """Of four GPUs two are offered whole, and two are offered eight times by another name."""
+    con = staged(
+        chain(
+            node("node-a", "i-0abc", 2),
+            node("node-a", "i-0abc", 8, resource="nvidia_com_gpu_shared"),
+            pod("turns", node="node-a", gpus=4, resource="nvidia_com_gpu_shared"),
+            pod("whole", node="node-a", gpus=1),
+            *(gpu(f"GPU-{number}", "", activity=0.1) for number in range(4)),
+        )
+    )
+    assert [row for row in con.execute(HOLDS).fetchall() if row[1] == 0] == [
+        ("turns", 0, 3600, 1.0),
+        ("whole", 0, 3600, 1.0),
+    ]
+
+
 def test_slices_offered_as_gpus_count_as_slices(
     staged: Callable[[Iterable[Sample]], Connection],
 ) -> None:
