@@ -58,6 +58,27 @@ def test_every_column_of_every_model_can_be_followed(lineage: Lineage) -> None:
                 assert origin.name in {**known, **SEEN_BESIDE}, origin
 
 
+def test_every_column_of_the_marts_comes_from_something_but_constants_and_counts(
+    lineage: Lineage,
+) -> None:
+    columns = [
+        Column(model.name, name)
+        for model in lineage.models
+        if model.layer == "marts"
+        for name in lineage.shapes.get(model.name, ())
+    ]
+    from_nothing = {column for column in columns if not lineage.sources(column)}
+    of_many = {column for column in from_nothing if column.name in ("dimension", "depth")}
+    assert {str(column) for column in from_nothing - of_many} == {
+        "marts.list_prices.provider",
+        "marts.run_records.relation",
+        "marts.runs.model_rule",
+        "marts.training_jobs.run_count",
+        "marts.unknown_names.run_count",
+    }
+    assert len(columns) > 20 * len(of_many)
+
+
 @pytest.mark.parametrize(
     "text",
     [
