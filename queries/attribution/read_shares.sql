@@ -8,9 +8,9 @@
 --   no candidate: no row, and the line goes by stored bytes or by its own tags.
 --
 -- Bytes are those of the first that has any for the container and the regions: the store's own logs,
--- the tracker's count, the dataset's size. Where all of them were logged, they are held against the
--- bytes that the bill has: what was billed and not logged is the member '(unattributed egress)', and
--- goes by the line's own rules and tags. Where more was logged than billed, the shares run to 1.
+-- the tracker's count, the dataset's size. Where any of them were logged, all are held against the
+-- bytes that the bill has: what was billed and is not known is the member '(unattributed egress)', and
+-- goes by the line's own rules and tags. Where more is known than billed, the shares run to 1.
 --
 -- Known drawback: without logs, readers that no tracker knows are paid by those it does.
 --
@@ -156,7 +156,7 @@ logged as (
         cast(sum(read_bytes) as bigint) as logged_bytes
     from scoped_reads
     group by charge_date, from_region, to_region, scope
-    having bool_and(is_logged)
+    having bool_or(is_logged)
 ),
 
 whole_reads as (

@@ -110,6 +110,29 @@ def test_logs_come_before_the_tracker_and_no_more_is_shared_than_was_logged(
     assert set(built.costs("method, confidence", TRANSFERS)) == {("reads", sure)}
 
 
+def test_what_neither_a_log_nor_a_tracker_knows_is_unattributed_where_any_was_logged(
+    build: Build, draw: type[Draw]
+) -> None:
+    """Of a line that names no bucket, one's reads were logged, and a tracker counted another's."""
+    tables = company(draw)
+    tables["cost_lines"][2]["resource_id"] = None
+    tables["datasets"] = [
+        *DATASETS,
+        {"dataset": "texts", "uri": "s3://other/texts", "region_id": "us", "owner_team": "nlp"},
+    ]
+    tables["run_inputs"] = [
+        {"run_key": "b", "dataset_uri": "s3://other/texts", "bytes_read": 1 * GIB}
+    ]
+    read = logged(draw, 4, "arn:aws:sts::1:assumed-role/train/i-1")
+    built = build(tables | {"object_reads": [read]})
+
+    assert built.costs("run_id, dataset", TRANSFERS) == {
+        ("a", "images"): 4,
+        ("b", "texts"): 1,
+        (None, "(unattributed egress)"): 5,
+    }
+
+
 def test_reads_within_the_region_weigh_nothing(build: Build, draw: type[Draw]) -> None:
     """By a private address, or by a run that is where the data is."""
     tables = company(draw)
