@@ -43,7 +43,7 @@ named_teams as (
         shared_costs.to_member as member
     from attribution.team_months
     cross join raw.shared_costs
-    inner join attribution.team_months as known on shared_costs.to_member = known.member
+    semi join attribution.team_months as known on shared_costs.to_member = known.member
 ),
 
 own_costs as (
