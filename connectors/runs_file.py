@@ -9,7 +9,8 @@ absent.
                     experiment, user_raw, team_raw, project_raw, status_raw, started_at, ended_at,
                     last_seen_at, code_sha, code_is_dirty, gpu_count, cloud_job_arn]
     run_places      native_id, [attempt, cluster, namespace, pod, pod_uid, node, instance_id,
-                    gpu_count, started_at, ended_at]; one of pod, pod_uid, node, instance_id
+                    gpu_count, cpu_count, memory_gib, started_at, ended_at]; one of pod,
+                    pod_uid, node, instance_id
     run_inputs      native_id, [attempt, dataset_uri, dataset_name, dataset_digest, context,
                     bytes_read]; one of dataset_uri and dataset_name
     run_outputs     native_id, dataset_uri, [attempt, dataset_digest]

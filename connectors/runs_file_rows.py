@@ -34,6 +34,8 @@ _TYPES: Mapping[str, ColumnType] = {
     "attempt": "integer",
     "bytes_read": "integer",
     "gpu_count": "number",
+    "cpu_count": "number",
+    "memory_gib": "number",
     "code_is_dirty": "flag",
     "started_at": "time",
     "ended_at": "time",
@@ -69,7 +71,7 @@ CONTRACTS: Mapping[str, Contract] = {
         ("native_id",),
         (
             *("attempt", "cluster", "namespace", "pod", "pod_uid", "node", "instance_id"),
-            *("gpu_count", "started_at", "ended_at"),
+            *("gpu_count", "cpu_count", "memory_gib", "started_at", "ended_at"),
         ),
         one_of=("pod", "pod_uid", "node", "instance_id"),
         key=("cluster", "namespace", "pod", "pod_uid", "node", "instance_id", "started_at"),

@@ -28,6 +28,7 @@ def ask(
     from queries.named import named_query  # noqa: PLC0415  (plain SQL starts without the cookbook)
 
     question = named_query(named)
+    question.check(params)
     values = question.bind(params)
     return run_sql(generation, question.sql, format=style, params=values)
 

@@ -58,7 +58,7 @@ def copy_file(file: SourceFile, target: Path, label: str, progress: Progress) ->
         raise RefusedDeliveryError(
             f"a file is not whole: {error}",
             where=label,
-            fix="have the source write it again; the last good delivery stays in force",
+            fix="have the source write it again; what it delivered before stays in force",
         ) from error
     return digest.hexdigest(), size
 

@@ -34,6 +34,12 @@ class Param:
     default: Value
     meaning: str
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only texts that answer anything; none where its meaning does not list them."""
+        listed = self.meaning.partition(":")[0].replace(" or ", ", ").split(", ")
+        return tuple(listed) if self.default in listed else ()
+
 
 @dataclass(frozen=True, slots=True)
 class NamedQuery:
@@ -46,6 +52,20 @@ class NamedQuery:
     """The rest of the header's prose; may be empty."""
     params: tuple[Param, ...]
     sql: str
+
+    def check(self, given: Mapping[str, str]) -> None:
+        """Refuse a text that is none of a parameter's choices: its answer would be empty.
+
+        Raises: ModelError
+        """
+        for param in self.params:
+            value = given.get(param.name)
+            if value is not None and param.choices and value not in param.choices:
+                raise ModelError(
+                    f'{param.name} of {self.name} is "{value}"{did_you_mean(value, param.choices)}',
+                    where="the parameters given",
+                    fix=f"{param.name}: {param.meaning}",
+                )
 
     def bind(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return a value for every parameter: as `given`, the default otherwise.

@@ -2,7 +2,8 @@
 
 Two nodes are rented and bare: people log in to one of them and take a GPU of it. Two are nodes of
 the eastern Kubernetes cluster, where pods hold half of the GPUs; one has such guests as well. A
-job holds as much of a machine's cores and memory as of its GPUs. Jobs that are requeued have a
+job asks for as many cores and as much memory of each of its nodes, as go with the GPUs on the
+smallest. Jobs that are requeued have a
 try for each time; some tries told the tracker, and most did not.
 """
 
@@ -238,6 +239,7 @@ class _Jobs:
             node.held.append((start, end, job.shape.gpus))
             node.machine.guests.append((start, end, job.shape.gpus))
         state = "RUNNING" if end == self.world.calendar.until else state
+        kinds = [node.machine.kind for node in nodes]
         one = Try(
             job_id=job.job_id,
             attempt=attempt,
@@ -248,6 +250,9 @@ class _Jobs:
             partition=job.shape.partition,
             state=state,
             gpus=job.shape.gpus * len(nodes),
+            cores=len(nodes) * min(kind.cores * job.shape.gpus // kind.gpus for kind in kinds),
+            memory_gib=len(nodes)
+            * min(kind.memory_gib * job.shape.gpus // kind.gpus for kind in kinds),
             nodes=[node.machine for node in nodes],
             submitted=submitted,
             start=start,
@@ -274,6 +279,8 @@ class _Jobs:
                 partition=job.shape.partition,
                 state="PENDING",
                 gpus=0,
+                cores=0,
+                memory_gib=0,
                 nodes=[],
                 submitted=submitted,
                 start=0,

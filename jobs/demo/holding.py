@@ -6,14 +6,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jobs.demo.tries import Claim
-from jobs.demo.world import DAY, HOUR, Machine
+from jobs.demo.world import DAY, HOUR, Machine, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobs.demo.world import Pod, Run, World
+    from jobs.demo.world import MachineType, Pod, Run, World
 
-_PARTS: Final = 96
+_PARTS: Final = 96 * 10**6
 """A second is cut into so many: it divides by 2, 3, 4 and 8."""
 
 
@@ -50,7 +50,7 @@ def holders_between(
         whole = machine.kind.weight * machine.up_seconds(start) * _PARTS
         return _held(world, machine, start), whole
     sums: dict[Holder, int] = {}
-    for run, parts in _present(_claims(world, machine), start, end, machine.kind.gpus):
+    for run, _, parts in _present(_claims(world, machine), start, end, machine.kind):
         holder = Holder(run=run.run_id)
         sums[holder] = sums.get(holder, 0) + parts
     return list(sums.items()), (end - start) * _PARTS
@@ -79,11 +79,11 @@ def _held(world: World, machine: Machine, hour: int) -> Sequence[tuple[Holder, i
         left = held * _PARTS
         if inside:
             start, end = max(pod.start, hour), min(pod.end, hour + HOUR)
-            for run, parts in _present(inside, start, end, 0):
+            for run, _, parts in _present(inside, start, end, None):
                 weights.append((Holder(run=run.run_id), parts * pod.weight))
                 left -= parts
         weights.append((_holder_of(pod), left * pod.weight))
-    for run, parts in _present(_claims(world, machine), hour, hour + HOUR, machine.kind.gpus):
+    for run, _, parts in _present(_claims(world, machine), hour, hour + HOUR, machine.kind):
         weights.append((Holder(run=run.run_id), parts * machine.kind.weight))
     return weights
 
@@ -116,13 +116,21 @@ def _claims(world: World, place: Pod | Machine) -> list[Claim]:
         for one in world.tries:
             for node in one.nodes:
                 if one.run is not None:
-                    claim = Claim(one.run, one.start, one.end, one.gpus // len(one.nodes))
+                    got = (one.gpus, one.cores, one.memory_gib)
+                    claim = Claim(
+                        one.run, one.start, one.end, *(held // len(one.nodes) for held in got)
+                    )
                     world.claims.setdefault(id(node), []).append(claim)
     return world.claims.get(id(place), [])
 
 
-def _present(claims: Sequence[Claim], start: int, end: int, gpus: int) -> Iterator[tuple[Run, int]]:
-    """Yield what each run held of a place between two times, in parts of a second."""
+def _present(
+    claims: Sequence[Claim], start: int, end: int, kind: MachineType | None
+) -> Iterator[tuple[Run, int, int]]:
+    """Yield what each run held of a place between two times, in parts of a second.
+
+    Of its GPUs, and of all of it. In a pod, which is of no kind, they share alike.
+    """
     here = [claim for claim in claims if claim.start < end and claim.end > start]
     edges = {start, end}
     for claim in here:
@@ -132,11 +140,17 @@ def _present(claims: Sequence[Claim], start: int, end: int, gpus: int) -> Iterat
         there = [claim for claim in here if claim.start <= since and claim.end >= upto]
         parents = {claim.run.parent.run_id for claim in there if claim.run.parent}
         leaves = [claim for claim in there if claim.run.run_id not in parents]
-        told = all(claim.gpus for claim in leaves)
-        whole = max(sum(claim.gpus for claim in leaves), gpus) if told and gpus else len(leaves)
+        span = (upto - since) * _PARTS
+        if kind is None or not kind.gpus or not all(claim.gpus for claim in leaves):
+            part = span // max(len(leaves), 1)
+            yield from ((claim.run, part, part) for claim in leaves)
+            continue
+        whole = max(sum(claim.gpus for claim in leaves), kind.gpus)
+        tells_cores = all(claim.cores for claim in leaves)
         for claim in leaves:
-            part = claim.gpus if told and gpus else 1
-            yield claim.run, (upto - since) * _PARTS * part // whole
+            part = span * claim.gpus // whole
+            weight = weigh(claim.gpus * 1000, claim.cores * 1000, claim.memory_gib * 1000)
+            yield claim.run, part, span * weight // kind.weight if tells_cores else part
 
 
 def gpu_seconds(world: World) -> dict[str, float]:
@@ -146,9 +160,9 @@ def gpu_seconds(world: World) -> dict[str, float]:
         places: list[tuple[Pod | Machine, int]] = [(machine, machine.kind.gpus)]
         places += [(pod, pod.gpus) for pod in machine.pods if pod.gpus]
         for place, gpus in places:
-            total = machine.kind.gpus if place is machine else 0
+            kind = machine.kind if place is machine else None
             left = gpus * (place.end - place.start)
-            for run, parts in _present(_claims(world, place), place.start, place.end, total):
+            for run, parts, _ in _present(_claims(world, place), place.start, place.end, kind):
                 seconds = gpus * parts / _PARTS
                 held[run.run_id] = held.get(run.run_id, 0.0) + seconds
                 left -= int(seconds)

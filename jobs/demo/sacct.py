@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _CLUSTER: Final = "drift"
 _EXITS: Final = {"FAILED": "1:0", "OUT_OF_MEMORY": "0:125"}
-_CORES: Final = 12
-"""Of each GPU that is asked for."""
 
 
 def _word(state: str) -> str:
@@ -33,9 +31,9 @@ def _time(second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}" if second else "Unknown"
 
 
-def _resources(one: Try, gpus: int) -> str:
-    cores = _CORES * gpus
-    return f"billing={cores},cpu={cores},gres/gpu={gpus},mem={4 * cores}G,node={len(one.nodes)}"
+def _resources(one: Try) -> str:
+    got = f"cpu={one.cores},gres/gpu={one.gpus},mem={one.memory_gib}G"
+    return f"billing={one.cores},{got},node={len(one.nodes)}"
 
 
 _COLUMNS: Final[Mapping[str, Callable[[Try], str]]] = {
@@ -53,7 +51,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Try], str]]] = {
     "Start": lambda one: _time(one.start),
     "Suspended": lambda _: "00:00:00",
     "TimelimitRaw": lambda one: str(one.limit_minutes),
-    "AllocTRES": lambda one: _resources(one, one.gpus) if one.nodes else "",
+    "AllocTRES": lambda one: _resources(one) if one.nodes else "",
     "NodeList": lambda one: ",".join(_name(one)) or "None assigned",
     "WCKey": lambda one: one.wckey,
     "Comment": lambda one: one.comment,

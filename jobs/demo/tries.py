@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Try:
-    """A try of a Slurm job: it holds as many GPUs of each of its nodes."""
+    """A try of a Slurm job: it holds as much of each of its nodes."""
 
     job_id: int
     attempt: int
@@ -22,7 +22,9 @@ class Try:
     partition: str
     state: str
     gpus: int
-    """Of all nodes."""
+    """Of all nodes, as are the next two."""
+    cores: int
+    memory_gib: int
     nodes: list[Machine]
     submitted: int
     start: int
@@ -41,3 +43,6 @@ class Claim(NamedTuple):
     end: int
     gpus: int
     """That it says it holds there."""
+    cores: int = 0
+    """As are these; 0: it does not say."""
+    memory_gib: int = 0

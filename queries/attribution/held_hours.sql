@@ -1,7 +1,7 @@
 -- One row is about what a run, a pod or both held of a billed machine in an hour.
 --
--- A pod holds the larger of what it asked for and what it used. Runs in it share that by the time
--- they held the pod; what no run covers stays with the run that the pod's label names, else with
+-- A pod holds the larger of what it asked for and what it used. Runs in it share that by what they
+-- held of the pod, and for how long; what no run covers stays with the run that the pod's label names, else with
 -- the pod alone. Time of runs beyond the pod's own is scaled down to it. A run on a bare machine
 -- holds its share of everything that the machine offers.
 --   no run known in a pod: the pod holds, and its labels and namespace own the cost;
@@ -25,8 +25,8 @@ with
 told_pods as (
     select
         charge_hour,
-        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
-        hash(charge_hour, cluster, node) as node_hash,
+        pod_hash_of(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
+        node_hash_of(charge_hour, cluster, node) as node_hash,
         held_seconds,
         gpu_units,
         cpu_cores,
@@ -35,8 +35,8 @@ told_pods as (
     union all
     select
         charge_hour,
-        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
-        hash(charge_hour, cluster, node) as node_hash,
+        pod_hash_of(charge_date, cluster, namespace, pod, pod_uid) as pod_hash,
+        node_hash_of(charge_hour, cluster, node) as node_hash,
         held_seconds,
         gpu_units,
         cpu_cores,
@@ -48,7 +48,7 @@ covered_pods as (
     select
         pod_no,
         slot,
-        cast(sum(run_us) as bigint) as covered_us
+        cast(sum(gpu_us) as bigint) as covered_us
     from attribution.run_holds
     where pod_no is not null
     group by pod_no, slot
@@ -98,8 +98,12 @@ pod_runs as (
         pod_no,
         slot,
         run_no,
-        run_us,
-        cast(sum(run_us) over up_to as bigint) as upto_us
+        gpu_us as run_gpu_us,
+        cpu_us as run_cpu_us,
+        memory_us as run_memory_us,
+        cast(sum(gpu_us) over up_to as bigint) as upto_gpu_us,
+        cast(sum(cpu_us) over up_to as bigint) as upto_cpu_us,
+        cast(sum(memory_us) over up_to as bigint) as upto_memory_us
     from attribution.run_holds
     where pod_no is not null
     window up_to as (
@@ -115,9 +119,15 @@ pod_stretches as (
         pod_times.gpu_us,
         pod_times.cpu_us,
         pod_times.memory_us,
-        pod_runs.upto_us - pod_runs.run_us as from_us,
-        pod_runs.upto_us,
-        pod_times.total_us
+        pod_runs.upto_gpu_us - pod_runs.run_gpu_us as from_gpu_us,
+        pod_runs.upto_gpu_us,
+        pod_runs.upto_cpu_us - pod_runs.run_cpu_us as from_cpu_us,
+        pod_runs.upto_cpu_us,
+        pod_runs.upto_memory_us - pod_runs.run_memory_us as from_memory_us,
+        pod_runs.upto_memory_us,
+        pod_times.total_us as total_gpu_us,
+        pod_times.total_us as total_cpu_us,
+        pod_times.total_us as total_memory_us
     from pod_times
     inner join pod_runs using (pod_no, slot)
     union all
@@ -129,9 +139,15 @@ pod_stretches as (
         gpu_us,
         cpu_us,
         memory_us,
-        covered_us as from_us,
-        total_us as upto_us,
-        total_us
+        covered_us as from_gpu_us,
+        total_us as upto_gpu_us,
+        covered_us as from_cpu_us,
+        total_us as upto_cpu_us,
+        covered_us as from_memory_us,
+        total_us as upto_memory_us,
+        total_us as total_gpu_us,
+        total_us as total_cpu_us,
+        total_us as total_memory_us
     from pod_times
     where covered_us < total_us
 ),
@@ -140,7 +156,9 @@ machine_runs as (
     select
         machine_slots.machine_hour_no,
         run_holds.run_no,
-        cast(sum(run_holds.run_us) as bigint) as run_us
+        cast(sum(run_holds.gpu_us) as bigint) as run_gpu_us,
+        cast(sum(run_holds.cpu_us) as bigint) as run_cpu_us,
+        cast(sum(run_holds.memory_us) as bigint) as run_memory_us
     from attribution.run_holds
     inner join attribution.machine_slots using (charge_date, instance_id, slot)
     group by machine_slots.machine_hour_no, run_holds.run_no
@@ -153,18 +171,24 @@ machine_stretches as (
         machine_hours.gpu_us,
         machine_hours.cpu_us,
         machine_hours.memory_us,
-        machine_runs.run_us,
-        cast(sum(machine_runs.run_us) over up_to as bigint) as upto_us,
-        greatest(
-            cast(sum(machine_runs.run_us) over (partition by machine_runs.machine_hour_no) as bigint),
-            machine_hours.up_us
-        ) as total_us
+        machine_runs.run_gpu_us,
+        machine_runs.run_cpu_us,
+        machine_runs.run_memory_us,
+        cast(sum(machine_runs.run_gpu_us) over up_to as bigint) as upto_gpu_us,
+        cast(sum(machine_runs.run_cpu_us) over up_to as bigint) as upto_cpu_us,
+        cast(sum(machine_runs.run_memory_us) over up_to as bigint) as upto_memory_us,
+        greatest(cast(sum(machine_runs.run_gpu_us) over an_hour as bigint), machine_hours.up_us) as total_gpu_us,
+        greatest(cast(sum(machine_runs.run_cpu_us) over an_hour as bigint), machine_hours.up_us) as total_cpu_us,
+        greatest(cast(sum(machine_runs.run_memory_us) over an_hour as bigint), machine_hours.up_us)
+            as total_memory_us
     from machine_runs
     inner join attribution.machine_hours using (machine_hour_no)
-    window up_to as (
-        partition by machine_runs.machine_hour_no order by machine_runs.run_no
-        rows between unbounded preceding and current row
-    )
+    window
+        an_hour as (partition by machine_runs.machine_hour_no),
+        up_to as (
+            partition by machine_runs.machine_hour_no order by machine_runs.run_no
+            rows between unbounded preceding and current row
+        )
 ),
 
 stretches as (
@@ -175,9 +199,15 @@ stretches as (
         gpu_us,
         cpu_us,
         memory_us,
-        from_us,
-        upto_us,
-        total_us
+        from_gpu_us,
+        upto_gpu_us,
+        from_cpu_us,
+        upto_cpu_us,
+        from_memory_us,
+        upto_memory_us,
+        total_gpu_us,
+        total_cpu_us,
+        total_memory_us
     from pod_stretches
     union all
     select
@@ -187,9 +217,15 @@ stretches as (
         gpu_us,
         cpu_us,
         memory_us,
-        upto_us - run_us as from_us,
-        upto_us,
-        total_us
+        upto_gpu_us - run_gpu_us as from_gpu_us,
+        upto_gpu_us,
+        upto_cpu_us - run_cpu_us as from_cpu_us,
+        upto_cpu_us,
+        upto_memory_us - run_memory_us as from_memory_us,
+        upto_memory_us,
+        total_gpu_us,
+        total_cpu_us,
+        total_memory_us
     from machine_stretches
 )
 
@@ -208,7 +244,8 @@ select
     machine_hour_no,
     run_no,
     pod_no,
-    whole_upto(gpu_us, upto_us, total_us) - whole_upto(gpu_us, from_us, total_us) as gpu_us,
-    whole_upto(cpu_us, upto_us, total_us) - whole_upto(cpu_us, from_us, total_us) as cpu_us,
-    whole_upto(memory_us, upto_us, total_us) - whole_upto(memory_us, from_us, total_us) as memory_us
+    whole_upto(gpu_us, upto_gpu_us, total_gpu_us) - whole_upto(gpu_us, from_gpu_us, total_gpu_us) as gpu_us,
+    whole_upto(cpu_us, upto_cpu_us, total_cpu_us) - whole_upto(cpu_us, from_cpu_us, total_cpu_us) as cpu_us,
+    whole_upto(memory_us, upto_memory_us, total_memory_us)
+    - whole_upto(memory_us, from_memory_us, total_memory_us) as memory_us
 from stretches

@@ -13,7 +13,7 @@ told_nodes as (
     select
         charge_date,
         charge_hour,
-        hash(charge_hour, cluster, node) as node_hash,
+        node_hash_of(charge_hour, cluster, node) as node_hash,
         lower(instance_id) as instance_id
     from staging.node_hours
     where node is not null
@@ -21,7 +21,7 @@ told_nodes as (
     select
         charge_date,
         charge_hour,
-        hash(charge_hour, cluster, node) as node_hash,
+        node_hash_of(charge_hour, cluster, node) as node_hash,
         instance_id
     from attribution.billed_pod_hours
     where node is not null
@@ -45,14 +45,14 @@ pod_nodes as (
         charge_date,
         charge_hour,
         node,
-        hash(charge_hour, cluster, node) as node_hash
+        node_hash_of(charge_hour, cluster, node) as node_hash
     from staging.pod_hours
     union all
     select
         charge_date,
         charge_hour,
         node,
-        hash(charge_hour, cluster, node) as node_hash
+        node_hash_of(charge_hour, cluster, node) as node_hash
     from attribution.billed_pod_hours
 ),
 

@@ -27,7 +27,7 @@ every_pod as (
         team_raw,
         project_raw,
         model,
-        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
+        pod_hash_of(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
     from attribution.told_pods
     union all
     select
@@ -41,7 +41,7 @@ every_pod as (
         named_owner(team_raw) as team_raw,
         named_owner(project_raw) as project_raw,
         model_raw as model,
-        hash(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
+        pod_hash_of(charge_date, cluster, namespace, pod, pod_uid) as pod_hash
     from attribution.billed_pod_hours
 ),
 

@@ -1,10 +1,11 @@
--- One row is about the time for which a run held a pod or a machine, in an hour.
+-- One row is about what a run held of a pod or of a machine, in an hour.
 --
 -- Where stays at a place overlap, time is cut wherever a run comes or goes, and each piece is
--- shared by the runs present:
---   all of them say how many GPUs they hold: by GPUs; on a bare machine, what they leave of its
---     GPUs stays nobody's (idle);
---   some or none say so: equally, the whole place.
+-- shared by the runs present. GPUs, cores and memory are shared each by itself:
+--   all of them say how much of it they hold: by that; on a bare machine, what they leave of it stays
+--     nobody's (idle). In a pod somebody holds all that the pod does, whatever they say;
+--   some or none say so: cores and memory as the GPUs, where all hold some; else equally, the whole place.
+-- A run that says that it holds no GPU so pays for none, and takes its part of the cores.
 -- A run is silent while one below it (`run_nesting`) is at the same place: the lower holds it. So
 -- each moment is paid once, by the leaf, whichever systems saw it, and a run that started others
 -- holds what they leave.
@@ -23,7 +24,9 @@ machines as (
     select
         charge_date,
         instance_id,
-        max(cast(round(cast(gpu_us as double) / cast(up_us as double) * 1e6) as bigint)) as gpu_micros
+        max(cast(round(cast(gpu_us as double) / cast(up_us as double) * 1e6) as bigint)) as gpu_micros,
+        max(cast(round(cast(cpu_us as double) / cast(up_us as double) * 1e6) as bigint)) as cpu_micros,
+        max(cast(round(cast(memory_us as double) / cast(up_us as double) * 1e6) as bigint)) as memory_micros
     from attribution.machine_hours
     group by charge_date, instance_id
 ),
@@ -79,7 +82,9 @@ placed as (
         located.pod_no,
         case when located.pod_no is null then located.machine_id end as instance_id,
         day_runs.run_no,
-        located.gpu_count,
+        cast(located.gpu_count * 1000000 as bigint) as held_gpu,
+        cast(located.cpu_count * 1000000 as bigint) as held_cpu,
+        cast(located.memory_gib * 1000000 as bigint) as held_memory,
         epoch_us(located.started_at) - epoch_us(cast(located.charge_date as timestamp)) as start_us,
         epoch_us(located.ended_at) - epoch_us(cast(located.charge_date as timestamp)) as end_us
     from located
@@ -91,6 +96,8 @@ stays as (
     select
         placed.*,
         machines.gpu_micros,
+        machines.cpu_micros,
+        machines.memory_micros,
         -- another stay at the place begins before this one ends, or ends after this one begins
         coalesce(lead(placed.start_us) over by_start < placed.end_us, false)
         or coalesce(
@@ -143,8 +150,12 @@ present as (
         pieces.start_us,
         pieces.end_us,
         stays.run_no,
-        stays.gpu_count,
-        stays.gpu_micros
+        stays.held_gpu,
+        stays.held_cpu,
+        stays.held_memory,
+        stays.gpu_micros,
+        stays.cpu_micros,
+        stays.memory_micros
     from pieces
     inner join stays
         on
@@ -194,8 +205,12 @@ leaves as (
         start_us,
         end_us,
         run_no,
-        max(gpu_count) as gpu_count,
-        max(gpu_micros) as gpu_micros
+        max(held_gpu) as held_gpu,
+        max(held_cpu) as held_cpu,
+        max(held_memory) as held_memory,
+        max(gpu_micros) as gpu_micros,
+        max(cpu_micros) as cpu_micros,
+        max(memory_micros) as memory_micros
     from present
     where
         not exists (
@@ -209,17 +224,80 @@ leaves as (
                 and silent.run_no = present.run_no
         )
     group by charge_date, pod_no, instance_id, start_us, end_us, run_no
+    union all
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        start_us,
+        end_us,
+        run_no,
+        held_gpu,
+        held_cpu,
+        held_memory,
+        gpu_micros,
+        cpu_micros,
+        memory_micros
+    from stays
+    where not is_shared and instance_id is not null
 ),
 
-shared_weights as (
+told as (
     select
         *,
-        count(*) over piece = count(case when gpu_count > 0 then 1 end) over piece as is_by_gpu,
-        cast(sum(cast(gpu_count * 1000000 as bigint)) over piece as bigint) as all_micros,
-        cast(sum(cast(gpu_count * 1000000 as bigint)) over up_to as bigint) as upto_micros,
-        row_number() over up_to as upto_count,
-        count(*) over piece as all_count
+        count(held_gpu) over piece = count(*) over piece
+        and (sum(held_gpu) over piece > 0 or coalesce(gpu_micros, 0) > 0) as is_by_gpu,
+        min(held_gpu) over piece > 0 as all_have_gpus,
+        count(held_cpu) over piece = count(*) over piece and sum(held_cpu) over piece > 0 as is_by_cpu,
+        count(held_memory) over piece = count(*) over piece and sum(held_memory) over piece > 0 as is_by_memory
     from leaves
+    window piece as (partition by charge_date, pod_no, instance_id, start_us)
+),
+
+weights as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        start_us,
+        end_us,
+        run_no,
+        case when is_by_gpu then held_gpu else 1 end as gpu_weight,
+        case when is_by_gpu then coalesce(gpu_micros, 0) else 0 end as gpu_there,
+        case when is_by_cpu then held_cpu when is_by_gpu and all_have_gpus then held_gpu else 1 end as cpu_weight,
+        case
+            when is_by_cpu then coalesce(cpu_micros, 0)
+            when is_by_gpu and all_have_gpus then coalesce(gpu_micros, 0)
+            else 0
+        end as cpu_there,
+        case when is_by_memory then held_memory when is_by_gpu and all_have_gpus then held_gpu else 1 end
+            as memory_weight,
+        case
+            when is_by_memory then coalesce(memory_micros, 0)
+            when is_by_gpu and all_have_gpus then coalesce(gpu_micros, 0)
+            else 0
+        end as memory_there
+    from told
+),
+
+weighed as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        run_no,
+        start_us,
+        end_us,
+        gpu_weight,
+        cpu_weight,
+        memory_weight,
+        sum(gpu_weight) over up_to as upto_gpu,
+        sum(cpu_weight) over up_to as upto_cpu,
+        sum(memory_weight) over up_to as upto_memory,
+        greatest(sum(gpu_weight) over piece, gpu_there) as all_gpu,
+        greatest(sum(cpu_weight) over piece, cpu_there) as all_cpu,
+        greatest(sum(memory_weight) over piece, memory_there) as all_memory
+    from weights
     window
         piece as (partition by charge_date, pod_no, instance_id, start_us),
         up_to as (
@@ -228,74 +306,79 @@ shared_weights as (
         )
 ),
 
-weighed_pieces as (
-    select
-        charge_date,
-        pod_no,
-        instance_id,
-        run_no,
-        start_us,
-        end_us,
-        case when is_by_gpu then upto_micros - cast(gpu_count * 1000000 as bigint) else upto_count - 1 end
-            as from_weight,
-        case when is_by_gpu then upto_micros else upto_count end as upto_weight,
-        case when is_by_gpu then greatest(all_micros, coalesce(gpu_micros, 0)) else all_count end
-            as total_weight
-    from shared_weights
-    union all
-    -- stays alone at their place need no cutting
-    select
-        charge_date,
-        pod_no,
-        instance_id,
-        run_no,
-        start_us,
-        end_us,
-        0 as from_weight,
-        case when gpu_count > 0 and gpu_micros > 0 then cast(gpu_count * 1000000 as bigint) else 1 end
-            as upto_weight,
-        case
-            when gpu_count > 0 and gpu_micros > 0
-                then greatest(cast(gpu_count * 1000000 as bigint), gpu_micros)
-            else 1
-        end as total_weight
-    from stays
-    where not is_shared
-),
-
 hours as (
     select
         *,
         unnest(range(start_us // 3600000000, (end_us - 1) // 3600000000 + 1)) as slot
-    from weighed_pieces
+    from weighed
     where end_us > start_us
 ),
 
 hour_pieces as (
     select
+        *,
+        least(end_us, (slot + 1) * 3600000000) - greatest(start_us, slot * 3600000000) as piece_us
+    from hours
+),
+
+-- a run alone in its pod has all of it
+lone_hours as (
+    select
         charge_date,
         pod_no,
         instance_id,
-        cast(slot as tinyint) as slot,
         run_no,
-        from_weight,
-        upto_weight,
-        total_weight,
+        start_us,
+        end_us,
+        unnest(range(start_us // 3600000000, (end_us - 1) // 3600000000 + 1)) as slot
+    from stays
+    where not is_shared and instance_id is null and end_us > start_us
+),
+
+lone_pieces as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        slot,
+        run_no,
         least(end_us, (slot + 1) * 3600000000) - greatest(start_us, slot * 3600000000) as piece_us
-    from hours
+    from lone_hours
+),
+
+held as (
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        slot,
+        run_no,
+        whole_upto(piece_us, upto_gpu, all_gpu) - whole_upto(piece_us, upto_gpu - gpu_weight, all_gpu) as gpu_us,
+        whole_upto(piece_us, upto_cpu, all_cpu) - whole_upto(piece_us, upto_cpu - cpu_weight, all_cpu) as cpu_us,
+        whole_upto(piece_us, upto_memory, all_memory)
+        - whole_upto(piece_us, upto_memory - memory_weight, all_memory) as memory_us
+    from hour_pieces
+    union all
+    select
+        charge_date,
+        pod_no,
+        instance_id,
+        slot,
+        run_no,
+        piece_us as gpu_us,
+        piece_us as cpu_us,
+        piece_us as memory_us
+    from lone_pieces
 )
 
 select
     charge_date,
     pod_no,  -- null where the place is a machine
     instance_id,  -- null where the place is a pod
-    slot,  -- hour of the day
+    cast(slot as tinyint) as slot,  -- hour of the day
     run_no,
-    cast(
-        sum(
-            whole_upto(piece_us, upto_weight, total_weight)
-            - whole_upto(piece_us, from_weight, total_weight)
-        ) as bigint
-    ) as run_us  -- microseconds of the whole place
-from hour_pieces
+    cast(sum(gpu_us) as bigint) as gpu_us,  -- microseconds of all GPUs of the place
+    cast(sum(cpu_us) as bigint) as cpu_us,  -- of all its cores
+    cast(sum(memory_us) as bigint) as memory_us  -- of all its memory
+from held
 group by charge_date, pod_no, instance_id, slot, run_no

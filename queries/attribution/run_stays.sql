@@ -79,6 +79,8 @@ known as (
         places.node,
         places.instance_id,
         places.gpu_count,
+        places.cpu_count,
+        places.memory_gib,
         places.started_at,
         places.ended_at
     from places
@@ -99,6 +101,8 @@ known as (
         places.node,
         places.instance_id,
         places.gpu_count,
+        places.cpu_count,
+        places.memory_gib,
         coalesce(places.started_at, homes_spans.started_at) as started_at,
         coalesce(places.ended_at, homes_spans.ended_at) as ended_at
     from nearest_homes
@@ -118,6 +122,8 @@ stays as (
         known.node,
         lower(known.instance_id) as instance_id,
         coalesce(known.gpu_count, run_facts.gpu_count) as gpu_count,
+        known.cpu_count,
+        known.memory_gib,
         greatest(run_dates.started_at, coalesce(known.started_at, run_dates.started_at)) as started_at,
         least(run_dates.ended_at, coalesce(known.ended_at, run_dates.ended_at)) as ended_at
     from attribution.run_dates
@@ -134,7 +140,9 @@ select
     pod_uid,
     node,
     instance_id,  -- in lower case
-    gpu_count,  -- held while there; null where no source says
+    gpu_count,  -- held while there, as are the next two; null where no source says
+    cpu_count,
+    memory_gib,
     started_at,
     ended_at
 from stays

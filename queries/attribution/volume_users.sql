@@ -139,7 +139,7 @@ covered as (
     select
         pod_no,
         slot,
-        cast(sum(run_us) as bigint) as covered_us
+        cast(sum(cpu_us) as bigint) as covered_us
     from attribution.run_holds
     where pod_no is not null
     group by pod_no, slot
@@ -151,7 +151,7 @@ mounted as (
         pod_slots.volume_key,
         run_holds.run_no,
         pod_slots.pod_no,
-        run_holds.run_us * 1000 as used_ns
+        run_holds.cpu_us * 1000 as used_ns
     from pod_slots
     inner join attribution.run_holds using (pod_no, slot)
     union all

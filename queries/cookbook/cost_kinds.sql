@@ -2,7 +2,7 @@
 --
 -- grain: one row per billing currency and cost kind
 -- key:   billing_currency, cost_kind
--- param: dimension = 'user'  -- what is unattributed differs by dimension
+-- param: dimension = 'user'  -- user, team, project, model, dataset or service: each has its own unattributed
 -- param: from_date = null  -- first day; null: the first day of the newest month
 -- param: to_date = null    -- last day, inclusive; null: the newest day
 -- param: currency = null   -- the reporting currency: all cost in it; null: each bill's own

@@ -63,3 +63,10 @@ regexp_matches(
 -- in millions of rows, and twice as many tell no more runs apart.
 create or replace macro run_key_of(source, native_id, attempt) as
 left(sha256(concat_ws('|', source, native_id, attempt)), 32);
+
+-- What tells pods of a day, and nodes of an hour, apart in joins of millions of rows (`pod_days`, `node_places`).
+create or replace macro pod_hash_of(charge_date, cluster, namespace, pod, pod_uid) as
+hash(charge_date, cluster, namespace, pod, pod_uid);
+
+create or replace macro node_hash_of(charge_hour, cluster, node) as
+hash(charge_hour, cluster, node);

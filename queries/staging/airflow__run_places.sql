@@ -18,6 +18,8 @@ select
     tries.hostname as node,
     cast(null as varchar) as instance_id,
     tries.gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from staging.airflow__newest_tries as tries

@@ -84,7 +84,9 @@ create table run_places (
     pod_uid varchar,
     node varchar,
     instance_id varchar,  -- as cost_lines.resource_id writes it
-    gpu_count decimal(18, 6),
+    gpu_count decimal(18, 6),  -- held there, as are the next two: 0 is none, null is not told
+    cpu_count decimal(18, 6),  -- as the machine's own cores are counted
+    memory_gib decimal(18, 6),
     started_at timestamp,
     ended_at timestamp
 );

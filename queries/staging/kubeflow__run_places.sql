@@ -17,6 +17,8 @@ select
     cast(null as varchar) as node,
     cast(null as varchar) as instance_id,
     cast(null as decimal(18, 6)) as gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from staging.kubeflow__newest_runs as nodes

@@ -71,6 +71,8 @@ select
     node,
     instance_id,  -- a provider id such as aws:///us-east-1a/i-0abc is cut to its last part
     cast(sum(places.gpu_count) as decimal(18, 6)) as gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from places

@@ -23,6 +23,8 @@ select distinct
     machines.instance_id as node,
     machines.instance_id,
     cast(null as decimal(18, 6)) as gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from machines

@@ -18,6 +18,8 @@ select
     regexp_extract(tries.infrastructure_pid, '^([^:]+):\d+$', 1) as node,
     cast(null as varchar) as instance_id,
     cast(null as decimal(18, 6)) as gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from staging.prefect__tries as tries

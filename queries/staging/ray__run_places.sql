@@ -32,6 +32,8 @@ select
     cast(
         nullif(sum(try_cast(host_gpu_ms as decimal(28, 6))), 0) / nullif(length_ms, 0) as decimal(18, 6)
     ) as gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     started_at,
     ended_at
 from hosts

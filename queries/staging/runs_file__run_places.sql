@@ -28,6 +28,8 @@ select
     newest.node,
     split_part(newest.instance_id, '/', -1) as instance_id,
     cast(max(newest.gpu_count) as decimal(18, 6)) as gpu_count,
+    cast(max(newest.cpu_count) as decimal(18, 6)) as cpu_count,
+    cast(max(newest.memory_gib) as decimal(18, 6)) as memory_gib,
     coalesce(newest.started_at, runs.started_at) as started_at,
     max(coalesce(newest.ended_at, runs.ended_at)) as ended_at
 from newest

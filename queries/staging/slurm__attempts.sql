@@ -85,6 +85,8 @@ select
         {
             'nodes': nodes,
             'gpu_count': gpu_count,
+            'cpu_count': cpu_count,
+            'memory_gib': memory_gib,
             'started_at': started_at,
             'ended_at': over_at
         }

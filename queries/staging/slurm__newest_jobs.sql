@@ -46,6 +46,26 @@ timed as (
         regexp_extract_all(comment, '"?([A-Za-z_][\w./]*)"?\s*[=:]\s*"?([^\s"'',;{}]+)', 2) as comment_values
     from records
     inner join seen using (x_source)
+),
+
+sized as (
+    select
+        *,
+        -- typed entries repeat what gres/gpu counts
+        coalesce(
+            try_cast(nullif(regexp_extract(allocated_tres, '(?:^|,)gres/gpu=(\d+)', 1), '') as decimal(18, 6)),
+            cast(
+                list_sum(
+                    list_transform(
+                        regexp_extract_all(allocated_tres, '(?:^|,)gres/gpu:[^=,]+=(\d+)', 1),
+                        lambda count_text: try_cast(count_text as decimal(18, 6))
+                    )
+                ) as decimal(18, 6)
+            )
+        ) as told_gpus,
+        regexp_extract(allocated_tres, '(?:^|,)mem=([\d.]+)([KMGTP]?)', ['amount', 'unit']) as memory,
+        bool_or(regexp_matches(allocated_tres, '(?:^|,)gres/gpu[:=]')) over (partition by x_source) as is_gpu_counted
+    from timed
 )
 
 select
@@ -68,18 +88,23 @@ select
     try_cast(elapsed_seconds as bigint) * interval 1 second
     + coalesce(try_cast(replace(suspended, '-', ' days ') as interval), interval 0 second) as elapsed,
     try_cast(limit_minutes as bigint) * interval 1 minute as time_limit,  -- null where there is none
-    -- typed entries repeat what gres/gpu counts
-    coalesce(
-        try_cast(nullif(regexp_extract(allocated_tres, '(?:^|,)gres/gpu=(\d+)', 1), '') as decimal(18, 6)),
-        cast(
-            list_sum(
-                list_transform(
-                    regexp_extract_all(allocated_tres, '(?:^|,)gres/gpu:[^=,]+=(\d+)', 1),
-                    lambda count_text: try_cast(count_text as decimal(18, 6))
-                )
-            ) as decimal(18, 6)
-        )
-    ) as gpu_count,
+    -- 0 where it got other things and no GPU; null where the cluster counts none of anybody
+    case
+        when is_gpu_counted and allocated_tres <> '' then coalesce(told_gpus, 0)
+        else told_gpus
+    end as gpu_count,
+    try_cast(nullif(regexp_extract(allocated_tres, '(?:^|,)cpu=(\d+)', 1), '') as decimal(18, 6)) as cpu_count,
+    -- in MiB, but for a letter
+    cast(
+        try_cast(nullif(memory.amount, '') as double)
+        * case memory.unit
+            when 'K' then 1 / 1048576
+            when 'G' then 1
+            when 'T' then 1024
+            when 'P' then 1048576
+            else 1 / 1024
+        end as decimal(18, 6)
+    ) as memory_gib,
     string_split(nodes, ',') as nodes,
     map(
         list_sort(list_distinct(comment_keys)),
@@ -88,4 +113,4 @@ select
             lambda name: comment_values[list_position(comment_keys, name)]
         )
     ) as tags
-from timed
+from sized

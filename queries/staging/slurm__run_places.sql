@@ -1,8 +1,8 @@
 -- A machine on which a job of Slurm ran.
 --
--- ALL nodes of a job are its places. GPUs are counted for the job: SOME nodes may have had more of
--- them than others, which sacct does not tell, so that they are taken as spread evenly. A job that
--- never began has NONE. A node that is named as an instance of EC2 is that instance.
+-- ALL nodes of a job are its places. GPUs, cores and memory are counted for the job: SOME nodes may have
+-- had more of them than others, which sacct does not tell, so that they are taken as spread evenly. A job
+-- that never began has NONE. A node that is named as an instance of EC2 is that instance.
 --
 -- grain: one row per attempt and node
 -- key:   run_key, node
@@ -23,6 +23,8 @@ places as (
         run_key,
         unnest(part.nodes) as node,
         cast(part.gpu_count as decimal(18, 6)) / len(part.nodes) as gpu_count,
+        cast(part.cpu_count as decimal(18, 6)) / len(part.nodes) as cpu_count,
+        cast(part.memory_gib as decimal(18, 6)) / len(part.nodes) as memory_gib,
         part.started_at as begun_at,
         part.ended_at as over_at
     from parts
@@ -38,6 +40,8 @@ select
     node,
     nullif(regexp_extract(node, '^i-[0-9a-f]{8,17}$'), '') as instance_id,
     cast(sum(gpu_count) as decimal(18, 6)) as gpu_count,
+    cast(sum(cpu_count) as decimal(18, 6)) as cpu_count,
+    cast(sum(memory_gib) as decimal(18, 6)) as memory_gib,
     min(begun_at) as started_at,
     case when bool_and(over_at is not null) then max(over_at) end as ended_at
 from places

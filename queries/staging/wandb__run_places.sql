@@ -22,6 +22,8 @@ select
         nullif(regexp_extract(newest_runs.host, '^i-[0-9a-f]{8,17}$'), '')
     ) as instance_id,
     runs.gpu_count,
+    cast(null as decimal(18, 6)) as cpu_count,
+    cast(null as decimal(18, 6)) as memory_gib,
     runs.started_at,
     runs.ended_at
 from staging.wandb__newest_runs as newest_runs

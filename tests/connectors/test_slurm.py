@@ -107,13 +107,34 @@ def test_a_job_is_told_whole(tmp_path: Path) -> None:
     columns = "status, status_raw, started_at, ended_at, last_seen_at, gpu_count"
     times = (at("04T12:00"), at("04T14:00"), at("04T14:00"))
     assert nights.rows("runs", columns) == [("succeeded", "COMPLETED", *times, Decimal(8))]
-    columns = "node, gpu_count, started_at, ended_at"
-    assert nights.rows("run_places", columns) == [
-        ("gpu01", Decimal(4), at("04T12:00"), at("04T14:00")),
-        ("gpu02", Decimal(4), at("04T12:00"), at("04T14:00")),
-    ]
+    columns = "node, gpu_count, cpu_count, memory_gib, started_at, ended_at"
+    held = (Decimal(4), Decimal(4), Decimal(32), at("04T12:00"), at("04T14:00"))
+    assert nights.rows("run_places", columns) == [("gpu01", *held), ("gpu02", *held)]
     tagged = nights.rows("run_tags", "called, tags['mlflow_run_id']")
     assert tagged == [("comment", "r1")]
+
+
+@pytest.mark.parametrize(
+    ("others", "gpus"), [("cpu=8,gres/gpu:a100=8,mem=64G", Decimal(0)), ("cpu=8,mem=64G", None)]
+)
+def test_a_job_without_gpus_holds_none_where_the_cluster_counts_them(
+    tmp_path: Path, others: str, gpus: Decimal | None
+) -> None:
+    plain = {"JobIDRaw": "18", "JobID": "18", "DBIndex": "2", "AllocTRES": "cpu=2,mem=512M"}
+    nights = saved(tmp_path, line(AllocTRES=others), line(**plain))
+    told = nights.rows("slurm__newest_jobs", "job_id_raw, gpu_count, cpu_count, memory_gib")
+    assert told[1] == ("18", gpus, Decimal(2), Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("memory", "gib"),
+    [("1T", 1024), ("1.5G", Decimal("1.5")), ("2048", 2), ("1048576K", 1), ("some", None)],
+)
+def test_memory_is_read_in_the_units_that_sacct_prints(
+    tmp_path: Path, memory: str, gib: Decimal | int | None
+) -> None:
+    nights = saved(tmp_path, line(AllocTRES=f"billing=8,cpu=8,mem={memory},node=1"))
+    assert nights.rows("slurm__newest_jobs", "memory_gib") == [(gib,)]
 
 
 def test_without_slurm_every_table_is_there_and_empty(tmp_path: Path) -> None:

@@ -56,6 +56,20 @@ def test_a_number_that_is_none_is_refused_with_the_meaning() -> None:
     assert "fix: top: how many" in refused.value.__notes__
 
 
+def test_a_choice_that_would_answer_nothing_is_refused_with_the_nearest() -> None:
+    query = named_query("leaderboard")
+    query.check({"dimension": "team", "from_date": "2026-10-01"})
+    with pytest.raises(ModelError, match='dimension of leaderboard is "teem"; did you mean "team"'):
+        query.check({"dimension": "teem"})
+
+
+@pytest.mark.parametrize("name", [one.name for one in cookbook().values()])
+def test_a_dimension_has_its_choices_listed(name: str) -> None:
+    for param in named_query(name).params:
+        if param.name in {"dimension", "measure"}:
+            assert len(param.choices) > 1
+
+
 def test_a_parameter_that_does_not_exist_is_refused_with_the_nearest() -> None:
     with pytest.raises(ModelError, match='no parameter "tops"; did you mean "top"'):
         parse_query("example", EXAMPLE).bind({"tops": "3"})

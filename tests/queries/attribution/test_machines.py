@@ -115,6 +115,76 @@ def test_a_run_on_a_bare_machine_leaves_the_gpus_it_does_not_hold_idle(
     assert built.rows("select gpu_hours from marts.runs") == [(Decimal(2),)]
 
 
+def parts_of(
+    build: Build, draw: type[Draw], *stays: dict[str, object], pod: bool = False
+) -> dict[object, Decimal]:
+    """Return what each run pays of a machine's hour: 8 GPUs $72, 80 cores $72, 800 GiB $80."""
+    place = {"pod": "p"} if pod else {"instance_id": "i-1"}
+    names = [f"r{number}" for number in range(len(stays))]
+    built = build(
+        {
+            "cost_lines": [draw.machine(224)],
+            "node_hours": [draw.node(gpu=8, cpu=80, memory=800)],
+            "pod_hours": [draw.pod("p", gpu=8, cpu=80, memory=800)] if pod else [],
+            "runs": [draw.run(name) for name in names],
+            "run_places": [
+                {"run_key": name} | place | stay for name, stay in zip(names, stays, strict=True)
+            ],
+        }
+    )
+    return {who: round(cost, 9) for who, cost in built.costs("run_id, cost_kind").items()}
+
+
+def test_a_job_without_gpus_pays_for_its_cores_and_memory(build: Build, draw: type[Draw]) -> None:
+    told = parts_of(
+        build,
+        draw,
+        {"gpu_count": 6, "cpu_count": 20, "memory_gib": 400},
+        {"gpu_count": 0, "cpu_count": 40, "memory_gib": 200},
+    )
+    assert told == {
+        ("r0", "direct"): Decimal(54 + 18 + 40),
+        ("r1", "direct"): Decimal(36 + 20),
+        (None, "idle"): Decimal(18 + 18 + 20),
+    }
+
+
+def test_a_job_alone_that_says_it_holds_no_gpu_leaves_them_idle(
+    build: Build, draw: type[Draw]
+) -> None:
+    told = parts_of(build, draw, {"gpu_count": 0, "cpu_count": 80, "memory_gib": 800})
+    assert told == {("r0", "direct"): Decimal(152), (None, "idle"): Decimal(72)}
+
+
+@pytest.mark.parametrize("pod", [False, True])
+def test_cores_that_not_all_tell_go_equally_where_one_holds_no_gpu(
+    build: Build, draw: type[Draw], *, pod: bool
+) -> None:
+    told = parts_of(build, draw, {"gpu_count": 8, "cpu_count": 10}, {"gpu_count": 0}, pod=pod)
+    assert told == {("r0", "direct"): Decimal(72 + 76), ("r1", "direct"): Decimal(76)}
+
+
+def test_cores_that_not_all_tell_go_as_their_gpus_do(build: Build, draw: type[Draw]) -> None:
+    told = parts_of(build, draw, {"gpu_count": 6, "cpu_count": 10}, {"gpu_count": 2})
+    assert told == {("r0", "direct"): Decimal(168), ("r1", "direct"): Decimal(56)}
+
+
+def test_in_a_pod_somebody_holds_its_gpus_whatever_its_runs_say(
+    build: Build, draw: type[Draw]
+) -> None:
+    told = parts_of(
+        build,
+        draw,
+        {"gpu_count": 0, "cpu_count": 10},
+        {"gpu_count": 0, "cpu_count": 30},
+        pod=True,
+    )
+    assert told == {
+        ("r0", "direct"): Decimal(36 + 18 + 40),
+        ("r1", "direct"): Decimal(36 + 54 + 40),
+    }
+
+
 def test_a_parent_holds_only_what_its_children_do_not(build: Build, draw: type[Draw]) -> None:
     built = build(
         {

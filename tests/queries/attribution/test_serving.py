@@ -68,6 +68,24 @@ def test_tokens_count_where_no_compute_time_is_told_and_requests_last(
     assert models(build, by_requests) == {("a", None): Decimal("2.5"), ("b", None): Decimal("7.5")}
 
 
+def test_no_model_is_free_because_its_server_counts_another_thing(
+    build: Build, draw: type[Draw]
+) -> None:
+    both = world(
+        draw,
+        served(draw, "a", requests=1, compute_seconds=30),
+        served(draw, "b", requests=3, input_tokens=100),
+        served(draw, "quiet", requests=None),
+    )
+    assert models(build, both) == {("a", None): Decimal("2.5"), ("b", None): Decimal("7.5")}
+    neither = world(
+        draw,
+        served(draw, "a", requests=None, compute_seconds=30),
+        served(draw, "b", requests=None, input_tokens=100),
+    )
+    assert models(build, neither) == {("a", None): Decimal(10)}, "nothing to hold them against"
+
+
 def test_an_hour_without_requests_is_an_idle_replicas(build: Build, draw: type[Draw]) -> None:
     """It stays the team's that holds it; only in the dimension of models it is nobody's."""
     tables = world(
