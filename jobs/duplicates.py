@@ -22,11 +22,11 @@ Unit = tuple[str, str, str]
 def find_duplicates(
     entries: Iterable[Entry], totals: Mapping[int, Sequence[LedgerTotal]]
 ) -> dict[int, str]:
-    """Return delivery id -> why it does not count, for each that bills what another source bills.
+    """Return delivery id -> why it does not count, for each that bills what another bills.
 
     Whoever landed a bill first keeps it, until a newer version of that unit bills it no more. One
-    source may bill the same invoice in several units. Two sources that hand over at a month's edge
-    share no billing period, so they do not clash.
+    source may bill the same invoice in several units, but not with the same files. Two sources
+    that hand over at a month's edge share no billing period, so they do not clash.
     """
     owner: dict[Bill, tuple[Unit, ...]] = {}
     newest: dict[Unit, Entry] = {}
@@ -36,7 +36,7 @@ def find_duplicates(
         before = newest.get(entry.unit_key)
         if not bills or (before is not None and entry.order < before.order):
             continue
-        clash = _first_clash(entry, bills, owner)
+        clash = _first_clash(entry, bills, owner) or _twin(entry, newest.values())
         if clash is not None:
             refused[entry.id] = clash
             continue
@@ -54,10 +54,22 @@ def _first_clash(
         others = {unit[0] for unit in owner.get(bill, ()) if unit[0] != entry.source}
         if others:
             provider, account, period = bill
+            whose = f"of account {account}" if account else "that names no account"
             return (
                 f'sources "{min(others)}" and "{entry.source}" both deliver the {provider} bill '
-                f"of account {account} for {period}; {entry.table} {entry.unit} of "
+                f"{whose} for {period}; {entry.table} {entry.unit} of "
                 f'"{entry.source}" is left out'
+            )
+    return None
+
+
+def _twin(entry: Entry, others: Iterable[Entry]) -> str | None:
+    for other in others:
+        is_same_table = (other.source, other.table) == (entry.source, entry.table)
+        if is_same_table and other.unit != entry.unit and other.content == entry.content:
+            return (
+                f'"{entry.source}" delivers {entry.table} {entry.unit} with the same bytes as '
+                f"{other.unit}; it is left out"
             )
     return None
 

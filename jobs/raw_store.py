@@ -20,6 +20,7 @@ from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.journal.backup import FOLDER, note_landed
 from jobs.ledger import NewDelivery, StoredFile
 from jobs.progress import size_text
+from jobs.refusals import refuse_emptied, refuse_lost_columns, refuse_twins
 from jobs.restatements import restate, rows_of
 from jobs.retention import find_forgotten, find_outdated
 
@@ -90,13 +91,10 @@ class RawStore:
             files=tuple(stored),
             row_count=delivery.stated_rows,
         )
+        if table.is_bill:
+            for files in self._halves(new):
+                refuse_twins(files, self.raw, where, lambda one: rows_of(self._sum(new, [one])) > 0)
         self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
-        twins = [file.name for file in stored if copies[file.sha256] > 1]
-        if table.is_bill and twins:
-            self.progress.say(
-                f"note: {where}: {' and '.join(twins[:2])} are the same byte for byte, and both "
-                "count: take away what is a copy"
-            )
         note_landed(self.state_dir / FOLDER, new)
         size = sum(file.size for file in stored)
         note = f", {delivery.note}" if delivery.note else ""
@@ -145,7 +143,11 @@ class RawStore:
         is_newest = len(older) == len(versions)
         changes: list[Restatement] = []
         if is_bill and before is not None and is_newest:
-            changes = restate(new, totals, before, self.journal.totals_of(before.id))
+            totals_before = self.journal.totals_of(before.id)
+            refuse_emptied(rows, rows_of(totals_before), where)
+            if before.content != new.content:
+                refuse_lost_columns(self._columns(new), self._columns(before), where)
+            changes = restate(new, totals, before, totals_before)
         self.journal.enter(new, totals, changes)
         blank = blank_lines(totals)
         if blank:
@@ -159,9 +161,29 @@ class RawStore:
         for entry in versions:
             if entry.content == new.content:
                 return self.journal.totals_of(entry.id)
-        paths = [self.raw / file.path for file in new.files]
-        names = [file.name for file in new.files]
+        return self._sum(new, new.files)
+
+    def _sum(self, new: NewDelivery, files: Sequence[StoredFile]) -> list[LedgerTotal]:
+        paths = [self.raw / file.path for file in files]
+        names = [file.name for file in files]
         return list(self.sum_bill(f"{new.connector}__{new.table}", paths, names))
+
+    def _halves(self, delivery: NewDelivery) -> Iterable[list[StoredFile]]:
+        from queries.totals import half_of  # noqa: PLC0415  (slow to import)
+
+        halves: dict[str, list[StoredFile]] = {}
+        for file in delivery.files:
+            half = half_of(f"{delivery.connector}__{delivery.table}", file.name)
+            halves.setdefault(half, []).append(file)
+        return halves.values()
+
+    def _columns(self, delivery: NewDelivery) -> set[str]:
+        """Return the columns by which a bill's lines count; none where its files are gone."""
+        from queries.totals import kept_columns  # noqa: PLC0415  (slow to import)
+
+        paths = [self.raw / file.path for file in delivery.files]
+        is_here = all(path.exists() for path in paths)
+        return kept_columns(f"{delivery.connector}__{delivery.table}", paths) if is_here else set()
 
     def counted(
         self, sources: Collection[str], superseding: Collection[tuple[str, str]]

@@ -99,6 +99,25 @@ def raw_totals(table: str, paths: Sequence[Path], names: Sequence[str] = ()) -> 
     return totals
 
 
+def half_of(table: str, name: str) -> str:
+    """Return which half of a delivery a file is of; lines of two halves say the same cost twice."""
+    return name.split("/", 1)[0] if table in _OF_NAMED_FILES else ""
+
+
+def kept_columns(table: str, paths: Sequence[Path]) -> set[str]:
+    """Return the columns of a delivery without which it would add up to something else.
+
+    Of `<connector>__<table>`; empty where its module names none (`Layout.kept`).
+    """
+    module = import_module(f"queries.totals.{table}") if table in BILLS else None
+    layout = getattr(module, "LAYOUT", None)
+    if layout is None:
+        return set()
+    from queries.totals.batches import kept_columns as of_file  # noqa: PLC0415
+
+    return set().union(*(of_file(path, layout) for path in paths))
+
+
 def _name_the_file(error: ModelError, paths: Sequence[Path], names: Sequence[str]) -> None:
     """Put what the source calls a file before its place in the raw store, which says nothing."""
     for path, name in zip(paths, names, strict=False):

@@ -60,6 +60,7 @@ _WANTED = (
     "reservation_reservation_a_r_n",
     "savings_plan_savings_plan_a_r_n",
 )
+_KEPT = (*_NETS, *(column for column in _WANTED if column not in _MONEY))
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-zA-Z])(?=[A-Z])")
 
 
@@ -69,8 +70,7 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     Raises: ModelError for a file or value that cannot be read.
     """
     sums = Sums(_MONEY, _KINDS, _weigh, stated=(_COST, _COVERED))
-    layout = Layout(_name_of, _WANTED, needed=(_COST,))
-    sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
+    sums.add_files((path, map(_keyed, batches(path, LAYOUT))) for path in paths)
     totals = sums.totals()
     discounted = {
         (total.billing_account_id, total.billing_period)
@@ -91,6 +91,9 @@ def _name_of(header: str) -> str:
     if "/" not in header:
         return header.lower()
     return "_".join(_BEFORE_CAPITAL.sub("_", part) for part in header.split("/", 1)).lower()
+
+
+LAYOUT = Layout(_name_of, _WANTED, needed=(_COST,), kept=_KEPT)
 
 
 def _keyed(lines: pl.DataFrame) -> pl.DataFrame:

@@ -57,6 +57,8 @@ class Layout:
     """Of the wanted, those of which a bill has at least one."""
     null_marks: Sequence[str] = ()
     """Texts that mean null, besides the empty one."""
+    kept: Sequence[str] = ()
+    """Of the wanted, those without which a bill that had them adds up to something else."""
 
     def find(self, headers: Sequence[str]) -> dict[str, str]:
         """Return wanted column -> header, the first where there are several.
@@ -76,6 +78,21 @@ class Layout:
             )
             raise ValueError(f"it has no column {' or '.join(self.needed)}: {why}")
         return {column: found[column] for column in self.wanted if column in found}
+
+
+def kept_columns(path: Path, layout: Layout) -> set[str]:
+    """Return those of `layout.kept` that a file has; of JSON, whose lines have each their own, all.
+
+    Raises: OSError, ValueError and what readers raise, for a file that cannot be read.
+    """
+    if path.name.endswith(_JSON):
+        return set(layout.kept)
+    if path.name.endswith(".parquet"):
+        headers = [name for name, _ in _fields(pl.scan_parquet(path).collect_schema())]
+    else:
+        with _opened(path) as stream:
+            headers = _split_header(stream.read(_BYTES).removeprefix(b"\xef\xbb\xbf"))[0]
+    return {layout.name_of(header) for header in headers} & set(layout.kept)
 
 
 def batches(path: Path, layout: Layout) -> Iterator[pl.DataFrame]:

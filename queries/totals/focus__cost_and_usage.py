@@ -28,6 +28,7 @@ _WANTED = (
     "BillingPeriodStart",
     "ChargePeriodStart",
 )
+_KEPT = (*_MONEY, "BillingAccountId", "BillingCurrency", "ChargePeriodStart")
 _NULLS = ("NULL", "null", "(null)", "None", "''")
 _BY_LETTERS = {name.lower(): name for name in _WANTED}
 
@@ -39,14 +40,16 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     """
     weights = {"billed_cost": {"BilledCost": 1}, "effective_cost": {"EffectiveCost": 1}}
     sums = Sums(_MONEY, (), lambda _: weights, stated=_MONEY)
-    layout = Layout(_name_of, _WANTED, needed=_MONEY, null_marks=_NULLS)
-    sums.add_files((path, map(_keyed, batches(path, layout))) for path in paths)
+    sums.add_files((path, map(_keyed, batches(path, LAYOUT))) for path in paths)
     return sums.totals()
 
 
 def _name_of(header: str) -> str:
     """Return the name in the specification, whatever an engine has made of its case."""
     return _BY_LETTERS.get(header.lower().replace("_", ""), header)
+
+
+LAYOUT = Layout(_name_of, _WANTED, needed=_MONEY, null_marks=_NULLS, kept=_KEPT)
 
 
 def _keyed(lines: pl.DataFrame) -> pl.DataFrame:

@@ -32,6 +32,7 @@ _WANTED = (
     "invoice.month",
     "usage_start_time",
 )
+LAYOUT = Layout(str.lower, _WANTED, needed=("cost",), kept=_WANTED)
 _MEASURES = ("billed_cost", "effective_cost")
 _YYYYMM = r"^(20\d\d)(0[1-9]|1[0-2])$"
 
@@ -44,9 +45,8 @@ def sum_files(paths: Sequence[Path]) -> list[RawTotal]:
     cost = {measure: {"cost": 1} for measure in _MEASURES}
     costs = Sums(("cost",), (), lambda _: cost, stated=("cost",))
     reliefs = Sums(("amount",), (), lambda _: {measure: {"amount": 1} for measure in _MEASURES})
-    layout = Layout(str.lower, _WANTED, needed=("cost",))
-    costs.add_files((path, _keyed(path, layout)) for path in paths)
-    reliefs.add_files((path, map(_credits_of, _keyed(path, layout))) for path in paths)
+    costs.add_files((path, _keyed(path, LAYOUT)) for path in paths)
+    reliefs.add_files((path, map(_credits_of, _keyed(path, LAYOUT))) for path in paths)
     return _added(costs.totals(), reliefs.totals())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import os
 import random
@@ -22,7 +21,6 @@ import pytest
 from connectors.base import Checksum, SourceError
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal
-from jobs.progress import PlainProgress
 from jobs.raw_store import known_deliveries
 from tests.jobs.folder_source import (
     LINES,
@@ -123,16 +121,45 @@ def test_a_superseded_delivery_without_its_files_is_none(store: RawStore, tmp_pa
     assert store.superseded(counted(store)) == []
 
 
-def test_equal_files_of_one_delivery_are_both_kept(store: RawStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["other.csv", "other.csv.gz"])
+def test_a_bill_of_which_two_files_hold_the_same_is_refused(
+    store: RawStore, tmp_path: Path, name: str
+) -> None:
     folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
-    (folder / "other.csv").write_bytes((folder / "part.csv").read_bytes())
-    said = io.StringIO()
-    land_all(replace(store, progress=PlainProgress(said)), tmp_path / "b")
+    land_all(store, tmp_path / "b")
+    before = counted(store)
+    folder = write_version(tmp_path / "b", "2026-10", "2026-10-06", f"{OCTOBER}1")
+    content = (folder / "part.csv").read_bytes()
+    (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    with pytest.raises(RefusedDeliveryError, match="hold the same: both would count") as refused:
+        land_all(store, tmp_path / "b")
+    assert f"{name} and part.csv" in str(refused.value)
+    assert counted(store) == before
+
+
+def test_files_without_lines_may_be_equal(store: RawStore, tmp_path: Path) -> None:
+    folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
+    header = (folder / "part.csv").read_text(encoding="utf-8").splitlines()[0]
+    for name in ("empty.csv", "blank.csv"):
+        (folder / name).write_text(f"{header}\n", encoding="utf-8")
+    land_all(store, tmp_path / "b")
     (entry,) = counted(store)
-    assert len({file.path for file in entry.files}) == 2
-    note = "other.csv and part.csv are the same byte for byte, and both count"
-    assert f"note: folder lines 2026-10: {note}" in said.getvalue()
-    assert {total.amount for total in store.journal.totals_of(entry.id)} == {Decimal(2)}
+    assert len({file.path for file in entry.files}) == 3
+    assert {total.amount for total in store.journal.totals_of(entry.id)} == {Decimal(1)}
+
+
+def test_an_emptied_bill_does_not_count_in_the_place_of_one_with_lines(
+    store: RawStore, tmp_path: Path
+) -> None:
+    folder = write_version(tmp_path / "b", "2026-10", "2026-10-05", f"{OCTOBER}1")
+    header = (folder / "part.csv").read_text(encoding="utf-8").splitlines()[0]
+    land_all(store, tmp_path / "b")
+    before = counted(store)
+    folder = write_version(tmp_path / "b", "2026-10", "2026-10-06", f"{OCTOBER}1")
+    (folder / "part.csv").write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(RefusedDeliveryError, match="no lines, and had 1"):
+        land_all(store, tmp_path / "b")
+    assert counted(store) == before
 
 
 def test_a_newer_version_counts_and_its_change_is_in_the_ledger(

@@ -79,6 +79,44 @@ def test_what_a_newer_delivery_changes_is_published_with_what_happened(
     assert "What was restated" in page_of(home)
 
 
+@pytest.mark.parametrize(
+    "lost", ["BilledCost", "EffectiveCost", "BillingCurrency", "BillingAccountId"]
+)
+def test_a_bill_that_lost_a_column_by_which_it_counts_is_refused(home: Path, lost: str) -> None:
+    path = home / "bills" / "2026-10.csv"
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(
+            file, [name for name in rows[0] if name != lost], lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows({key: row[key] for key in row if key != lost} for row in rows)
+    done = run(home)
+    assert done.returncode == 1
+    assert f"it has no column {lost} any more" in done.stderr
+    assert "in:  focus cost_and_usage 2026-10" in done.stderr
+    assert "what it delivered before stays in force" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
+def test_an_emptied_bill_is_refused(home: Path) -> None:
+    write_month(home / "bills", "2026-10", {})
+    done = run(home)
+    assert done.returncode == 1
+    assert "the bill has no lines, and had 2: that is no data, not no cost" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
+@pytest.mark.parametrize("name", ["2026-10-copy.csv", "copied.csv"])
+def test_the_same_file_twice_counts_once(home: Path, name: str) -> None:
+    content = (home / "bills" / "2026-10.csv").read_bytes()
+    (home / "bills" / name).write_bytes(content)
+    done = run(home)
+    assert done.returncode == 1
+    assert "hold the same" in done.stderr or "the same bytes as 2026-10" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
 def test_a_change_while_the_period_is_open_is_told_as_one(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     (home / "bills" / "2026-10.csv").unlink()

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queries import ModelError
-from queries.totals import RawTotal, raw_totals
+from queries.totals import RawTotal, kept_columns, raw_totals
 from tests.queries.bills import DATA, EXACT, staged, sum_column
 
 if TYPE_CHECKING:
@@ -281,6 +281,13 @@ def test_a_header_without_lines_adds_up_to_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("lineItem/UnblendedCost\n", encoding="utf-8")
     assert raw_totals(AWS, [path]) == []
+
+
+def test_the_columns_by_which_lines_count_are_known_by_either_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"lineItem/UnblendedCost,LineItem/LineItemType,x\n"))
+    assert kept_columns(AWS, [path]) == {"line_item_unblended_cost", "line_item_line_item_type"}
+    assert kept_columns("mapped_csv__lines", [path]) == set()
 
 
 def test_a_table_that_is_no_bill_is_named() -> None:
