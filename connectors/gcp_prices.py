@@ -56,7 +56,7 @@ class GcpPrices:
     currency: str = "USD"
     """The currency to ask for, ISO 4217."""
     refresh_days: int = 7
-    """How old the list may grow before it is asked for again. Days."""
+    """How old the list may grow before it is asked for again, in days; 0: every night."""
     endpoint_url: str = ""
     """Another address than Google's own."""
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from connectors.addresses import mistaken
-from connectors.base import Checked, SourceError
 from connectors.toml_lines import line_of, shown
 from jobs.enforcement import LEVERS
 from jobs.settings.attribution import Attribution
@@ -27,18 +26,20 @@ from jobs.settings.currency import Currency
 from jobs.settings.detectors import detector_sections, read_detectors
 from jobs.settings.invoices import Invoice, entered_once, of_no_source
 from jobs.settings.mail import Mail
+from jobs.settings.numbers import least_of, refusal_of, refused_numbers, too_low, with_defaults
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
 from jobs.settings.quotas import Enforcement, Quota, mistakes_between
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.settings.shared_costs import SharedCost, named_once
+from jobs.settings.toml_fixes import fix_of
 from jobs.state import DEFAULT_STATE, DEMO_CONFIG, place
 from queries.hints import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from connectors.base import Connector
+    from connectors.base import Connector, SourceError
     from connectors.toml_lines import KeyPath
     from jobs.enforcement.base import Lever
 
@@ -194,7 +195,7 @@ class _Reader:
             raise _only(
                 f"the config file is not TOML: {error}",
                 str(self.path),
-                "mend that line; texts stand in double quotes",
+                fix_of(error, self.text),
             ) from error
         try:
             file = _File.model_validate(table)
@@ -273,21 +274,41 @@ class _Reader:
             values = model.model_validate(table).settled(self.path.parent)
         except ValidationError as error:
             self._note_all(error, model, where)
+            for key, number in too_low(table).items():
+                if key in model.model_fields:
+                    self._note_low(kind, key, number, where)
             return None
         settings = {field.name: getattr(values, field.name) for field in fields(cls)}
         settings = {key: self._settled(key, value) for key, value in settings.items()}
         name = values.source or kind  # type: ignore[attr-defined]
         for key, what, fix in mistaken(settings):
             self._note(f"[connectors.{kind}] {key}: {what}", (*where, key), fix)
-        try:
-            connector = cls(**settings)
-            if isinstance(connector, Checked) and not values.retired:  # type: ignore[attr-defined]
-                connector.check()
-        except SourceError as error:
-            fix = error.__notes__[1].removeprefix("fix: ")
-            self._note(f"[connectors.{kind}] {error}", where, fix)
+        retired: bool = values.retired  # type: ignore[attr-defined]
+        low = too_low(settings)
+        settings = with_defaults(cls, settings, low)
+        if refusal := refusal_of(cls, settings, retired=retired):
+            self._note_refusal(kind, refusal, where)
+            for key, number in low.items():
+                self._note_low(kind, key, number, where)
             return None
-        return Source(name, kind, connector, values.retired)  # type: ignore[attr-defined]
+        for key, own in refused_numbers(cls, settings, low, retired=retired):
+            if own:
+                self._note_refusal(kind, own, where)
+            else:
+                self._note_low(kind, key, low[key], where)
+        return Source(name, kind, cls(**settings), retired)
+
+    def _note_refusal(self, kind: str, error: SourceError, where: KeyPath) -> None:
+        fix = error.__notes__[1].removeprefix("fix: ")
+        self._note(f"[connectors.{kind}] {error}", where, fix)
+
+    def _note_low(self, kind: str, key: str, number: int, where: KeyPath) -> None:
+        self._note(
+            f"[connectors.{kind}] {key} is {number}, which is not greater than or equal to "
+            f"{least_of(key)}",
+            (*where, key),
+            f"config.example.toml says what {key} means",
+        )
 
     def _levers(self, tables: object) -> list[Lever]:
         """Return the ways of stopping that the file sets up, each under a name of its own."""

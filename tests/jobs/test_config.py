@@ -6,6 +6,7 @@ import re
 import tomllib
 from dataclasses import MISSING, fields
 from decimal import Decimal
+from inspect import getsource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,10 @@ from jobs.errors import describe
 from jobs.inputs import settings_of
 from jobs.settings.attribution import Attribution
 from jobs.settings.mail import mail_of
+from jobs.settings.numbers import too_low
 from jobs.settings.privacy import Audience
 from jobs.settings.quotas import Quota
+from jobs.settings.shapes import class_of
 from queries.catalog import models
 from queries.detecting import detectors
 from tests.jobs.folder_source import FolderSource
@@ -171,6 +174,74 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, wanted: str) -> None:
     told = mistakes_in(tmp_path, text)
     assert len(told) == 1
     assert wanted in told[0]
+
+
+def mistakes_of_ours(tmp_path: Path, text: str) -> list[tuple[int, str]]:
+    """Return each mistake in a file of real sources, with its line."""
+    path = tmp_path / "mlspend.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    return [(mistake.line, str(mistake)) for mistake in caught.value.mistakes]
+
+
+def below(kind: str, key: str, number: int, least: int) -> str:
+    """Say that a number is too low."""
+    return f"[connectors.{kind}] {key} is {number}, which is not greater than or equal to {least}"
+
+
+def test_numbers_of_a_source_that_are_too_low_are_told_all_at_once(tmp_path: Path) -> None:
+    text = '[connectors.mlflow]\nroot = "m.db"\noverlap_days = -3\npage_size = 0\n'
+    text += "backfill_days = -9\nrescan_every_days = 0\n"
+    low = [
+        (3, below("mlflow", "overlap_days", -3, 1)),
+        (4, below("mlflow", "page_size", 0, 1)),
+        (5, below("mlflow", "backfill_days", -9, 0)),
+    ]
+    assert mistakes_of_ours(tmp_path, text) == low
+    with_slip = mistakes_of_ours(tmp_path, text + "colour = 1\n")
+    assert with_slip[:3] == low
+    assert [line for line, _ in with_slip[3:]] == [7]
+
+
+def test_a_number_that_a_source_refuses_itself_is_told_once_in_its_words(tmp_path: Path) -> None:
+    text = "[connectors.slurm]\noverlap_days = 0\nrescan_days = -1\ntimeout_seconds = 0\n"
+    assert mistakes_of_ours(tmp_path, text) == [
+        (1, "[connectors.slurm] days are 1 or more"),
+        (4, below("slurm", "timeout_seconds", 0, 1)),
+    ]
+    text = '[connectors.prometheus]\nurl = "http://a"\nroot = "b"\ntimeout_seconds = 0\n'
+    assert mistakes_of_ours(tmp_path, text) == [
+        (1, "[connectors.prometheus] either url or root must be given"),
+        (4, below("prometheus", "timeout_seconds", 0, 1)),
+    ]
+
+
+@pytest.mark.parametrize("kind", sorted(CONNECTORS))
+def test_every_default_of_a_source_and_every_zero_that_it_explains_may_be_written(
+    kind: str,
+) -> None:
+    cls = class_of(CONNECTORS[kind])
+    numbers = {one.name: one.default for one in fields(cls) if type(one.default) is int}
+    assert too_low(numbers) == {}
+    explained = re.findall(r'^    (\w+): int = .*\n    """[^"]*\b0:', getsource(cls), re.MULTILINE)
+    assert too_low(dict.fromkeys(explained, 0)) == {}
+
+
+def test_a_table_written_twice_is_told_how_to_be_written(tmp_path: Path) -> None:
+    fixes = {
+        "[connectors.folder]\n[connectors.folder]\n": "write both as [[connectors.folder]], each "
+        "with a `source` of its own",
+        "[connectors.folder]\n[[connectors.folder]]\n": "write both as [[connectors.folder]]",
+        "[[connectors.folder]]\n[connectors.folder]\n": "write both as [[connectors.folder]]",
+        "[levers.slurm]\n[levers.slurm]\n": "write both as [[levers.slurm]], each with a `name`",
+        "[quotas]\n[quotas]\n": "write both as [[quotas]]",
+        "[engine]\n[engine]\n": "write [engine] once, with all its keys",
+        "[engine]\nthreads = two\n": "mend that line; texts stand in double quotes",
+    }
+    for text, fix in fixes.items():
+        (told,) = mistakes_in(tmp_path, text)
+        assert f"\n  fix: {fix}" in told
 
 
 def test_a_detector_is_set_by_its_own_name_and_header(tmp_path: Path) -> None:
