@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MOST = 20
 """Mistakes listed of one file; the rest are counted."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATES = "write days as 2026-10-03, or leave them empty"
+_SPANS = "valid_to is the first day that no longer counts: let it come after valid_from"
 
 
 @dataclass(slots=True)
@@ -31,18 +33,22 @@ class Mistakes:
     unit: str = "line"
     """What the numbers count: rows, where a file has no lines."""
     found: list[str] = field(default_factory=list)
+    fixes: set[str] = field(default_factory=set)
+    """What mends each of them; empty where nothing special does."""
 
-    def add(self, line: int, what: str) -> None:
-        """Note a mistake on a line; line 1 is the header."""
+    def add(self, line: int, what: str, fix: str = "") -> None:
+        """Note a mistake on a line, and what mends just this one; line 1 is the header."""
         self.found.append(f"{self.unit} {line}: {what}")
+        self.fixes.add(fix)
 
     def refuse(self, fix: str) -> None:
-        """Raise what was found, if anything was.
+        """Raise what was found, if anything was; `fix` is told unless one of theirs mends all.
 
         Raises: SourceError
         """
         if not self.found:
             return
+        (own, *others) = self.fixes
         more = len(self.found) - _MOST
         listed = self.found[:_MOST] + ([f"and {more} more"] if more > 0 else [])
         raise SourceError(
@@ -50,7 +56,7 @@ class Mistakes:
             if len(self.found) > 1
             else f"{self.path.name}, {self.found[0]}",
             where=str(self.path),
-            fix=fix,
+            fix=fix if others else own or fix,
         )
 
 
@@ -138,7 +144,7 @@ def check_span(row: Mapping[str, str], line: int, mistakes: Mistakes) -> tuple[d
     start = _date(row.get("valid_from", ""), date.min, line, mistakes)
     end = _date(row.get("valid_to", ""), date.max, line, mistakes)
     if start >= end:
-        mistakes.add(line, f"valid_to ({end}) is not after valid_from ({start})")
+        mistakes.add(line, f"valid_to ({end}) is not after valid_from ({start})", _SPANS)
     return start, end
 
 
@@ -147,7 +153,7 @@ def _date(text: str, otherwise: date, line: int, mistakes: Mistakes) -> date:
         return otherwise
     day = day_of(text)
     if day is None:
-        mistakes.add(line, f"{text!r} is not a date like 2026-10-03")
+        mistakes.add(line, f"{text!r} is not a date like 2026-10-03", _DATES)
     return day or otherwise
 
 

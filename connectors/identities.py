@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     from connectors.base import Known
 
 _SPAN = ("valid_from", "valid_to")
+_MEND = "mend each line that is named"
+_UNKNOWN = "write the user_id as people.csv has it, or add the person there"
+_ONE_LINE = "give each person one line"
+_ONE_ACCOUNT = "an account is one team's at a time, and no person's id"
+_ONE_ALIAS = "an alias is one person's at a time"
+_ONE_TEAM = "end one membership before the next begins: a person is in one team at a time"
+_MEMBER = "a membership is a person's, and begins before they leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +136,10 @@ def _read_people(path: Path, people: People) -> None:
     for line, row in read_rows(path, required=("user_id",), optional=optional, mistakes=mistakes):
         _, left = check_span(row, line, mistakes)
         for what in people.add(row["user_id"], row.get("email", ""), left):
-            mistakes.add(line, what)
+            mistakes.add(line, what, _ONE_LINE)
     if not people.left:
-        mistakes.add(1, "nobody stands below the header")
-    mistakes.refuse("give each person one line")
+        mistakes.add(1, "nobody stands below the header", _ONE_LINE)
+    mistakes.refuse(_MEND)
 
 
 def _read_accounts(path: Path, people: People) -> None:
@@ -142,11 +149,11 @@ def _read_accounts(path: Path, people: People) -> None:
         path, required=("account", "team"), optional=optional, mistakes=mistakes
     ):
         for what in people.add_account(row["account"]):
-            mistakes.add(line, what)
+            mistakes.add(line, what, _ONE_ACCOUNT)
         team = spans.add(row["account"], row["team"], check_span(row, line, mistakes))
         if team is not None:
-            mistakes.add(line, f"{row['account']} is {team}'s at the same time")
-    mistakes.refuse("an account is one team's at a time, and no person's id")
+            mistakes.add(line, f"{row['account']} is {team}'s at the same time", _ONE_ACCOUNT)
+    mistakes.refuse(_MEND)
 
 
 def _check_aliases(path: Path, people: People) -> None:
@@ -156,12 +163,12 @@ def _check_aliases(path: Path, people: People) -> None:
     ):
         _check_person(row["user_id"], people, line, mistakes)
         for what in people.others_name(row["alias"], row["user_id"]):
-            mistakes.add(line, what)
+            mistakes.add(line, what, _ONE_ALIAS)
         span = check_span(row, line, mistakes)
         other = spans.add(row["alias"].lower(), row["user_id"], span)
         if other not in (None, row["user_id"]):
-            mistakes.add(line, f"{row['alias']} is {other}'s at the same time")
-    mistakes.refuse("an alias is one person's at a time")
+            mistakes.add(line, f"{row['alias']} is {other}'s at the same time", _ONE_ALIAS)
+    mistakes.refuse(_MEND)
 
 
 def _check_memberships(path: Path, people: People) -> None:
@@ -172,13 +179,13 @@ def _check_memberships(path: Path, people: People) -> None:
         _check_person(row["user_id"], people, line, mistakes)
         span = check_span(row, line, mistakes)
         for what in people.not_a_member(row["user_id"], span[0]):
-            mistakes.add(line, what)
+            mistakes.add(line, what, _MEMBER)
         team = spans.add(row["user_id"], row["team"], span)
         if team is not None:
-            mistakes.add(line, f"{row['user_id']} is in {team} at the same time")
-    mistakes.refuse("end one membership before the next begins: a person is in one team at a time")
+            mistakes.add(line, f"{row['user_id']} is in {team} at the same time", _ONE_TEAM)
+    mistakes.refuse(_MEND)
 
 
 def _check_person(user_id: str, people: People, line: int, mistakes: Mistakes) -> None:
     for what in people.unknown(user_id, "is not in people.csv"):
-        mistakes.add(line, what)
+        mistakes.add(line, what, _UNKNOWN)

@@ -88,6 +88,16 @@ OPTIONAL: Mapping[str, Sequence[str]] = {
 
 PAGE = 1000
 _DELETED_VERSION = "Deleted_Internal"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FIX_DAMAGED = (
+    "root must name MLflow's SQLite file, and a whole one: make a copy of it anew with "
+    '`sqlite3 mlflow.db ".backup copy.db"`, since a file that is copied while MLflow writes may be '
+    "torn; what was read before stays in force"
+)
+_FIX_UNREADABLE = (
+    "the file and its folder must be readable; a store that stays locked is better read "
+    "through the server in front of it"
+)
 
 
 @dataclass(slots=True)
@@ -361,11 +371,9 @@ def _text_of(raw: bytes) -> str:
 
 
 def _sqlite_says(error: sqlite3.Error, where: str) -> SourceError:
+    is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
     return SourceError(
-        f"SQLite says: {error}",
-        where=where,
-        fix="the file and its folder must be readable; a store that stays locked is better read "
-        "through the server in front of it",
+        f"SQLite says: {error}", where=where, fix=_FIX_DAMAGED if is_damaged else _FIX_UNREADABLE
     )
 
 

@@ -268,6 +268,20 @@ def test_the_store_is_opened_for_reading_alone(store: Store) -> None:
         database.read(lambda: database.ask("delete from runs"))
 
 
+def test_a_torn_store_is_to_be_copied_again(store: Store, tmp_path: Path) -> None:
+    for number in range(400):
+        store.run(f"run-{number}", NOW - 2 * HOUR, NOW - HOUR, team="vision")
+    whole, torn, text = store.path.read_bytes(), tmp_path / "torn.db", tmp_path / "text.db"
+    torn.write_bytes(whole[: len(whole) // 2])
+    text.write_text("no database at all\n" * 100, encoding="utf-8")
+    for path, said in ((torn, "malformed"), (text, "not a database")):
+        with pytest.raises(SourceError, match=said) as raised, Mlflow(str(path)).open() as backend:
+            list(backend.runs(0, started=True))
+        (fix,) = (note for note in raised.value.__notes__ if note.startswith("fix: "))
+        assert '".backup copy.db"' in fix
+        assert "what was read before stays in force" in fix
+
+
 def test_tags_that_hold_code_or_bulk_are_left_out(
     store: Store, nights: Nights, mlflow: Mlflow
 ) -> None:

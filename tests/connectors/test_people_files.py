@@ -107,6 +107,27 @@ def test_a_slip_is_named_by_file_and_line(tmp_path: Path, files: dict[str, str],
     assert any(f"{name}.csv" in caught.value.__notes__[0] for name in files)
 
 
+@pytest.mark.parametrize(
+    ("lines", "fix"),
+    [
+        ("jane,nlp,2026-10-02,2026-10-01\n", "let it come after valid_from"),
+        ("jim,nlp,,\n", "or add the person there"),
+        ("jane,nlp,xx,\njoe,nlp,yy,\n", "write days as 2026-10-03"),
+        ("jane,nlp,,\njane,cv,,\n", "end one membership before the next begins"),
+        ("jane,,,\n", "mend each line that is named"),
+        (
+            "jane,nlp,2026-10-02,2026-10-01\njim,nlp,,\njoe,nlp,xx,\n",
+            "mend each line that is named",
+        ),
+    ],
+)
+def test_the_fix_fits_what_is_wrong(tmp_path: Path, lines: str, fix: str) -> None:
+    write(tmp_path, people=PEOPLE, memberships="user_id,team,valid_from,valid_to\n" + lines)
+    with pytest.raises(SourceError) as caught:
+        list(Identities(str(tmp_path)).deliveries(Ledger()))
+    assert fix in caught.value.__notes__[1]
+
+
 def test_every_mistake_of_a_file_is_listed_at_once(tmp_path: Path) -> None:
     write(tmp_path, people=PEOPLE, aliases="alias,user_id\n,jane\nx,jim\ny,jo\n")
     with pytest.raises(SourceError, match="has 3 mistakes"):
