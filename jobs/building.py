@@ -8,6 +8,7 @@ import queries.confine  # noqa: F401  (leaves its bytecode for the processes tha
 from jobs.contacts import write_contacts
 from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
+from jobs.odd_records import tell_odd_records
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
 from jobs.proving import prove_changed
@@ -54,6 +55,7 @@ def _build_and_publish(night: Night) -> bool:
         target = publish(built, night.generations, views_of(night.config))
         write_contacts(built.con, night.config.state_dir)
         write_standings(night.config, built.con, target.stem)
+        tell_odd_records(night.progress, built.con, target)
     finally:
         built.con.close()
     night.progress.say(f"  generation {target.stem}, {size_text(target.stat().st_size)}")
