@@ -17,6 +17,8 @@ Bill = tuple[str, str, str]
 """Provider, billing account, billing period."""
 Unit = tuple[str, str, str]
 """Source, table, unit."""
+_Content = tuple[str, str, tuple[str, ...]]
+"""Source, table, and what its files hold."""
 
 
 def find_duplicates(
@@ -30,17 +32,22 @@ def find_duplicates(
     """
     owner: dict[Bill, tuple[Unit, ...]] = {}
     newest: dict[Unit, Entry] = {}
+    alike: dict[_Content, Unit] = {}
     refused: dict[int, str] = {}
     for entry in sorted(entries, key=lambda each: each.id):
         bills = {total.bill for total in totals.get(entry.id, ())}
         before = newest.get(entry.unit_key)
         if not bills or (before is not None and entry.order < before.order):
             continue
-        clash = _first_clash(entry, bills, owner) or _twin(entry, newest.values())
+        content = (entry.source, entry.table, entry.content)
+        clash = _first_clash(entry, bills, owner) or _twin(entry, alike.get(content))
         if clash is not None:
             refused[entry.id] = clash
             continue
         _release(owner, entry.unit_key)
+        if before is not None:
+            alike.pop((before.source, before.table, before.content), None)
+        alike[content] = entry.unit_key
         for bill in bills:
             owner[bill] = (*owner.get(bill, ()), entry.unit_key)
         newest[entry.unit_key] = entry
@@ -63,15 +70,14 @@ def _first_clash(
     return None
 
 
-def _twin(entry: Entry, others: Iterable[Entry]) -> str | None:
-    for other in others:
-        is_same_table = (other.source, other.table) == (entry.source, entry.table)
-        if is_same_table and other.unit != entry.unit and other.content == entry.content:
-            return (
-                f'"{entry.source}" delivers {entry.table} {entry.unit} with the same bytes as '
-                f"{other.unit}; it is left out"
-            )
-    return None
+def _twin(entry: Entry, other: Unit | None) -> str | None:
+    """Say that another unit of the source has the same bytes; None where none has."""
+    if other is None or other == entry.unit_key:
+        return None
+    return (
+        f'"{entry.source}" delivers {entry.table} {entry.unit} with the same bytes as '
+        f"{other[2]}; it is left out"
+    )
 
 
 def _release(owner: dict[Bill, tuple[Unit, ...]], unit: Unit) -> None:
