@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from jobs.progress import size_text
 from jobs.refusals import refuse_emptied, refuse_lost_columns, refuse_twins
 from jobs.restatements import restate, rows_of
 from jobs.retention import find_forgotten, find_outdated
+from queries import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -94,7 +96,11 @@ class RawStore:
         if table.is_bill:
             for files in self._halves(new):
                 refuse_twins(files, self.raw, where, lambda one: rows_of(self._sum(new, [one])) > 0)
-        self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+        try:
+            self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+        except ModelError as error:
+            self._name_the_row(error, table, stored)
+            raise
         note_landed(self.state_dir / FOLDER, new)
         size = sum(file.size for file in stored)
         note = f", {delivery.note}" if delivery.note else ""
@@ -110,6 +116,17 @@ class RawStore:
         where = f"{new.source} {new.table} {new.unit}"
         self._enter(new, where, is_bill=is_bill, stated_rows=new.row_count)
         return len(self.journal.versions(new.source, new.table, new.unit)) > len(before)
+
+    def _name_the_row(self, error: ModelError, table: Table, stored: Sequence[StoredFile]) -> None:
+        """Say in which row a bill holds what it was refused for, where that can be found."""
+        from queries.landed import LandedFile  # noqa: PLC0415  (slow to import, as is the next)
+        from queries.raw import name_the_row  # noqa: PLC0415
+
+        files = [
+            LandedFile(self.raw / file.path, file.name, file.format, file.sha256) for file in stored
+        ]
+        with suppress(ModelError):
+            name_the_row(error, table, files)
 
     def _fetch(self, file: SourceFile, where: str) -> tuple[Path, str, int]:
         """Copy one file to tmp, checked and on the disk; return it, its sha256 and its size."""

@@ -7,11 +7,12 @@ row and the value named; `raw_values` says how each is read.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from queries import ModelError
-from queries.engines.duckdb import Error, literal, literals, name
+from queries.engines.duckdb import Error, Limits, connect, literal, literals, name
 from queries.raw_values import TYPES, expression
 from queries.shapes import constants_in, json_scan, shape_of, unreadable
 
@@ -292,6 +293,21 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
             if found is not None:
                 return found
     return None
+
+
+def name_the_row(error: ModelError, table: Declared, files: Sequence[LandedFile]) -> None:
+    """Add to an error's place the row of the first bad value of its file, where there is one."""
+    for file in files:
+        place = f"{file.name} ({file.path})"
+        if f"in:  {place}" not in error.__notes__:
+            continue
+        with closing(connect(Limits(threads=1))) as con:
+            shape = _shape_in(con, table, file)
+            found = _bad_value_in(con, table, shape, file) if shape.headers else None
+        if found is not None:
+            error.__notes__ = [
+                found.__notes__[0] if note == f"in:  {place}" else note for note in error.__notes__
+            ]
 
 
 def _bad_value_in(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,6 +98,23 @@ def test_a_bill_that_lost_a_column_by_which_it_counts_is_refused(home: Path, los
     assert f"it has no column {lost} any more" in done.stderr
     assert "in:  focus cost_and_usage 2026-10" in done.stderr
     assert "what it delivered before stays in force" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
+def test_a_cost_that_is_no_number_is_told_with_its_row(home: Path, kind: str) -> None:
+    path = home / "bills" / "2026-10.csv"
+    write_month(home / "bills", "2026-10", {1: "1.25", 2: "2.5", 3: "nan"})
+    if kind == "csv.gz":
+        path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    elif kind == "parquet":
+        pl.read_csv(path, infer_schema=False).write_parquet(path.with_suffix(".parquet"))
+        path.unlink()
+    done = run(home)
+    assert done.returncode == 1
+    assert "BilledCost holds 'nan', which is not a number" in done.stderr
+    assert f"in:  2026-10.{kind}, row 3 after the header (" in done.stderr
     assert billed(home) == Decimal("3.75")
 
 

@@ -167,7 +167,7 @@ def test_what_is_wrong_is_told_with_where_it_is(tmp_path: Path) -> None:
     assert short.endswith("its header has 17 (in: 2026-12.csv)")
     (time,) = [line for line in told.splitlines() if "is not a time" in line]
     assert time.startswith("last night: column ChargePeriodStart holds '2026-10/01T00:00:00Z'")
-    assert time.endswith("(in: 2026-11.csv)")
+    assert time.endswith("(in: 2026-11.csv, row 1 after the header)")
 
 
 def test_a_unit_that_is_left_out_is_told_with_why(tmp_path: Path) -> None:
@@ -188,4 +188,5 @@ def test_a_wrong_value_is_told_with_the_file_as_the_source_calls_it(tmp_path: Pa
     done = run(tmp_path)
     assert done.returncode == 1
     assert "column BilledCost holds 'many'" in done.stderr
-    assert f"  in:  2026-10.csv ({tmp_path}/state/raw/focus/cost_and_usage/2026-10/" in done.stderr
+    where = "  in:  2026-10.csv, row 2 after the header "
+    assert f"{where}({tmp_path}/state/raw/focus/cost_and_usage/2026-10/" in done.stderr
