@@ -17,37 +17,30 @@ Bill = tuple[str, str, str]
 """Provider, billing account, billing period."""
 Unit = tuple[str, str, str]
 """Source, table, unit."""
-_Content = tuple[str, str, tuple[str, ...]]
-"""Source, table, and what its files hold."""
 
 
 def find_duplicates(
     entries: Iterable[Entry], totals: Mapping[int, Sequence[LedgerTotal]]
 ) -> dict[int, str]:
-    """Return delivery id -> why it does not count, for each that bills what another bills.
+    """Return delivery id -> why it does not count, for each that bills what another source bills.
 
     Whoever landed a bill first keeps it, until a newer version of that unit bills it no more. One
-    source may bill the same invoice in several units, but not with the same files. Two sources
-    that hand over at a month's edge share no billing period, so they do not clash.
+    source may bill the same invoice in several units. Two sources that hand over at a month's edge
+    share no billing period, so they do not clash.
     """
     owner: dict[Bill, tuple[Unit, ...]] = {}
     newest: dict[Unit, Entry] = {}
-    alike: dict[_Content, Unit] = {}
     refused: dict[int, str] = {}
     for entry in sorted(entries, key=lambda each: each.id):
         bills = {total.bill for total in totals.get(entry.id, ())}
         before = newest.get(entry.unit_key)
         if not bills or (before is not None and entry.order < before.order):
             continue
-        content = (entry.source, entry.table, entry.content)
-        clash = _first_clash(entry, bills, owner) or _twin(entry, alike.get(content))
+        clash = _first_clash(entry, bills, owner)
         if clash is not None:
             refused[entry.id] = clash
             continue
         _release(owner, entry.unit_key)
-        if before is not None:
-            alike.pop((before.source, before.table, before.content), None)
-        alike[content] = entry.unit_key
         for bill in bills:
             owner[bill] = (*owner.get(bill, ()), entry.unit_key)
         newest[entry.unit_key] = entry
@@ -68,16 +61,6 @@ def _first_clash(
                 f'"{entry.source}" is left out'
             )
     return None
-
-
-def _twin(entry: Entry, other: Unit | None) -> str | None:
-    """Say that another unit of the source has the same bytes; None where none has."""
-    if other is None or other == entry.unit_key:
-        return None
-    return (
-        f'"{entry.source}" delivers {entry.table} {entry.unit} with the same bytes as '
-        f"{other[2]}; it is left out"
-    )
 
 
 def _release(owner: dict[Bill, tuple[Unit, ...]], unit: Unit) -> None:

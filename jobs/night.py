@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 _SPARE = 100_000_000
 _GENERATIONS_OF_SPACE = 3
 _FIX_DUPLICATE = (
-    "take one of the two exports out of the config file (they may hand over at a month's edge), or "
-    "what is a copy out of the folder"
+    "take one of the two exports out of the config file; they may hand over at a month's edge"
 )
 _FIX_UNREADABLE = "have the source write it again; the last good delivery stays in force"
 

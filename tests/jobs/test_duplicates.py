@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -47,30 +46,9 @@ class Ledger:
         ]
         return identity
 
-    def copy(self, unit: str, of: int) -> int:
-        """Enter a delivery with the bytes and bills of another."""
-        model = self.entries[of - 1]
-        copied = self.enter(model.source, unit, model.version_at.day)
-        self.entries[-1] = replace(self.entries[-1], files=model.files)
-        self.totals[copied] = self.totals[of]
-        return copied
-
     def refused(self) -> set[int]:
         """Return the deliveries that do not count."""
         return set(find_duplicates(self.entries, self.totals))
-
-
-def test_a_unit_with_the_bytes_of_another_is_left_out_until_that_one_changes() -> None:
-    ledger = Ledger()
-    first = ledger.enter("focus", "2026-10", 1, ("1", "2026-10"))
-    second = ledger.copy("bill", first)
-    (reason,) = find_duplicates(ledger.entries, ledger.totals).values()
-    assert ledger.refused() == {second}
-    assert reason == '"focus" delivers lines bill with the same bytes as 2026-10; it is left out'
-    ledger.copy("2026-10", second)
-    assert ledger.refused() == {second}, "a version of its own unit with the same bytes is no twin"
-    ledger.enter("focus", "2026-10", 2, ("1", "2026-10"))
-    assert ledger.refused() == {second}, "landed while the other was the same"
 
 
 def test_the_second_source_of_a_bill_is_left_out_and_both_are_named() -> None:
