@@ -23,7 +23,8 @@ absent.
 or serving (empty: job). `relation` is same or parent. A time has its offset: 2026-10-03T01:00:00Z.
 
 The file written last that tells of a run counts, in each table: there, what it says of the run
-replaces what older files said. A run that no file tells of any more stays: it was paid for.
+replaces what older files said. A run that no file tells of any more stays: it was paid for. One
+left `running` that was last seen a day before the newest file was written is lost, and ended then.
 """
 
 from __future__ import annotations

@@ -31,6 +31,21 @@ where
 group by source
 order by source
 """
+_REVERSED_RUNS = """
+select
+    runs.source,
+    count(distinct run_links.run_id) as run_count,
+    arg_max(run_links.run_id, (runs.started_at, run_links.run_id)) as example
+from staging.runs
+inner join attribution.run_links using (run_key)
+where
+    runs.ended_at < runs.started_at
+    and (runs.started_at >= cast($newest_day as date) - 13) is not false
+group by runs.source
+order by runs.source
+"""
+_NEWEST_DAY = "select newest_day from marts.covered_days"
+_NATIVE_ID = "select native_id from marts.runs where run_id = $run_id"
 _UNKNOWN_NAMES = """
 with names as (
     select
@@ -129,7 +144,11 @@ def tell_odd_records(progress: Progress, con: Connection, generation: Path) -> N
     is the build's, tells of them; pods, whose names may be people's, are only counted.
     """
     with open_generation(generation) as published:
-        lines = [*_lost_runs(published), *_unknown_names(published)]
+        lines = [
+            *_lost_runs(published),
+            *_reversed_runs(published, con),
+            *_unknown_names(published),
+        ]
     for line in (*lines, *_unknown_nodes(con)):
         progress.say(f"note: {line}")
 
@@ -140,6 +159,19 @@ def _lost_runs(con: Connection) -> Iterator[str]:
         yield (
             f'{visible(source)}: {are} lost, without a word of the end (such as "'
             f'{visible(example)}"): what shows no sign of life is over; end it in the tracker'
+        )
+
+
+def _reversed_runs(published: Connection, con: Connection) -> Iterator[str]:
+    newest = published.execute(_NEWEST_DAY).fetchone()
+    told = con.execute(_REVERSED_RUNS, {"newest_day": newest[0] if newest else None}).fetchall()
+    for source, count, run_id in told:
+        run = published.execute(_NATIVE_ID, {"run_id": run_id}).fetchone()
+        ended = "1 run ended before it" if count == 1 else f"{count:,} runs ended before they"
+        example = f' (such as "{visible(run[0])}")' if run else ""
+        yield (
+            f"{visible(source)}: {ended} began{example}: such a run has no length, and holds "
+            "nothing; set the clocks of the machines that log"
         )
 
 

@@ -63,7 +63,7 @@ select
     case
         when states.run_status = 'lost' then greatest(states.x_version_at, states.started_at)
         when states.run_status in ('succeeded', 'failed')
-            then greatest(coalesce(make_timestamp(states.end_date), states.started_at), states.started_at)
+            then coalesce(make_timestamp(states.end_date), states.started_at)
     end as ended_at,
     case
         when states.run_status in ('succeeded', 'failed')

@@ -49,7 +49,7 @@ select
     case
         when states.run_status = 'lost' then greatest(states.seen_at, states.started_at)
         when states.run_status not in ('queued', 'running')
-            then greatest(coalesce(states.ended_at, states.started_at), states.started_at)
+            then coalesce(states.ended_at, states.started_at)
     end as ended_at,
     case
         when states.run_status in ('queued', 'running', 'lost') then states.seen_at

@@ -77,7 +77,7 @@ select
         when tasks.run_status = 'lost'
             then greatest(coalesce(tasks.reported_at, tasks.completed_at, tasks.updated_at), tasks.started_at)
         when tasks.run_status not in ('queued', 'running')
-            then greatest(coalesce(tasks.completed_at, tasks.sign_at), tasks.started_at)
+            then coalesce(tasks.completed_at, greatest(tasks.sign_at, tasks.started_at))
     end as ended_at,
     coalesce(tasks.completed_at, tasks.sign_at) as last_seen_at,
     tasks.commit_sha as code_sha,

@@ -68,7 +68,7 @@ create table runs (
     status varchar,  -- queued, running, succeeded, failed, cancelled, preempted, lost
     status_raw varchar,
     started_at timestamp,
-    ended_at timestamp,  -- null while it runs
+    ended_at timestamp,  -- as the source says, be it before the start; null while it runs
     last_seen_at timestamp,  -- newest sign of life; closes runs that never end
     code_sha varchar,
     code_is_dirty boolean,

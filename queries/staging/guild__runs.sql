@@ -48,7 +48,7 @@ select
     concat_ws(' ', status, cast(exit_status as varchar)) as status_raw,
     started_at,
     case
-        when run_status not in ('queued', 'running') then greatest(coalesce(stopped_at, written_at), started_at)
+        when run_status not in ('queued', 'running') then coalesce(stopped_at, greatest(written_at, started_at))
     end as ended_at,
     greatest(coalesce(stopped_at, written_at), started_at) as last_seen_at,
     nullif(regexp_extract(vcs_commit, '^(?:[a-z]+:)?([0-9a-f]+)\*?$', 1), '') as code_sha,

@@ -47,7 +47,7 @@ select
     started_at,
     case
         when run_status = 'lost' and ended_at is null then greatest(seen_at, started_at)
-        when run_status not in ('queued', 'running') then greatest(coalesce(ended_at, started_at), started_at)
+        when run_status not in ('queued', 'running') then coalesce(ended_at, started_at)
     end as ended_at,
     case
         when run_status in ('queued', 'running', 'lost') then coalesce(ended_at, seen_at)

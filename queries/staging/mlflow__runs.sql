@@ -1,8 +1,7 @@
 -- A run that was logged with MLflow.
 --
 -- When a run ended:
--- ALL times known: at its end time; one that ended before it began, by clocks that differ, ended
--- when it began.
+-- ALL times known: at its end time.
 -- SOME known: a run that is over without an end time ended at its last sign of life, which is its
 -- newest metric, or else its start. So did a run that still claims to run but has given no sign for
 -- $lost_after_hours: its process died without a word, and its status is `lost`.
@@ -77,7 +76,7 @@ select
     make_timestamp(
         case
             when run_status not in ('queued', 'running')
-                then greatest(coalesce(end_time, last_seen_ms), start_ms) * 1000
+                then coalesce(end_time, last_seen_ms) * 1000
         end
     ) as ended_at,
     make_timestamp(last_seen_ms * 1000) as last_seen_at,

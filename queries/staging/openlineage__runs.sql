@@ -58,7 +58,7 @@ select
     make_timestamp(
         case
             when run_status = 'lost' then greatest(last_us, begun_us)
-            when run_status <> 'running' then greatest(end_us, begun_us)
+            when run_status <> 'running' then coalesce(end_us, begun_us)
         end
     ) as ended_at,
     make_timestamp(last_us) as last_seen_at,

@@ -41,7 +41,7 @@ select
     started_at,
     case
         when run_status = 'lost' and ended_at is null then greatest(seen_at, started_at)
-        when run_status <> 'running' then greatest(coalesce(ended_at, started_at), started_at)
+        when run_status <> 'running' then coalesce(ended_at, started_at)
     end as ended_at,
     coalesce(ended_at, seen_at) as last_seen_at,
     git_commit as code_sha,

@@ -51,7 +51,7 @@ select
     started_at,
     case
         when run_status = 'lost' and ended_at is null then greatest(seen_at, started_at)
-        when run_status not in ('queued', 'running') then greatest(coalesce(ended_at, started_at), started_at)
+        when run_status not in ('queued', 'running') then coalesce(ended_at, started_at)
     end as ended_at,
     coalesce(ended_at, seen_at) as last_seen_at,
     cast(null as varchar) as code_sha,

@@ -45,7 +45,7 @@ select
     started_at,
     case
         when run_status = 'lost' and state_type <> 'CRASHED' then greatest(seen_at, started_at)
-        when run_status not in ('queued', 'running') then greatest(coalesce(ended_at, started_at), started_at)
+        when run_status not in ('queued', 'running') then coalesce(ended_at, started_at)
     end as ended_at,
     case
         when run_status in ('queued', 'running') or run_status = 'lost' and state_type <> 'CRASHED' then seen_at

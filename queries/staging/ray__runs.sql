@@ -34,7 +34,7 @@ select
     status,
     status_raw,
     started_at,
-    case when ended_at is not null then greatest(ended_at, started_at) end as ended_at,
+    ended_at,
     last_seen_at,
     cast(null as varchar) as code_sha,
     cast(null as boolean) as code_is_dirty,

@@ -71,7 +71,7 @@ select
     end as status,
     status as status_raw,
     started_at,
-    case when ended_at is not null then greatest(ended_at, started_at) end as ended_at,
+    ended_at,
     coalesce(ended_at, observed_at) as last_seen_at,
     cast(null as varchar) as code_sha,
     cast(null as boolean) as code_is_dirty,

@@ -60,7 +60,7 @@ closed as (
         case
             when is_overdue then started_at + time_limit
             when is_gone then last_seen_at
-            when said_status not in ('queued', 'running') then greatest(coalesce(ended_at, last_seen_at), started_at)
+            when said_status not in ('queued', 'running') then coalesce(ended_at, last_seen_at, started_at)
         end as over_at
     from judged
 )

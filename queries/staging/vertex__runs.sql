@@ -77,7 +77,7 @@ select
     case
         when states.run_status = 'lost' and states.ended_at is null then greatest(states.seen_at, states.started_at)
         when states.run_status not in ('queued', 'running')
-            then greatest(coalesce(states.ended_at, states.started_at), states.started_at)
+            then coalesce(states.ended_at, states.started_at)
     end as ended_at,
     coalesce(states.ended_at, states.seen_at) as last_seen_at,
     cast(null as varchar) as code_sha,

@@ -39,10 +39,10 @@ class Source:
         return RunsFile(str(self.root)).deliveries(known)
 
 
-def write(folder: Path, name: str, text: str, minute: int = 0) -> None:
+def write(folder: Path, name: str, text: str, minute: int = 0, day: int = 4) -> None:
     path = folder / name
     path.write_text(text, encoding="utf-8")
-    at = datetime(2026, 10, 4, 1, minute, tzinfo=UTC).timestamp()
+    at = datetime(2026, 10, day, 1, minute, tzinfo=UTC).timestamp()
     os.utime(path, (at, at))
 
 
@@ -135,6 +135,28 @@ def test_the_newest_file_counts_and_what_is_gone_stays(nights: Nights, folder: P
     nights.night(Source(folder), AT)
     rows = nights.rows("runs_file__runs")
     assert {row["attempt"]: row["status"] for row in rows} == {1: "failed", 2: "running"}
+
+
+@pytest.mark.parametrize(
+    ("newest_file", "status", "ended_at"),
+    [
+        ((5, 0), "lost", datetime(2026, 10, 4, 1)),  # noqa: DTZ001 - UTC
+        ((4, 59), "running", None),
+    ],
+)
+def test_a_run_that_no_file_tells_of_for_a_day_is_lost(
+    nights: Nights, folder: Path, newest_file: tuple[int, int], status: str, ended_at: object
+) -> None:
+    day, minute = newest_file
+    write(folder, "runs-1.csv", HEADER + GOING)
+    write(folder, "runs-2.csv", HEADER + DONE, minute, day)
+    nights.night(Source(folder), AT)
+    (run,) = (row for row in nights.rows("runs_file__runs") if row["attempt"] == 2)
+    assert (run["status"], run["ended_at"]) == (status, ended_at)
+    assert (run["status_raw"], run["last_seen_at"]) == (
+        "running",
+        datetime(2026, 10, 4, 1),  # noqa: DTZ001 - UTC
+    )
 
 
 def test_parquet_says_the_same_as_csv(nights: Nights, folder: Path) -> None:

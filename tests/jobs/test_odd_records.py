@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from queries.generation import newest_generation
+from queries.read import open_generation
+from tests.connectors.mlflow_nights import HOUR, Store
 from tests.jobs.nights import FOCUS, run
 from tests.jobs.test_focus_machine_night import HEADER, MACHINE
 
@@ -106,6 +111,27 @@ def test_a_name_that_is_nobodys_to_see_is_not_told(home: Path) -> None:
     night = run(home)
     assert "1 name belongs to nobody known" in night.stderr, night.stderr
     assert "stranger" not in night.stderr
+
+
+def test_a_run_that_ended_before_it_began_is_told_and_has_no_length(home: Path) -> None:
+    begun = int(datetime(2026, 10, 2, 4, tzinfo=UTC).timestamp() * 1000)
+    with closing((store := Store(home / "mlflow.db")).connection):
+        store.run("r1", begun, begun - HOUR, finops__user="ada")
+        store.run("r2", begun, begun, finops__user="ada")
+    (home / "mlspend.toml").write_text(
+        CONFIG + '[connectors.mlflow]\nroot = "mlflow.db"\n', encoding="utf-8"
+    )
+    night = run(home)
+    assert night.returncode == 0, night.stderr
+    assert (
+        'note: mlflow: 1 run ended before it began (such as "r1"): such a run has no length, and '
+        "holds nothing; set the clocks of the machines that log\n"
+    ) in night.stderr
+    with open_generation(newest_generation(home / "state")) as con:
+        spans = con.execute(
+            "select native_id, started_at = ended_at from marts.runs where source = 'mlflow'"
+        ).fetchall()
+    assert sorted(spans) == [("r1", True), ("r2", True)]
 
 
 def test_nothing_is_told_where_all_is_in_order(home: Path) -> None:

@@ -151,10 +151,10 @@ def test_how_long_a_run_may_be_silent_can_be_set(store: Store) -> None:
         assert rows_of(con, "select status from staging.runs") == [{"status": "running"}]
 
 
-def test_a_run_that_ended_before_it_began_has_no_length(store: Store) -> None:
+def test_a_run_that_ended_before_it_began_is_told_as_it_is(store: Store) -> None:
     store.run("r1", NOW - HOUR, NOW - 2 * HOUR)
     (row,) = staged(store, "runs", "status, started_at, ended_at")
-    assert row == {"status": "succeeded", "started_at": ago(1), "ended_at": ago(1)}
+    assert row == {"status": "succeeded", "started_at": ago(1), "ended_at": ago(2)}
 
 
 def test_a_run_that_is_over_without_an_end_ended_with_its_last_metric(store: Store) -> None:
