@@ -130,6 +130,7 @@ class AwsCur:
             maps=_MAPS,
             rename=declared_name,
             is_bill=True,
+            of_export=("identity_line_item_id",),
         ),
     )
 

@@ -277,6 +277,7 @@ def _pair(table: str, period: str, actual: _Half, amortized: _Half) -> Delivery:
             *(HalfFile("amortized", file) for file in other.files),
         ],
         stated_rows=(one.stated_rows or 0) + (other.stated_rows or 0) if is_counted else None,
+        is_plain=one.is_plain or other.is_plain,
     )
 
 

@@ -60,6 +60,8 @@ class Table:
     null_marks: Sequence[str] = ("",)
     """Texts that mean null in CSV."""
     is_bill: bool = False
+    of_export: Sequence[str] = ()
+    """Of a bill, columns that tell a line within one export: in another the same line differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Delivery:
     """Rows as the source's manifest states them."""
     note: str = ""
     """What fetching it took, for the line of progress."""
+    is_plain: bool = False
+    """Whether files stand for themselves: nothing but their lines tells whether two are one."""
 
 
 class Known(Protocol):

@@ -355,7 +355,7 @@ def plain_deliveries(
             errors.append(error)
             continue
         if not known.has(table, unit, version):
-            yield Delivery(table, unit, version, datetime.now(UTC), members)
+            yield Delivery(table, unit, version, datetime.now(UTC), members, is_plain=True)
     raise_all(errors)
 
 

@@ -111,6 +111,7 @@ class MappedCsv:
             "lines",
             {"date": "time", **dict.fromkeys(_TEXTS, "text"), "tags": "tags", "cells": "tags"},
             is_bill=True,
+            of_export=("line_no",),
         ),
     )
 

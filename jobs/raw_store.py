@@ -20,6 +20,7 @@ from jobs.blank_lines import blank_lines
 from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.journal.backup import FOLDER, note_landed
 from jobs.ledger import NewDelivery, StoredFile
+from jobs.overlaps import refuse_overlap
 from jobs.progress import size_text
 from jobs.refusals import refuse_emptied, refuse_lost_columns, refuse_twins
 from jobs.restatements import restate, rows_of
@@ -97,7 +98,13 @@ class RawStore:
             for files in self._halves(new):
                 refuse_twins(files, self.raw, where, lambda one: rows_of(self._sum(new, [one])) > 0)
         try:
-            self._enter(new, where, is_bill=table.is_bill, stated_rows=delivery.stated_rows)
+            self._enter(
+                new,
+                where,
+                is_bill=table.is_bill,
+                stated_rows=delivery.stated_rows,
+                plain=table if table.is_bill and delivery.is_plain else None,
+            )
         except ModelError as error:
             self._name_the_row(error, table, stored)
             raise
@@ -140,7 +147,13 @@ class RawStore:
         return half, digest, size
 
     def _enter(
-        self, new: NewDelivery, where: str, *, is_bill: bool, stated_rows: int | None
+        self,
+        new: NewDelivery,
+        where: str,
+        *,
+        is_bill: bool,
+        stated_rows: int | None,
+        plain: Table | None = None,
     ) -> None:
         versions = self.journal.versions(new.source, new.table, new.unit)
         if any(_is_entered(new, entry) for entry in versions) or (
@@ -165,6 +178,8 @@ class RawStore:
             if before.content != new.content:
                 refuse_lost_columns(self._columns(new), self._columns(before), where)
             changes = restate(new, totals, before, totals_before)
+        if plain is not None:
+            self._refuse_overlap(new, plain, totals)
         self.journal.enter(new, totals, changes)
         blank = blank_lines(totals)
         if blank:
@@ -172,6 +187,13 @@ class RawStore:
         for change in changes:
             if not change.was_open:
                 self.progress.say(f"  {where} restated: {change.why}")
+
+    def _refuse_overlap(
+        self, new: NewDelivery, table: Table, totals: Sequence[LedgerTotal]
+    ) -> None:
+        counted = self.counted({new.source}, {(new.connector, new.table)})
+        beside = {entry: self.journal.totals_of(entry.id) for entry in counted}
+        refuse_overlap(new, table, totals, beside, self.raw)
 
     def _totals(self, new: NewDelivery, versions: Sequence[Entry]) -> list[LedgerTotal]:
         """Sum a bill, unless an earlier version had the very same bytes."""

@@ -78,7 +78,7 @@ def by_shape(
     shapes: dict[Shape, list[tuple[Landed, LandedFile]]] = {}
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_in(con, table, file)
+            shape = shape_in(con, table, file)
             if shape.headers:
                 shapes.setdefault(shape, []).append((delivery, file))
     return shapes
@@ -251,7 +251,7 @@ def _key_of(header: str, renamed: str, target: str, prefix: str) -> str | None:
     return None
 
 
-def _shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
+def shape_in(con: Connection, table: Declared, file: LandedFile) -> Shape:
     """Return how a file is read as one of a table, with what its name and its first time tell."""
     shape = shape_of(con, file)
     told = tuple((column, tell(file.name)) for column, tell in table.of_file.items())
@@ -288,7 +288,7 @@ def find_bad_value(con: Connection, table: Declared, landed: Sequence[Landed]) -
     """
     for delivery in landed:
         for file in delivery.files:
-            shape = _shape_in(con, table, file)
+            shape = shape_in(con, table, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
             if found is not None:
                 return found
@@ -302,7 +302,7 @@ def name_the_row(error: ModelError, table: Declared, files: Sequence[LandedFile]
         if f"in:  {place}" not in error.__notes__:
             continue
         with closing(connect(Limits(threads=1))) as con:
-            shape = _shape_in(con, table, file)
+            shape = shape_in(con, table, file)
             found = _bad_value_in(con, table, shape, file) if shape.headers else None
         if found is not None:
             error.__notes__ = [

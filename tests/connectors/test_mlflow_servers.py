@@ -172,7 +172,7 @@ def test_runs_are_told_as_they_were(story: Story) -> None:
         "old": ("succeeded", at(410), at(400)),
         "open": ("running", at(30), None),
         "silent": ("lost", at(60), at(26)),
-        "backwards": ("succeeded", at(1), at(1)),
+        "backwards": ("succeeded", at(1), at(2)),
         "deleted": ("succeeded", at(4), at(3)),
         "child": ("cancelled", at(2), at(1)),
     }

@@ -25,7 +25,7 @@ from jobs.progress import NoProgress
 from queries.generation import newest_generation
 from queries.read import open_generation
 from tests.jobs.folder_source import FolderFile
-from tests.jobs.nights import FOCUS, billed, make_home, run, write_month
+from tests.jobs.nights import FOCUS, billed, configure, make_home, run, write_month
 
 
 def restated(home: Path) -> list[dict[str, str]]:
@@ -133,6 +133,36 @@ def test_the_same_file_twice_in_a_month_counts_once(home: Path) -> None:
     assert done.returncode == 1
     assert "2026-10-copy.csv and 2026-10.csv hold the same" in done.stderr
     assert billed(home) == Decimal("3.75")
+
+
+@pytest.mark.parametrize("name", ["2026-10-03.csv", "bill.csv"])
+def test_an_export_that_holds_another_one_is_refused(home: Path, name: str) -> None:
+    whole = home / "bills" / "2026-10.csv"
+    begun = whole.read_bytes()
+    write_month(home / "bills", "2026-10", {1: "1.25", 2: "2.5", 3: "4.125", 4: "8"})
+    whole.rename(whole.with_name(name))
+    whole.write_bytes(begun)
+    done = run(home)
+    assert done.returncode == 1
+    one, other = sorted(["2026-10.csv", name])
+    assert f"{one} and {other} hold the same lines, at least half of one" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+    whole.unlink()
+    configure(home, FOCUS.replace("[connectors.focus]", '[connectors.focus]\nsource = "aws"'))
+    assert run(home).returncode == 0
+    assert billed(home) == Decimal("15.875")
+
+
+def test_exports_that_share_no_lines_are_added_up(home: Path) -> None:
+    whole = home / "bills" / "2026-10.csv"
+    for name, costs in [("bill.csv", {3: "1"}), ("2026-10-04.csv", {4: "1", 5: "1.25"})]:
+        begun = whole.read_bytes()
+        write_month(home / "bills", "2026-10", costs)
+        whole.rename(whole.with_name(name))
+        whole.write_bytes(begun)
+    assert run(home).returncode == 0
+    assert billed(home) == Decimal("7.00")
 
 
 def test_a_change_while_the_period_is_open_is_told_as_one(tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Files that hold the same lines are found, however they are written; others are left alone."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from connectors.base import Table
+from queries.landed import LandedFile
+from queries.overlaps import find_overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+TABLE = Table(
+    "lines",
+    {"day": "text", "cost": "number", "line_no": "text"},
+    is_bill=True,
+    of_export=("line_no",),
+)
+MANY = 2_500_000
+"""Lines said to be there: one in five is looked at."""
+
+
+def bill(path: Path, numbers: Iterable[int], *, first: int = 1, header: str = "cost") -> LandedFile:
+    """Write lines of two cells, those of equal numbers alike, and a number of their place."""
+    lines = [f"2026-10-03,{number}.5,{first + at}" for at, number in enumerate(numbers)]
+    text = "\n".join([f"day,{header},line_no", *lines, ""])
+    if path.suffix == ".parquet":
+        pl.read_csv(text.encode(), infer_schema=False).write_parquet(path)
+    else:
+        packed = text.encode()
+        path.write_bytes(gzip.compress(packed) if path.suffix == ".gz" else packed)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return LandedFile(path, path.name, path.name.partition(".")[2], digest)
+
+
+@pytest.mark.parametrize("lines", [1, MANY])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_a_file_of_which_another_holds_half_is_found(
+    tmp_path: Path, ending: str, lines: int
+) -> None:
+    whole = bill(tmp_path / f"b.{ending}", range(4000), first=7)
+    apart = bill(tmp_path / f"c.{ending}", range(9000, 12000))
+    assert find_overlap(TABLE, [whole, apart], [], lines) is None
+    half = bill(tmp_path / f"e.{ending}", range(2000, 4500))
+    found = find_overlap(TABLE, [apart, half], [whole], lines)
+    assert found == (whole.name, half.name)
+
+
+def test_it_counts_how_often_a_line_is_there(tmp_path: Path) -> None:
+    often = bill(tmp_path / "often.csv", [1] * 3)
+    other = bill(tmp_path / "other.csv", [1] * 2 + list(range(10, 15)))
+    assert find_overlap(TABLE, [often], [other], 10) == ("often.csv", "other.csv")
+    once = bill(tmp_path / "once.csv", [1, *range(20, 25)])
+    assert find_overlap(TABLE, [often], [once], 10) is None
+
+
+def test_what_is_old_is_not_held_against_what_is_old(tmp_path: Path) -> None:
+    old = [bill(tmp_path / f"{name}.csv", range(5)) for name in "ab"]
+    new = bill(tmp_path / "new.csv", range(50, 60))
+    assert find_overlap(TABLE, [new], old, 20) is None
+
+
+def test_one_line_is_not_enough(tmp_path: Path) -> None:
+    files = [bill(tmp_path / f"{name}.csv", [1]) for name in "ab"]
+    assert find_overlap(TABLE, files, [], 2) is None
+
+
+def test_files_of_other_columns_are_not_compared(tmp_path: Path) -> None:
+    one = bill(tmp_path / "one.csv", range(5))
+    other = bill(tmp_path / "other.csv", range(5), header="price")
+    assert find_overlap(TABLE, [one, other], [], 10) is None
+
+
+def test_few_lines_among_many_that_are_not_all_looked_at_tell_nothing(tmp_path: Path) -> None:
+    few = bill(tmp_path / "few.csv", range(60))
+    many = bill(tmp_path / "many.csv", range(4000))
+    assert find_overlap(TABLE, [few], [many], 4060) == ("few.csv", "many.csv")
+    assert find_overlap(TABLE, [few], [many], MANY) is None
+
+
+def test_a_file_that_cannot_be_read_is_left_to_whoever_counts_it(tmp_path: Path) -> None:
+    torn = bill(tmp_path / "torn.parquet", range(5))
+    torn.path.write_bytes(torn.path.read_bytes()[:-20])
+    assert find_overlap(TABLE, [torn, bill(tmp_path / "whole.parquet", range(5))], [], 9) is None
