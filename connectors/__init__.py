@@ -6,13 +6,16 @@ libraries of every cloud.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-    from connectors.base import Connector
+    from connectors.base import Connector, Table
 
 CONNECTORS: Mapping[str, str] = {
     "focus": "connectors.focus:Focus",
@@ -154,3 +157,29 @@ def connector_class(kind: str) -> type[Connector]:
     module, _, name = CONNECTORS[kind].partition(":")
     found: type[Connector] = getattr(import_module(module), name)
     return found
+
+
+class _Declared(Mapping[str, "Mapping[str, Table]"]):
+    """What every connector declares; each is imported when it is asked for."""
+
+    def __getitem__(self, kind: str) -> Mapping[str, Table]:
+        return {table.name: table for table in connector_class(kind).tables}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CONNECTORS)
+
+    def __len__(self) -> int:
+        return len(CONNECTORS)
+
+
+def declared_tables() -> Mapping[str, Mapping[str, Table]]:
+    """Return connector -> table -> what it declares, for every connector there is."""
+    return _Declared()
+
+
+def connectors_fingerprint() -> str:
+    """Return a digest of this package's code: what any connector declares changes with it."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

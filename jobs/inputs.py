@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from connectors import CONNECTORS, connector_class
+from connectors import connectors_fingerprint, declared_tables
 from jobs.journal.claims import Claims
 from jobs.journal.findings import Findings
 from jobs.privacy import fingerprint_of
@@ -21,10 +21,9 @@ from queries.publish import newest_manifest
 from queries.quotas import Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from connectors.base import Table
     from jobs.config import Config
     from jobs.ledger import Entry, Restatement
     from jobs.raw_store import RawStore
@@ -39,6 +38,7 @@ def build_input(config: Config, store: RawStore, counted: Sequence[Entry]) -> Bu
     totals = store.journal.totals()
     return BuildInput(
         tables=declared_tables(),
+        declared=connectors_fingerprint(),
         landed=[landed_of(entry, store.raw) for entry in counted],
         totals=[(entry.source, total) for entry in counted for total in totals.get(entry.id, ())],
         settings=replace(settings_of(config.attribution), detectors=config.detectors),
@@ -182,13 +182,6 @@ def quotas_of(config: Config) -> list[Quota]:
         )
         for quota in config.quotas
     ]
-
-
-def declared_tables() -> Mapping[str, Mapping[str, Table]]:
-    """Return connector -> table -> what it declares, for every connector there is."""
-    return {
-        kind: {table.name: table for table in connector_class(kind).tables} for kind in CONNECTORS
-    }
 
 
 def superseding_tables() -> frozenset[tuple[str, str]]:

@@ -5,60 +5,87 @@ Only of files that stand for themselves: a manifest says which of its files make
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.fetching import RefusedDeliveryError
 from jobs.restatements import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from connectors.base import Table
-    from jobs.ledger import Entry, LedgerTotal, NewDelivery, StoredFile
+    from jobs.ledger import Entry, LedgerTotal, NewDelivery
     from queries.landed import LandedFile
+    from queries.overlaps import SeenLines
 
 
-def refuse_overlap(
-    new: NewDelivery,
-    table: Table,
-    totals: Sequence[LedgerTotal],
-    others: Mapping[Entry, Sequence[LedgerTotal]],
-    raw: Path,
-) -> None:
-    """Refuse a bill of which a file holds half of another's lines, or the other half of its own.
+class _Held(NamedTuple):
+    """What a delivery bills, and what it lies in."""
 
-    `others` are its source's deliveries that count. Raises: RefusedDeliveryError
-    """
-    use = {_use_of(total) for total in totals}
-    beside = {
-        entry: summed
-        for entry, summed in others.items()
-        if entry.unit_key != (new.source, new.table, new.unit) and use & set(map(_use_of, summed))
-    }
-    if len(new.files) == 1 and not beside:
-        return
-    from queries.overlaps import find_overlap  # noqa: PLC0415  (slow to import)
-
-    lines = rows_of(totals) + sum(map(rows_of, beside.values()))
-    old = [file for entry in beside for file in _landed(entry.files, raw)]
-    found = find_overlap(table, _landed(new.files, raw), old, lines)
-    if found is not None:
-        raise RefusedDeliveryError(
-            f"{' and '.join(found)} hold the same lines, at least half of one: both would count",
-            where=f"{new.source} {new.table} {new.unit}",
-            fix="keep the newer one alone, or let the exports write over each other; where one is "
-            "gone already, give the source another name, and its files are read anew",
-        )
+    use: frozenset[tuple[str, str, str]]
+    """Provider, account, month of the charge."""
+    files: Mapping[LandedFile, int]
+    """File -> its lines, if all had as many."""
 
 
-def _use_of(total: LedgerTotal) -> tuple[str, str, str]:
-    provider, account, _ = total.bill
-    return (provider, account, total.charge_month)
+@dataclass(slots=True)
+class Overlaps:
+    """Holds files of one source against each other; each is looked at once a night."""
 
+    raw: Path
+    source: str = ""
+    seen: SeenLines | None = None
+    held: dict[int, _Held] = field(default_factory=dict)
+    """Delivery id -> of those that were asked for."""
 
-def _landed(files: Sequence[StoredFile], raw: Path) -> list[LandedFile]:
-    from queries.landed import LandedFile  # noqa: PLC0415  (as above)
+    def refuse(
+        self,
+        new: NewDelivery,
+        table: Table,
+        totals: Sequence[LedgerTotal],
+        others: Sequence[Entry],
+        totals_of: Callable[[int], Sequence[LedgerTotal]],
+    ) -> None:
+        """Refuse a bill of which a file holds half the lines of another of its source, or more.
 
-    there = [file for file in files if (raw / file.path).exists()]
-    return [LandedFile(raw / file.path, file.name, file.format, file.sha256) for file in there]
+        `others` are its source's deliveries that count. Raises: RefusedDeliveryError
+        """
+        own = self._held(new, totals)
+        old: dict[LandedFile, int] = {}
+        for entry in others:
+            if entry.table == new.table and entry.unit != new.unit:
+                if entry.id not in self.held:
+                    self.held[entry.id] = self._held(entry, totals_of(entry.id))
+                if not own.use.isdisjoint(self.held[entry.id].use):
+                    old |= self.held[entry.id].files
+        if len(new.files) == 1 and not old:
+            return
+        found = self._lines_of(new.source).find_overlap(table, own.files, old)
+        if found is not None:
+            raise RefusedDeliveryError(
+                f"{' and '.join(found)} hold the same lines, at least half of one: "
+                "both would count",
+                where=f"{new.source} {new.table} {new.unit}",
+                fix="keep the newer one alone, or let the exports write over each other; where one "
+                "is gone already, give the source another name, and its files are read anew",
+            )
+
+    def _lines_of(self, source: str) -> SeenLines:
+        from queries.overlaps import SeenLines  # noqa: PLC0415  (slow to import)
+
+        if self.seen is None or self.source != source:
+            self.source, self.seen = source, SeenLines()
+        return self.seen
+
+    def _held(self, delivery: NewDelivery, totals: Sequence[LedgerTotal]) -> _Held:
+        from queries.landed import LandedFile  # noqa: PLC0415  (as above)
+
+        lines = rows_of(totals) // max(len(delivery.files), 1)
+        files = {
+            LandedFile(self.raw / file.path, file.name, file.format, file.sha256): lines
+            for file in delivery.files
+            if (self.raw / file.path).exists()
+        }
+        return _Held(frozenset((*total.bill[:2], total.charge_month) for total in totals), files)

@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from jobs.blank_lines import blank_lines
 from jobs.fetching import RefusedDeliveryError, copy_file
 from jobs.journal.backup import FOLDER, note_landed
 from jobs.ledger import NewDelivery, StoredFile
-from jobs.overlaps import refuse_overlap
+from jobs.overlaps import Overlaps
 from jobs.progress import size_text
 from jobs.refusals import refuse_emptied, refuse_lost_columns, refuse_twins
 from jobs.restatements import restate, rows_of
@@ -49,6 +49,11 @@ class RawStore:
     sum_bill: Callable[[str, Sequence[Path], Sequence[str]], Iterable[LedgerTotal]]
     """(`<connector>__<table>`, files, their names) -> what a bill's files add up to."""
     progress: Progress
+    overlaps: Overlaps = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without a look at any file's lines."""
+        object.__setattr__(self, "overlaps", Overlaps(self.raw))
 
     @property
     def raw(self) -> Path:
@@ -192,8 +197,7 @@ class RawStore:
         self, new: NewDelivery, table: Table, totals: Sequence[LedgerTotal]
     ) -> None:
         counted = self.counted({new.source}, {(new.connector, new.table)})
-        beside = {entry: self.journal.totals_of(entry.id) for entry in counted}
-        refuse_overlap(new, table, totals, beside, self.raw)
+        self.overlaps.refuse(new, table, totals, counted, self.journal.totals_of)
 
     def _totals(self, new: NewDelivery, versions: Sequence[Entry]) -> list[LedgerTotal]:
         """Sum a bill, unless an earlier version had the very same bytes."""

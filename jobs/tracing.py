@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TextIO
 
-from connectors import CONNECTORS
-from jobs.inputs import declared_tables
+from connectors import CONNECTORS, declared_tables
 from queries.build import BuildInput, Settings, shapes
 from queries.catalog import models
 from queries.engines.duckdb import Limits

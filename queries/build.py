@@ -89,7 +89,9 @@ class BuildInput:
     """All that a build reads."""
 
     tables: Mapping[str, Mapping[str, Declared]]
-    """Connector -> table -> what it declares; every connector there is, configured or not."""
+    """Connector -> table -> what it declares; every connector there is, configured or not.
+
+    One is asked for where it has landed something, or where its tables' columns are not known."""
     landed: Sequence[Landed]
     """Every delivery that counts."""
     totals: Sequence[tuple[str, RawTotal]]
@@ -100,6 +102,8 @@ class BuildInput:
     findings: Sequence[Finding] = ()
     """What earlier nights found, and what became of it."""
     previous: Manifest | None = None
+    declared: str = ""
+    """Digest of the code that declares the tables."""
     privacy: str = ""
     """Digest of who may see whom: what is published changes with it."""
     progress: Callable[[str], None] = print
@@ -123,13 +127,13 @@ class BuildInput:
     def plan(self) -> str:
         """Return a digest of everything, but for rows, that makes tables what they are."""
         sql = [model.fingerprint for model in self.models]
+        landed = {(row.connector, row.table) for row in self.landed}
         declared = [
-            f"{connector} {declaration(table)}"
-            for connector, tables in sorted(self.tables.items())
-            for table in tables.values()
+            f"{connector} {declaration(self.tables[connector][table])}"
+            for connector, table in sorted(landed)
         ]
         settings = [self.settings.fingerprint(), *self.settings.detecting()]
-        return digest(code_fingerprint(), ENGINE_VERSION, sql, declared, settings)
+        return digest(code_fingerprint(), ENGINE_VERSION, sql, self.declared, declared, settings)
 
     def fingerprint(self) -> str:
         """Return a digest of everything that can change a figure."""
@@ -192,7 +196,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     Nothing of what has landed is looked at, and nothing is kept.
     """
     warehouse = opened(given, Manifest())
-    warehouse.create_raw(given.tables, [])
+    warehouse.create_raw(given.tables, [], with_staged=True)
     keep_beside(warehouse, given.progress)
     warehouse.show_staged(None)
     warehouse.build_metadata()
@@ -263,6 +267,10 @@ def _stage(
     for model in warehouse.staged_models:
         (raw_table,) = [table for table in model.reads if table.startswith("raw.")]
         connector, _, table = raw_table.removeprefix("raw.").partition("__")
+        landed = [row for row in given.landed if (row.connector, row.table) == (connector, table)]
+        if not landed:
+            warehouse.manifest.staged[model.name] = {}
+            continue
         stager = Stager(
             con=warehouse.con,
             model=model,
@@ -273,7 +281,6 @@ def _stage(
             progress=given.progress,
             superseded=given.superseded,
         )
-        landed = [row for row in given.landed if (row.connector, row.table) == (connector, table)]
         warehouse.manifest.staged[model.name] = stager.stage(landed, before.get(model.name, {}))
 
 

@@ -1,13 +1,13 @@
 """Two files of a bill that hold the same lines, as exports do that each hold the month so far.
 
 A line is told by a digest of all that its file says of it, but for what is of the export and not of
-the bill, such as its place in the file. Of many lines one in so many is looked at, the same ones in
-each file.
+the bill, such as its place in the file. Of many lines one in so many is looked at: of a file twice
+as long one in twice as many, so that what is looked at of the longer is looked at of the shorter.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from queries import ModelError
@@ -17,42 +17,56 @@ from queries.manifest import digest
 from queries.raw import scan_of, shape_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from queries.engines.duckdb import Connection
     from queries.landed import LandedFile
     from queries.shapes import Shape
 
-_LOOKED_AT = 500_000
-"""Lines at most, about, of all files."""
+_LOOKED_AT = 2000
+"""Lines of a file, or half as many."""
 _ENOUGH = 100
 """Lines looked at of a file, where not all are, by which half of it is told from less."""
 _ALIKE = """
 with
 
-sizes as (
-    select path, sum(copies) as line_count
-    from looked_at
-    group by path
-    having line_count >= $enough
-),
-
 shared as (
     select
         one.path,
         other.path as other_path,
+        greatest(one.step, other.step) as step,
         sum(least(one.copies, other.copies)) as line_count
     from looked_at as one
-    inner join looked_at as other on one.line = other.line and one.path < other.path
-    where one.is_new or other.is_new
-    group by one.path, other.path
+    inner join looked_at as other on one.line = other.line
+    where one.path in $new and other.path in $all and one.path <> other.path
+    group by all
+),
+
+sizes as (
+    select
+        shared.path,
+        shared.other_path,
+        looked_at.path as of_path,
+        sum(looked_at.copies) as line_count
+    from shared
+    inner join looked_at on looked_at.path in (shared.path, shared.other_path)
+    where looked_at.line % shared.step = 0
+    group by all
+),
+
+smaller as (
+    select path, other_path, min(line_count) as line_count
+    from sizes
+    group by path, other_path
 )
 
 select shared.path, shared.other_path
 from shared
-inner join sizes as one on shared.path = one.path
-inner join sizes as other on shared.other_path = other.path
-where shared.line_count > 1 and shared.line_count * 2 >= least(one.line_count, other.line_count)
+inner join smaller using (path, other_path)
+where
+    shared.line_count > 1
+    and shared.line_count * 2 >= smaller.line_count
+    and (shared.step = 1 or smaller.line_count >= $enough)
 """
 
 
@@ -65,48 +79,56 @@ class Billed(Declared, Protocol):
         ...
 
 
-def find_overlap(
-    table: Billed, new: Collection[LandedFile], old: Collection[LandedFile], lines: int
-) -> tuple[str, str] | None:
-    """Return the names of two files of which one holds half of the other's lines, or more.
+def _no_lines() -> Connection:
+    con = connect(Limits())
+    con.execute("create table looked_at (path text, step ubigint, line ubigint, copies bigint)")
+    return con
 
-    One of the two is new. A single line is not enough: two bills may say as little. Files whose
-    columns differ are not compared, nor is one that cannot be read: whoever counts it says why.
-    `lines` is how many there are in all, about.
-    """
-    names = {str(file.path): file.name for file in (*new, *old)}
-    step = max(1, lines // _LOOKED_AT)
-    try:
-        with closing(connect(Limits())) as con:
-            con.execute(
-                "create temp table looked_at (path text, is_new bool, line ubigint, copies bigint)"
-            )
-            _look(con, table, new, step, is_new=True)
-            _look(con, table, old, step, is_new=False)
-            alike = con.execute(_ALIKE, {"enough": _ENOUGH if step > 1 else 1}).fetchall()
-    except (Error, ModelError):
-        return None
-    return min((_in_order(names[one], names[other]) for one, other in alike), default=None)
+
+@dataclass(frozen=True, slots=True)
+class SeenLines:
+    """The lines of files that were looked at, each file once."""
+
+    con: Connection = field(default_factory=_no_lines)
+    paths: set[str] = field(default_factory=set)
+
+    def find_overlap(
+        self, table: Billed, new: Mapping[LandedFile, int], old: Mapping[LandedFile, int]
+    ) -> tuple[str, str] | None:
+        """Return the names of two files of which one holds half of the other's lines, or more.
+
+        One of the two is new; `new` and `old` say how many lines a file has, about. A single line
+        is not enough: two bills may say as little. Files whose columns differ are not compared, nor
+        is one that cannot be read: whoever counts it says why.
+        """
+        names = {str(file.path): file.name for file in (*new, *old)}
+        asked = {"new": [str(file.path) for file in new], "all": list(names), "enough": _ENOUGH}
+        try:
+            self._look(table, {**new, **old})
+            alike = self.con.execute(_ALIKE, asked).fetchall()
+        except (Error, ModelError):
+            return None
+        return min((_in_order(names[one], names[other]) for one, other in alike), default=None)
+
+    def _look(self, table: Billed, files: Mapping[LandedFile, int]) -> None:
+        alike: dict[tuple[Shape, int], list[LandedFile]] = {}
+        for file, lines in files.items():
+            if str(file.path) not in self.paths:
+                step = 1 << (lines // _LOOKED_AT).bit_length()
+                alike.setdefault((shape_in(self.con, table, file), step), []).append(file)
+        for (shape, step), members in alike.items():
+            if shape.headers:
+                self.con.execute(
+                    "insert into looked_at select x_path, $step, line, count(*) "
+                    f"from (select x_path, {_line(table, shape)} as line "
+                    f"from {scan_of(table, shape, members)}) where line % $step = 0 group by all",
+                    {"step": step},
+                )
+            self.paths.update(str(file.path) for file in members)
 
 
 def _in_order(one: str, other: str) -> tuple[str, str]:
     return (one, other) if one <= other else (other, one)
-
-
-def _look(
-    con: Connection, table: Billed, files: Collection[LandedFile], step: int, *, is_new: bool
-) -> None:
-    shapes: dict[Shape, list[LandedFile]] = {}
-    for file in files:
-        shapes.setdefault(shape_in(con, table, file), []).append(file)
-    for shape, members in shapes.items():
-        if shape.headers:
-            con.execute(
-                "insert into looked_at select x_path, $is_new, line, count(*) "
-                f"from (select x_path, {_line(table, shape)} as line "
-                f"from {scan_of(table, shape, members)}) where line % $step = 0 group by all",
-                {"is_new": is_new, "step": step},
-            )
 
 
 def _line(table: Billed, shape: Shape) -> str:

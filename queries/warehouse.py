@@ -115,30 +115,38 @@ class Warehouse:
         return sql if given.get(SWITCH, True) else f"select * from (\n{sql}\n) where false"
 
     def create_raw(
-        self, tables: Mapping[str, Mapping[str, Declared]], landed: Sequence[Landed]
+        self,
+        tables: Mapping[str, Mapping[str, Declared]],
+        landed: Sequence[Landed],
+        *,
+        with_staged: bool = False,
     ) -> None:
-        """Create the raw view of every table of every connector that anything is going to read."""
+        """Create the raw view of every table that a model is going to read.
+
+        What a connector declares is asked for no other: most have landed nothing. Whoever stages by
+        day creates its view itself; `with_staged` it is there without rows.
+        """
         by_name: dict[str, list[Landed]] = {}
         for delivery in landed:
             by_name.setdefault(delivery.raw_name, []).append(delivery)
-        by_day = {table for model in self.staged_models for table in model.reads}
-        declared = {
-            f"raw.{connector}__{table.name}": (connector, table)
-            for connector, of_connector in tables.items()
-            for table in of_connector.values()
-        }
-        for raw in declared.keys() - by_day:
-            self.tables.know(raw, is_empty=raw.removeprefix("raw.") not in by_name)
-        for raw, (connector, table) in declared.items():
-            wanted = [] if raw in by_day else by_name.get(raw.removeprefix("raw."), [])
+        staged = {table for model in self.staged_models for table in model.reads}
+        for raw in sorted(set().union(*(model.reads for model in self.models))):
+            connector, of_connector, table = raw.removeprefix("raw.").partition("__")
+            if not raw.startswith("raw.") or not of_connector:
+                continue
+            wanted = [] if raw in staged else by_name.get(f"{connector}__{table}", [])
+            if raw not in staged:
+                self.tables.know(raw, is_empty=not wanted)
+            elif not with_staged:
+                continue
             if wanted or not self._goes_unread(raw):
-                create_raw_view(self.con, connector, table, wanted)
+                create_raw_view(self.con, connector, tables[connector][table], wanted)
 
     def _goes_unread(self, raw: str) -> bool:
         """Tell whether all that reads a table is known to have no rows, and which columns."""
         readers = [model for model in self.models if raw in model.reads]
         known = [model.name in self.tables.columns for model in readers]
-        return bool(readers) and all(known) and all(map(self.tables.is_sure, readers))
+        return all(known) and all(map(self.tables.is_sure, readers))
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""

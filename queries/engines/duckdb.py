@@ -165,7 +165,10 @@ def create_seeds(con: Connection) -> None:
 
     con.execute("create schema if not exists seeds")
     for path in sorted((HOME / "seeds").glob("*.csv")):
+        header, _, _ = path.read_text(encoding="utf-8").partition("\n")
+        columns = ", ".join(f"{literal(column)}: 'varchar'" for column in header.split(","))
         con.execute(
             f"create or replace table seeds.{name(path.stem)} as "
-            f"select * from read_csv({literal(str(path))}, header = true, all_varchar = true)"
+            f"select * from read_csv({literal(str(path))}, header = true, auto_detect = false, "
+            f"columns = {{{columns}}})"
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import queries.build
 import queries.checks
 import queries.warehouse
-from connectors import CONNECTORS, connector_class
+from connectors import connectors_fingerprint, declared_tables
 from queries.build import BuildInput, Built, Settings, build
 from queries.catalog import models
 from queries.engines.duckdb import Limits, create_macros
@@ -27,7 +27,6 @@ from tests.bench.loading import BILL, LIMITS, delivery, landed_bills, summed
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from connectors.base import Table
     from queries.catalog import Model
     from queries.engines.duckdb import Connection
     from queries.landed import Landed
@@ -36,13 +35,6 @@ if TYPE_CHECKING:
 
 PROVEN = "proven"
 """The file with the cpu seconds that proving took."""
-
-
-def tables() -> Mapping[str, Mapping[str, Table]]:
-    """Return what every connector declares."""
-    return {
-        kind: {table.name: table for table in connector_class(kind).tables} for kind in CONNECTORS
-    }
 
 
 def landed(folder: Path) -> list[Landed]:
@@ -71,7 +63,8 @@ def given(folder: Path, previous: Manifest | None, threads: int = 2) -> BuildInp
     """Return the input of a build of the world."""
     deliveries = landed(folder)
     return BuildInput(
-        tables=tables(),
+        tables=declared_tables(),
+        declared=connectors_fingerprint(),
         landed=deliveries,
         totals=totals(folder, deliveries),
         settings=Settings(

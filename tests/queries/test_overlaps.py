@@ -11,7 +11,7 @@ import pytest
 
 from connectors.base import Table
 from queries.landed import LandedFile
-from queries.overlaps import find_overlap
+from queries.overlaps import SeenLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,8 @@ TABLE = Table(
     is_bill=True,
     of_export=("line_no",),
 )
-MANY = 2_500_000
-"""Lines said to be there: one in five is looked at."""
+MANY = 12_000
+"""Lines that a file is said to have, so that one in eight is looked at."""
 
 
 def bill(path: Path, numbers: Iterable[int], *, first: int = 1, header: str = "cost") -> LandedFile:
@@ -40,6 +40,13 @@ def bill(path: Path, numbers: Iterable[int], *, first: int = 1, header: str = "c
     return LandedFile(path, path.name, path.name.partition(".")[2], digest)
 
 
+def overlap(
+    new: Iterable[LandedFile], old: Iterable[LandedFile] = (), lines: int = 10
+) -> tuple[str, str] | None:
+    """Hold files against each other, each of which has `lines`, about."""
+    return SeenLines().find_overlap(TABLE, dict.fromkeys(new, lines), dict.fromkeys(old, lines))
+
+
 @pytest.mark.parametrize("lines", [1, MANY])
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_a_file_of_which_another_holds_half_is_found(
@@ -47,45 +54,61 @@ def test_a_file_of_which_another_holds_half_is_found(
 ) -> None:
     whole = bill(tmp_path / f"b.{ending}", range(4000), first=7)
     apart = bill(tmp_path / f"c.{ending}", range(9000, 12000))
-    assert find_overlap(TABLE, [whole, apart], [], lines) is None
+    less = bill(tmp_path / f"d.{ending}", range(-2400, 1600))
     half = bill(tmp_path / f"e.{ending}", range(2000, 4500))
-    found = find_overlap(TABLE, [apart, half], [whole], lines)
-    assert found == (whole.name, half.name)
+    assert overlap([whole, apart], [less], lines) is None
+    assert overlap([apart, half], [whole], lines) == (whole.name, half.name)
 
 
 def test_it_counts_how_often_a_line_is_there(tmp_path: Path) -> None:
     often = bill(tmp_path / "often.csv", [1] * 3)
     other = bill(tmp_path / "other.csv", [1] * 2 + list(range(10, 15)))
-    assert find_overlap(TABLE, [often], [other], 10) == ("often.csv", "other.csv")
     once = bill(tmp_path / "once.csv", [1, *range(20, 25)])
-    assert find_overlap(TABLE, [often], [once], 10) is None
+    assert overlap([often], [other]) == ("often.csv", "other.csv")
+    assert overlap([often], [once]) is None
 
 
 def test_what_is_old_is_not_held_against_what_is_old(tmp_path: Path) -> None:
     old = [bill(tmp_path / f"{name}.csv", range(5)) for name in "ab"]
-    new = bill(tmp_path / "new.csv", range(50, 60))
-    assert find_overlap(TABLE, [new], old, 20) is None
+    assert overlap([bill(tmp_path / "new.csv", range(50, 60))], old) is None
+
+
+def test_a_file_that_was_looked_at_is_not_read_again(tmp_path: Path) -> None:
+    seen = SeenLines()
+    old, new = (bill(tmp_path / f"{name}.csv", range(5)) for name in ("old", "new"))
+    other = bill(tmp_path / "other.csv", range(50, 60))
+    assert seen.find_overlap(TABLE, {other: 10}, {old: 5}) is None
+    old.path.unlink()
+    assert seen.find_overlap(TABLE, {new: 5}, {old: 5, other: 10}) == ("new.csv", "old.csv")
 
 
 def test_one_line_is_not_enough(tmp_path: Path) -> None:
-    files = [bill(tmp_path / f"{name}.csv", [1]) for name in "ab"]
-    assert find_overlap(TABLE, files, [], 2) is None
+    assert overlap([bill(tmp_path / f"{name}.csv", [1]) for name in "ab"]) is None
 
 
 def test_files_of_other_columns_are_not_compared(tmp_path: Path) -> None:
     one = bill(tmp_path / "one.csv", range(5))
-    other = bill(tmp_path / "other.csv", range(5), header="price")
-    assert find_overlap(TABLE, [one, other], [], 10) is None
+    assert overlap([one, bill(tmp_path / "other.csv", range(5), header="price")]) is None
 
 
 def test_few_lines_among_many_that_are_not_all_looked_at_tell_nothing(tmp_path: Path) -> None:
-    few = bill(tmp_path / "few.csv", range(60))
-    many = bill(tmp_path / "many.csv", range(4000))
-    assert find_overlap(TABLE, [few], [many], 4060) == ("few.csv", "many.csv")
-    assert find_overlap(TABLE, [few], [many], MANY) is None
+    few = bill(tmp_path / "few.csv", range(90))
+    many = bill(tmp_path / "many.csv", range(12_000))
+    seen = SeenLines()
+    assert seen.find_overlap(TABLE, {few: 90}, {many: 1999}) == ("few.csv", "many.csv")
+    assert SeenLines().find_overlap(TABLE, {few: 90}, {many: 12_000}) is None
+
+
+def test_a_long_file_is_held_against_a_shorter_one(tmp_path: Path) -> None:
+    month = bill(tmp_path / "month.csv", range(30_000))
+    begun = bill(tmp_path / "begun.csv", range(6_000))
+    other = bill(tmp_path / "other.csv", range(27_500, 34_000))
+    assert SeenLines().find_overlap(TABLE, {month: 30_000}, {other: 6_500}) is None
+    found = SeenLines().find_overlap(TABLE, {month: 30_000}, {other: 6_500, begun: 6_000})
+    assert found == ("begun.csv", "month.csv")
 
 
 def test_a_file_that_cannot_be_read_is_left_to_whoever_counts_it(tmp_path: Path) -> None:
     torn = bill(tmp_path / "torn.parquet", range(5))
     torn.path.write_bytes(torn.path.read_bytes()[:-20])
-    assert find_overlap(TABLE, [torn, bill(tmp_path / "whole.parquet", range(5))], [], 9) is None
+    assert overlap([torn, bill(tmp_path / "whole.parquet", range(5))]) is None
