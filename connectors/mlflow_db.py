@@ -32,6 +32,7 @@ from connectors.mlflow_records import (
     ModelVersion,
     Run,
     as_tags,
+    tells_its_end,
 )
 from connectors.tally import count_request
 
@@ -244,7 +245,8 @@ class Database(ABC):
         datasets = self._datasets(run_ids)
         model_ids = self._model_ids(run_ids)
         objectives = self._objectives(run_ids)
-        metric_times = self._metric_times([row[0] for row in rows if row[6] is None])
+        endless = [row[0] for row in rows if not tells_its_end(start_time=row[5], end_time=row[6])]
+        metric_times = self._metric_times(endless)
         return [
             Run(
                 run_id=row[0],

@@ -126,7 +126,7 @@ class Run:
     end_time: int | None
     lifecycle_stage: str | None
     last_metric_time: int | None
-    """Time of the newest metric, for runs without an end alone."""
+    """Time of the newest metric, for runs that do not tell their end (`tells_its_end`) alone."""
     tags: Tags
     datasets: tuple[LoggedDataset, ...]
     """Sorted."""
@@ -173,6 +173,11 @@ class Run:
         """All that is delivered of it."""
         datasets = [(*as_dataset_row(dataset),) for dataset in self.datasets]
         return (*self.row, datasets, self.model_ids)
+
+
+def tells_its_end(start_time: int | None, end_time: int | None) -> bool:
+    """Tell whether a run has an end, and not one before its start, by clocks that ran back."""
+    return end_time is not None and end_time >= (start_time or 0)
 
 
 def as_dataset_row(dataset: LoggedDataset) -> tuple[object, ...]:

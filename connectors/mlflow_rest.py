@@ -29,6 +29,7 @@ from connectors.mlflow_records import (
     ModelVersion,
     Run,
     as_tags,
+    tells_its_end,
 )
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ def _token(token: str) -> Json:
 def _run_of(one: Json, named: Named | None) -> Run:
     info = one["info"]
     data = one.get("data", {})
-    end_time = _int(info.get("end_time"))
+    start_time, end_time = _int(info.get("start_time")), _int(info.get("end_time"))
     metric_times = [_int(metric.get("timestamp")) or 0 for metric in data.get("metrics", ())]
     datasets = one.get("inputs", {}).get("dataset_inputs", ())
     models = one.get("outputs", {}).get("model_outputs", ())
@@ -309,10 +310,12 @@ def _run_of(one: Json, named: Named | None) -> Run:
         experiment_id=info["experiment_id"],
         user_id=info.get("user_id") or None,
         status=info.get("status"),
-        start_time=_int(info.get("start_time")),
+        start_time=start_time,
         end_time=end_time,
         lifecycle_stage=info.get("lifecycle_stage"),
-        last_metric_time=max(metric_times, default=None) if end_time is None else None,
+        last_metric_time=(
+            None if tells_its_end(start_time, end_time) else max(metric_times, default=None)
+        ),
         tags=_tags_of(data.get("tags", ())),
         datasets=tuple(sorted(_dataset_of(one) for one in datasets)),
         model_ids=tuple(sorted({model["model_id"] for model in models})),

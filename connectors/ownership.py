@@ -18,6 +18,7 @@
     uri = "s3://acme-data/images/v3"
     region = "eu-west-1"
     team = "vision"
+    from = 2026-10-01                              # the version's first day in this place; optional
 
 Values of `when` are globs; all must match. What can be matched: run, experiment, namespace, source,
 sub_account_id, service_name, resource_id, and tag as `key=glob`.
@@ -83,6 +84,7 @@ class Ownership:
                 "owner_user": "text",
                 "owner_team": "text",
                 "project": "text",
+                "valid_from": "time",
             },
         ),
     )

@@ -94,6 +94,13 @@ class _Dataset(_Strict):
     user: _Text | None = None
     team: _Text | None = None
     project: _Text | None = None
+    from_: date | None = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _date_a_version(self) -> Self:
+        if self.from_ and not self.version:
+            raise ValueError("has a from, and no version that is there from that day on")
+        return self
 
 
 class _File(_Strict):
@@ -206,6 +213,7 @@ def _datasets(written: _File) -> list[Mapping[str, object]]:
             "owner_user": dataset.user,
             "owner_team": dataset.team,
             "project": dataset.project,
+            "valid_from": dataset.from_,
         }
         for dataset in written.datasets
     ]

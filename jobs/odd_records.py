@@ -170,8 +170,8 @@ def _reversed_runs(published: Connection, con: Connection) -> Iterator[str]:
         ended = "1 run ended before it" if count == 1 else f"{count:,} runs ended before they"
         example = f' (such as "{visible(run[0])}")' if run else ""
         yield (
-            f"{visible(source)}: {ended} began{example}: such a run has no length, and holds "
-            "nothing; set the clocks of the machines that log"
+            f"{visible(source)}: {ended} began{example}: such a run lasts until its last sign of "
+            "life, if that is later; set the clocks of the machines that log"
         )
 
 

@@ -53,7 +53,7 @@ CLASSES = "a dataset's storage, in a bucket with objects of two classes"
 
 VERSIONED = ("model", "dataset")
 BESIDE_EACH_OTHER = "the versions of a dataset, each in a place of its own"
-NEWEST_ALONE = "the versions of a dataset of which the newest alone is registered, and came later"
+NEWEST_ALONE = "the versions of a dataset of which the newest alone is registered, since its day"
 ONE_VERSION = "the version of a dataset that has one"
 
 Key = tuple[str, str, str]
@@ -72,6 +72,8 @@ class Report:
     """The same of models and datasets, by currency, member, version and kind of cost."""
     of_datasets: dict[str, list[Decimal]] = field(default_factory=lambda: defaultdict(list))
     """By what lies where: ours less the truth, of each version of a dataset, or of none."""
+    dated: set[str] = field(default_factory=set)
+    """The datasets of which the newest version alone is registered, since its day."""
     runs: dict[tuple[str, str], list[Decimal]] = field(default_factory=lambda: defaultdict(list))
     """By cause and currency: ours less the truth, of each run."""
     full: dict[tuple[str, str, bool], list[Decimal]] = field(
@@ -176,6 +178,7 @@ def _add_versions(report: Report, con: Connection, company: Path, world: World) 
         told = (row["billing_currency"], row["member"], row["version"], row["cost_kind"])
         report.versions[row["dimension"]][told] -= Decimal(row["effective_cost"])
     kinds = {data.name: _kind_of(data, world) for data in world.datasets}
+    report.dated = {name for name, kind in kinds.items() if kind == NEWEST_ALONE}
     for (currency, member, _, _), cost in report.versions["dataset"].items():
         if currency == "USD" and member in kinds:
             report.of_datasets[kinds[member]].append(cost)
@@ -310,10 +313,12 @@ REMARKS = """
 - What telemetry did not see of a machine that was watched at other hours of the day is
   unattributed, and exactly that: the machines cost {lost:,.2f} USD in the two lost hours, and their
   disks {disks:,.2f} USD, of which {held:,.2f} USD was held, in truth, and the rest idle.
-- A dataset that is registered under its newest version alone has no other, whatever it was before.
-  No version is told of what a tag or a label says was for a model, and in truth there was none.
-- A bucket's storage classes are paid by the bytes of each; what clocks displaced of transfers was
-  read from other buckets.
+- What a dataset cost before the day since which its newest version is registered is of no version
+  that is known, and exactly that. No version is told of what a tag or a label says was for a model,
+  and in truth there was none.
+- A run whose clock ran back lasts until its last metric, here 20 seconds before its end: its pods'
+  labels give the rest to it.
+- A bucket's storage classes are paid by the bytes of each.
 """
 
 

@@ -178,9 +178,12 @@ def _datasets(world: World) -> Iterator[str]:
     for data in world.datasets:
         versions = (data.last_version, data.version) if data.is_kept else (data.version,)
         places = [(f'version = "{version}"\n', data.uri_of(version)) for version in versions]
+        since = ""
+        if not data.is_kept and data.made_at > world.calendar.start:
+            since = f"from = {day_of(data.made_at)}\n"
         for version, uri in [("", data.uri_of("")), *places] if data.is_kept else places:
             yield (
-                f'[[datasets]]\nname = "{data.name}"\n{version}'
+                f'[[datasets]]\nname = "{data.name}"\n{version}{since}'
                 f'uri = "{uri}"\nregion = "{data.region}"\nuser = "{data.owner.user_id}"\n'
                 f'team = "{data.project.team}"\nproject = "{data.project.name}"'
             )

@@ -61,7 +61,7 @@ class Lineage:
 
     def of(self, thing: Thing) -> Made:
         """Return all that a thing was made by and from."""
-        ends = [_day(run.start if run.ends_early else run.end) for run in self._runs(thing)]
+        ends = [_day(run.end) for run in self._runs(thing)]
         until = max(ends, default=0)
         known, depth = {thing}, 0
         fresh = [thing]

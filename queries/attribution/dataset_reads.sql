@@ -38,7 +38,7 @@ place_datasets as (
         places.container,
         places.key_path,
         coalesce(dataset_roots.dataset, '(unregistered)') as dataset,
-        coalesce(dataset_roots.dataset_version, '') as dataset_version
+        dataset_roots.key_path as root_path
     from places
     left join attribution.dataset_roots
         on
@@ -58,12 +58,19 @@ select
     reads.charge_date,
     reads.container,  -- as last_part() writes it
     place_datasets.dataset,
-    place_datasets.dataset_version,  -- that alone lies where it was read; '': none does
+    coalesce(version_dates.version, '') as dataset_version,  -- that alone lay where it was read; '': none did
     case when starts_with(reads.reader, 'i-') then lower(reads.reader) else '' end as instance_id,
     case when reads.is_person then reads.reader else '' end as reader_user,  -- '' where it names nobody
     reads.is_local,  -- within the container's region, which costs nothing
     cast(sum(reads.read_bytes) as bigint) as read_bytes
 from reads
 inner join place_datasets using (container, key_path)
+left join attribution.version_dates
+    on
+        reads.container = version_dates.container
+        and place_datasets.root_path = version_dates.key_path
+        and place_datasets.dataset = version_dates.dataset
+        and reads.charge_date >= version_dates.from_date
+        and reads.charge_date < version_dates.to_date
 group by all
 having sum(reads.read_bytes) > 0

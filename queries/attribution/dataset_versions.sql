@@ -1,13 +1,13 @@
--- One row is about a version of a dataset that a run read, on each of the run's days, or that alone is registered.
+-- One row is about a version of a dataset that a run read, on each of the run's days, or that alone was there.
 --
 -- A run that read several reads them by bytes where a tracker counted those of each, else all the same. What
 -- records of the run say without a digest counts where none of them says one. The shares of a run and dataset run
 -- from 0 to 1.
--- run_id '': the version of a dataset that is registered under one version and no other, on days on which an
--- inventory has it.
+-- run_id '': the version of a dataset that is registered under one version, or of one place, that alone was there
+-- (`version_dates`), on days on which an inventory has it.
 --
--- Known drawback: a registry tells the versions that there are, not since when; and a run may call a version
--- by a digest, and the registry the same by a number.
+-- Known drawback: a registry that does not tell since when a version is there gives it all days before; and a run
+-- may call a version by a digest, and the registry the same by a number.
 --
 -- grain:  one row per run, dataset, version and day
 -- key:    charge_date, run_id, dataset, version
@@ -61,13 +61,12 @@ running as (
     )
 ),
 
-registered as (
-    select
-        dataset,
-        min(version) as version
+-- of one version, or of one place: what is told of the place is told of the dataset
+single as (
+    select dataset
     from staging.datasets
     group by dataset
-    having count(distinct coalesce(version, '')) = 1 and min(version) <> ''
+    having count(distinct coalesce(version, '')) = 1 or count(distinct uri) = 1
 ),
 
 run_days as (
@@ -83,6 +82,22 @@ stored as (
         dataset
     from attribution.stored_shares
     where run_id = ''
+),
+
+stored_versions as (
+    select
+        stored.charge_date,
+        stored.dataset,
+        min(version_dates.version) as version
+    from stored
+    inner join single using (dataset)
+    inner join attribution.version_dates
+        on
+            stored.dataset = version_dates.dataset
+            and stored.charge_date >= version_dates.from_date
+            and stored.charge_date < version_dates.to_date
+    group by stored.charge_date, stored.dataset
+    having count(distinct version_dates.version) = 1
 )
 
 select
@@ -96,11 +111,10 @@ from running
 inner join run_days using (run_id)
 union all
 select
-    stored.charge_date,
+    charge_date,
     '' as run_id,
-    registered.dataset,
-    registered.version,
+    dataset,
+    version,
     0.0 as share_from,
     1.0 as share_to
-from registered
-inner join stored using (dataset)
+from stored_versions

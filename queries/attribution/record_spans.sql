@@ -1,7 +1,7 @@
 -- One row is about a source's record of a run: when it ran, and how its system stands to others.
 --
--- A record without an end lasts until its last sign of life; one without either has no length. An
--- end more than three years after the start is a fault of the source and cut off there.
+-- A record without an end, or with one before its start, lasts until its last sign of life; one without
+-- either has no length. An end more than three years after the start is a fault of the source and cut off there.
 --
 -- Systems are of four kinds (`seeds/run_systems.csv`), and two orders stand between them when several
 -- have a record of one run. What people say, names and models, teams and projects, is the tracker's
@@ -25,7 +25,12 @@ select
     runs.cloud_job_arn,
     runs.started_at,  -- null where the source does not say
     least(
-        greatest(coalesce(runs.ended_at, runs.last_seen_at, runs.started_at), runs.started_at),
+        greatest(
+            coalesce(
+                end_of_run(runs.started_at, runs.ended_at, runs.last_seen_at), runs.last_seen_at, runs.started_at
+            ),
+            runs.started_at
+        ),
         runs.started_at + interval 1100 day
     ) as ended_at,
     case systems.kind

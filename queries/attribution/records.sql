@@ -1,8 +1,7 @@
 -- One row is about a source's record of a run, with the owners that it names.
 --
 -- What names nobody is null: blanks, the members that stand for nobody, and a user whose name many share.
--- Names are looked up by their place in a list, as in `named_owner`. A run that ended before it began,
--- by clocks that differ or run back, ended when it began.
+-- Names are looked up by their place in a list, as in `named_owner`.
 --
 -- grain:  one row per record of a run
 -- key:    run_key
@@ -27,7 +26,7 @@ select
     status,
     status_raw,
     started_at,
-    case when ended_at is not null then greatest(ended_at, started_at) end as ended_at,
+    end_of_run(started_at, ended_at, last_seen_at) as ended_at,
     last_seen_at,
     gpu_count,
     cloud_job_arn

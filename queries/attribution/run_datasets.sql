@@ -2,7 +2,7 @@
 --
 -- What several records of a run say of one location counts once: the most bytes that any counted.
 -- A location counts before a name: the dataset with the longest key that the location lies under, and the version
--- that alone lies there before a digest that the run tells, so that readers, writers and storage call it alike.
+-- that alone lay there then before a digest that the run tells, so that readers, writers and storage call it alike.
 -- What lakeFS names lies where the repository's bytes do.
 -- Data of no registered dataset keeps its container, whose region the bill may know.
 --
@@ -62,17 +62,19 @@ paths as (
     select
         *,
         row_number() over (order by run_id, direction, dataset_uri, dataset_name, bytes_read) as location_id,
-        rtrim(split_part(dataset_uri, '://', -1), '/') as path,
         container_of(dataset_uri) as container,
-        substr(path, length(split_part(path, '/', 1)) + 2) as key_path
+        key_path_of(dataset_uri) as key_path
     from locations
 ),
 
 found_by_location as (
     select
         paths.location_id,
+        paths.run_id,
+        paths.direction,
+        dataset_roots.container,
+        dataset_roots.key_path,
         dataset_roots.dataset,
-        dataset_roots.dataset_version,
         dataset_roots.region_id
     from paths
     inner join attribution.dataset_roots
@@ -86,6 +88,37 @@ found_by_location as (
         row_number() over (
             partition by paths.location_id order by length(dataset_roots.key_path) desc
         ) = 1
+),
+
+-- data is read when a run begins, and there when it is over
+run_times as (
+    select
+        run_id,
+        'read' as direction,
+        cast(started_at as date) as at_date
+    from attribution.run_facts
+    union all
+    select
+        run_id,
+        'written' as direction,
+        cast(coalesce(ended_at, last_seen_at, started_at) as date) as at_date
+    from attribution.run_facts
+),
+
+place_versions as (
+    select
+        found_by_location.location_id,
+        [
+            max(version_dates.version) filter (
+                where
+                run_times.at_date >= version_dates.from_date
+                and run_times.at_date < version_dates.to_date
+            )
+        ] as versions
+    from found_by_location
+    inner join run_times using (run_id, direction)
+    inner join attribution.version_dates using (container, key_path, dataset)
+    group by found_by_location.location_id
 ),
 
 named_datasets as (
@@ -117,12 +150,10 @@ select
     case
         when coalesce(found_by_location.dataset, named_datasets.dataset) is null then paths.dataset_uri
     end as unregistered_uri,
-    -- the one of the place, else digests that records of the run name, or none
-    case
-        when found_by_location.dataset_version <> '' then [found_by_location.dataset_version]
-        else paths.versions
-    end as versions,
+    -- the one of the place, where a registry tells which; else digests that records of the run name, or none
+    coalesce(place_versions.versions, paths.versions) as versions,
     paths.bytes_read  -- null where the source does not say
 from paths
 left join found_by_location using (location_id)
+left join place_versions using (location_id)
 left join named_datasets on coalesce(found_by_location.dataset, paths.dataset_name) = named_datasets.dataset

@@ -11,8 +11,8 @@
 --   all bytes under registered places: the datasets share the container's bill;
 --   some: the rest of it is the member '(unregistered)';
 --   none, or no inventory: no row, and the bill goes by the container's own tags.
--- Versions share what their dataset has by the bytes under the place of each; what lies beside them, or where
--- several lie, is of none.
+-- Versions share what their dataset has by the bytes under the place of each, as on the inventory's day; what lies
+-- beside them, or where several lie, is of none.
 --
 -- Known drawbacks: the tiers of intelligent tiering are added up, though their prices differ; old
 -- versions and unfinished uploads are paid by the dataset under whose place they lie.
@@ -66,7 +66,7 @@ registered as (
         prefixes.size_bytes,
         length(dataset_roots.key_path) as root_length,
         dataset_roots.dataset,
-        dataset_roots.dataset_version,
+        version_dates.version as dataset_version,
         dataset_roots.owner_user,
         dataset_roots.owner_team,
         dataset_roots.project
@@ -78,6 +78,13 @@ registered as (
                 dataset_roots.key_path = ''
                 or starts_with(prefixes.key_path || '/', dataset_roots.key_path || '/')
             )
+    left join attribution.version_dates
+        on
+            dataset_roots.container = version_dates.container
+            and dataset_roots.key_path = version_dates.key_path
+            and dataset_roots.dataset = version_dates.dataset
+            and prefixes.charge_date >= version_dates.from_date
+            and prefixes.charge_date < version_dates.to_date
     qualify
         row_number() over (
             partition by

@@ -16,6 +16,13 @@ case
     else last_part(split_part(rtrim(split_part(address, '://', -1), '/'), '/', 1))
 end;
 
+-- The key under an address's bucket, without a slash at its end; '' is the whole bucket.
+create or replace macro key_path_of(address) as
+substr(
+    rtrim(split_part(address, '://', -1), '/'),
+    length(split_part(rtrim(split_part(address, '://', -1), '/'), '/', 1)) + 2
+);
+
 -- The folder that an object's key lies in, to a depth; '' for an object at the top.
 create or replace macro key_folder(object_key, depth) as
 array_to_string(

@@ -25,3 +25,8 @@ case
         then timezone('UTC', cast(written as timestamptz)) + interval 8 hours
     else cast(written as timestamp)
 end;
+
+-- When a run ended. One that ended before it began, by clocks that differ or run back, ended with its
+-- last sign of life, or when it began.
+create or replace macro end_of_run(started_at, ended_at, last_seen_at) as
+case when ended_at < started_at then greatest(started_at, last_seen_at) else ended_at end;

@@ -300,6 +300,7 @@ create table datasets (
     owner_user varchar,
     owner_team varchar,
     project varchar,
+    valid_from date,  -- the version's first day in its place; null: always
     is_declared boolean  -- written in the ownership file: it counts before what a tool tells of a place
 );
 

@@ -63,6 +63,7 @@ select distinct
     owners.owner_user,
     owners.owner_team,
     owners.project,
+    cast(null as date) as valid_from,
     false as is_declared
 from outs
 inner join owners using (dataset)
@@ -75,5 +76,6 @@ select
     cast(null as varchar) as owner_user,
     cast(null as varchar) as owner_team,
     cast(null as varchar) as project,
+    cast(null as date) as valid_from,
     false as is_declared
 from stores

@@ -73,6 +73,7 @@ select
     owner_user,
     owner_team,
     project,
+    cast(null as date) as valid_from,
     false as is_declared
 from datasets
 qualify row_number() over (partition by dataset order by source) = 1

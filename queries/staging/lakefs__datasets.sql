@@ -59,6 +59,7 @@ select
     owners.owner_user,
     owners.owner_team,
     owners.project,
+    cast(null as date) as valid_from,
     false as is_declared
 from places
 inner join owners using (repository)

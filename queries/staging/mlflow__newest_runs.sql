@@ -51,7 +51,7 @@ select
     start_time,  -- ms since 1970, by the clock of the machine that logged the run
     end_time,  -- ms since 1970
     lifecycle_stage,  -- active or deleted; what was deleted has cost money all the same
-    last_metric_time,  -- ms since 1970; for runs without an end alone
+    last_metric_time,  -- ms since 1970; for runs alone that have no end, or one before their start
     tags
 from runs
 inner join extractions using (x_source)

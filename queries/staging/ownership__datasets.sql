@@ -23,6 +23,7 @@ select
     owner_user,
     owner_team,
     project,
+    cast(valid_from as date) as valid_from,
     true as is_declared
 from raw.ownership__datasets
 qualify row(x_version_at, x_version) = max(row(x_version_at, x_version)) over (partition by x_source)

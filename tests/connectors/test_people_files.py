@@ -265,6 +265,11 @@ def test_rules_overrides_and_datasets_are_read_in_order(tmp_path: Path) -> None:
         ('tag = "cost-center=42*"', 'tag = "cost-center"', "rules[1].when.tag"),
         ("from = 2026-10-01", "from = 2026-10-01\nuntil = 2026-09-01", "is not after from"),
         ('uri = "s3://acme-data/images"', 'uri = "acme"', "datasets[1].uri"),
+        (
+            "[[datasets]]",
+            "[[datasets]]\nfrom = 2026-10-01",
+            "datasets[1] has a from, and no version",
+        ),
         ("[[rules]]", "[rules", "is not TOML"),
         ('team = "vision"', "", "gives no user, team or project"),
     ],
@@ -278,6 +283,15 @@ def test_mistakes_in_ownership_name_their_place(
     with pytest.raises(SourceError) as caught:
         list(Ownership(str(path)).deliveries(Ledger()))
     assert said in str(caught.value)
+
+
+def test_a_version_may_be_there_from_a_day_on(tmp_path: Path) -> None:
+    path = tmp_path / "ownership.toml"
+    text = OWNERSHIP + 'version = "2"\nfrom = 2026-10-01\n'
+    path.write_text(text, encoding="utf-8")
+    _, datasets = Ledger().take(Ownership(str(path)))
+    rows = frame_of(datasets).select("version", "valid_from").rows()
+    assert rows == [("2", date(2026, 10, 1))]
 
 
 def test_several_mistakes_in_ownership_are_listed_together(tmp_path: Path) -> None:

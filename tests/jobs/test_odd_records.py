@@ -113,25 +113,27 @@ def test_a_name_that_is_nobodys_to_see_is_not_told(home: Path) -> None:
     assert "stranger" not in night.stderr
 
 
-def test_a_run_that_ended_before_it_began_is_told_and_has_no_length(home: Path) -> None:
+def test_a_run_that_ended_before_it_began_lasts_until_its_last_sign_of_life(home: Path) -> None:
     begun = int(datetime(2026, 10, 2, 4, tzinfo=UTC).timestamp() * 1000)
     with closing((store := Store(home / "mlflow.db")).connection):
         store.run("r1", begun, begun - HOUR, finops__user="ada")
         store.run("r2", begun, begun, finops__user="ada")
+        store.run("r3", begun + HOUR, begun, finops__user="ada")
+        store.metric("r3", begun + 3 * HOUR)
     (home / "mlspend.toml").write_text(
         CONFIG + '[connectors.mlflow]\nroot = "mlflow.db"\n', encoding="utf-8"
     )
     night = run(home)
     assert night.returncode == 0, night.stderr
     assert (
-        'note: mlflow: 1 run ended before it began (such as "r1"): such a run has no length, and '
-        "holds nothing; set the clocks of the machines that log\n"
+        'note: mlflow: 2 runs ended before they began (such as "r3"): such a run lasts until its '
+        "last sign of life, if that is later; set the clocks of the machines that log\n"
     ) in night.stderr
     with open_generation(newest_generation(home / "state")) as con:
         spans = con.execute(
-            "select native_id, started_at = ended_at from marts.runs where source = 'mlflow'"
+            "select native_id, duration_hours from marts.runs where source = 'mlflow'"
         ).fetchall()
-    assert sorted(spans) == [("r1", True), ("r2", True)]
+    assert sorted(spans) == [("r1", 0), ("r2", 0), ("r3", 2)]
 
 
 def test_nothing_is_told_where_all_is_in_order(home: Path) -> None:

@@ -60,38 +60,6 @@ def test_the_books_are_what_python_adds_up_of_every_raw_file(company: Company) -
     assert ours == wanted
 
 
-def test_a_run_costs_what_it_cost_unless_its_evidence_was_spoiled(company: Company) -> None:
-    ours = truth.costs_of_runs(company.con)
-    off = {}
-    for row in company.truth("runs"):
-        cost = ours.get((row["run_id"], row["billing_currency"]), Decimal(0))
-        error = cost - Decimal(row["effective_cost"])
-        if abs(error) > CUT:
-            off[row["run_id"]] = error
-    spoiled = _spoiled_runs(company)
-    assert len(spoiled) > 0
-    assert off.keys() <= spoiled
-
-
-def _spoiled_runs(company: Company) -> set[str]:
-    """Return runs whose evidence the company has spoiled on purpose, and those beside them.
-
-    Clocks that run back, runs that never end, the day on which telemetry was lost; and runs that
-    share a day's transfers with one of the first kind.
-    """
-    blind = f"date '{BLIND_DAY}'"
-    rows = company.rows(
-        "with broken as (select * from marts.runs where status = 'lost' or duration_hours = 0) "
-        "select native_id from broken union select runs.native_id from marts.runs as runs "
-        "inner join broken on cast(runs.started_at as date) <= "
-        "cast(broken.started_at as date) + 1 and "
-        "cast(runs.ended_at as date) >= cast(broken.started_at as date) - 1 "
-        f"union select native_id from marts.runs where cast(started_at as date) <= {blind} "
-        f"and cast(ended_at as date) >= {blind}"
-    )
-    return {str(native) for (native,) in rows}
-
-
 def test_detectors_find_what_they_must_and_nothing_else(company: Company) -> None:
     """Pods, machines, data and runs; snapshots, disks and addresses are another test's."""
     wanted = {
@@ -189,18 +157,11 @@ def test_slices_and_turns_are_parts_of_gpus(company: Company) -> None:
     ]
 
 
-LIMITS = {
-    # dimension -> percent of all bills that may stand with a member that it is not in truth
-    "service": Decimal("0.001"),
-    "model": Decimal("0.12"),  # pods of runs whose clock ran back name a team, but no model
-    "team": Decimal("0.003"),
-    "project": Decimal("0.003"),
-    "dataset": Decimal("0.003"),
-    "user": Decimal("0.004"),
-}
+LIMIT = Decimal("0.0001")
+"""Percent of all bills that may stand with a member that it is not in truth: cents."""
 
 
-@pytest.mark.parametrize("dimension", LIMITS)
+@pytest.mark.parametrize("dimension", truth.DIMENSIONS)
 def test_the_error_of_a_dimension_stays_below_its_limit(
     company: Company, dimension: str, record_property: Callable[[str, object], None]
 ) -> None:
@@ -223,7 +184,7 @@ def test_the_error_of_a_dimension_stays_below_its_limit(
     )
     percent = 100 * wrong / billed
     record_property("percent", f"{percent:.4f}")
-    assert percent < LIMITS[dimension]
+    assert percent < LIMIT
 
 
 def test_the_page_of_errors_says_what_a_night_finds(report: truth.Report) -> None:
@@ -252,6 +213,18 @@ def test_with_complete_evidence_there_is_no_error(report: truth.Report) -> None:
     }
     assert all(found.values())
     assert len(report.runs[truth_causes.COMPLETE, "USD"]) > 20 * sum(found.values())
+
+
+def test_a_run_whose_clock_ran_back_costs_what_it_cost_until_its_last_metric(
+    report: truth.Report,
+) -> None:
+    """Which is 20 seconds before its end. What it moved is shared with others of the day."""
+    runs, beside = (
+        report.runs[cause, "USD"] for cause in (truth_causes.CLOCK, truth_causes.BESIDE)
+    )
+
+    assert len(runs) == 3
+    assert max(abs(error) for error in (*runs, *beside)) < Decimal("0.02")
 
 
 def test_nobody_else_pays_for_runs_of_strangers_and_without_tags(report: truth.Report) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.queries.attribution.test_data import inventory
+from tests.queries.attribution.test_egress import company, logged
 from tests.queries.attribution.test_versions import UNIT, spent
 
 if TYPE_CHECKING:
@@ -112,3 +116,53 @@ def test_a_place_of_the_ownership_file_has_its_version_and_not_a_tools(
         ("pets", "c2"): Decimal(2),
         ("pets", None): Decimal(3),
     }
+
+
+def later(row: Row, days: int) -> Row:
+    """Return a row of some days later."""
+    dates = ("charge_date", "charge_period_start", "charge_period_end")
+    return row | {date: row[date] + timedelta(days) for date in dates if date in row}
+
+
+def test_versions_that_follow_each_other_in_a_place_are_told_apart_by_their_days(
+    build: Build, draw: type[Draw]
+) -> None:
+    """One that is not dated is there until the next; two of one day cannot be told apart."""
+    (line,), (lies, toys) = [stored(draw, 8)], inventory(draw, pets=3, toys=1)
+    dates = [None, draw.day + timedelta(1), draw.day + timedelta(2), draw.day + timedelta(2)]
+    tables = {
+        "cost_lines": [later(line, day) for day in range(3)],
+        "datasets": [
+            *(
+                place(version, "pets", valid_from=date)
+                for version, date in zip("1234", dates, strict=True)
+            ),
+            place("7", "toys", dataset="toys", valid_from=dates[1]),
+        ],
+        "stored_bytes": [later(row, day) for row in (lies, toys) for day in range(3)],
+    }
+
+    assert spent(build(tables), "dataset") == {
+        ("pets", "1"): Decimal(6),
+        ("pets", "2"): Decimal(6),
+        ("pets", None): Decimal(6),
+        ("toys", "7"): Decimal(4),
+        ("toys", None): Decimal(2),
+    }
+
+
+@pytest.mark.parametrize(("since", "version"), [(0, "3"), (1, None)])
+def test_what_runs_read_before_the_day_of_a_version_is_not_of_it(
+    build: Build, draw: type[Draw], since: int, version: str | None
+) -> None:
+    """Nor of their digests, so that readers and storage call it alike; logs tell the same."""
+    tables = company(draw)
+    (images,) = tables["datasets"]
+    dated = {"version": "3", "valid_from": draw.day + timedelta(since)}
+    tables["datasets"] = [images | dated]
+    tables["run_inputs"] = [row | {"dataset_digest": "d"} for row in tables["run_inputs"]]
+    tracked = spent(build(tables), "dataset")
+    tables["object_reads"] = [logged(draw, 10, "arn:aws:sts::1:assumed-role/train/i-1")]
+
+    assert tracked["images", version] == Decimal(10)
+    assert spent(build(tables), "dataset")["images", version] == Decimal(10)
