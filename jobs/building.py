@@ -8,6 +8,7 @@ import queries.confine  # noqa: F401  (leaves its bytecode for the processes tha
 from jobs.contacts import write_contacts
 from jobs.duplicates import find_duplicates
 from jobs.inputs import build_input, superseding_tables
+from jobs.leaving_out import LEFT_OUT, leave_out
 from jobs.odd_records import tell_odd_records
 from jobs.privacy import collect_sites, personal_from, share_with_groups, views_of
 from jobs.progress import size_text
@@ -90,11 +91,14 @@ def build_counted(
 
 def _judge(night: Night) -> list[Entry]:
     """Decide which deliveries count, enter what changed in that, and return them."""
+    leave_out(night)
     names = {source.name for source in night.config.sources}
     entries = [entry for entry in night.journal.deliveries() if entry.source in names]
     code = code_fingerprint()
     unreadable = {entry.id for entry in entries if entry.refused_by and entry.refused_by == code}
-    readable = [entry for entry in entries if entry.id not in unreadable]
+    readable = [
+        entry for entry in entries if entry.id not in unreadable and entry.refused_by != LEFT_OUT
+    ]
     duplicates = find_duplicates(readable, night.journal.totals())
     verdicts: list[tuple[int, State, str, str]] = []
     for entry in readable:

@@ -25,6 +25,7 @@ from jobs.settings.books import Books
 from jobs.settings.currency import Currency
 from jobs.settings.detectors import detector_sections, read_detectors
 from jobs.settings.invoices import Invoice, entered_once, of_no_source
+from jobs.settings.left_out import LeftOut, left_out_of_none, left_out_once
 from jobs.settings.mail import Mail
 from jobs.settings.numbers import least_of, refusal_of, refused_numbers, too_low, with_defaults
 from jobs.settings.operations import Operations
@@ -105,6 +106,9 @@ class _File(_Section):
         tuple[SharedCost, ...], Field(strict=False), AfterValidator(named_once)
     ] = ()
     invoices: Annotated[tuple[Invoice, ...], Field(strict=False), AfterValidator(entered_once)] = ()
+    left_out: Annotated[
+        tuple[LeftOut, ...], Field(strict=False), AfterValidator(left_out_once)
+    ] = ()
     quotas: Annotated[tuple[Quota, ...], Field(strict=False)] = ()
     enforcement: Enforcement = Enforcement()
     levers: dict[str, Any] = Field(default_factory=dict)
@@ -140,6 +144,7 @@ class Config:
     mail: Mail
     shared_costs: tuple[SharedCost, ...]
     invoices: tuple[Invoice, ...]
+    left_out: tuple[LeftOut, ...]
     quotas: tuple[Quota, ...]
     enforcement: Enforcement
     levers: tuple[Lever, ...]
@@ -207,7 +212,10 @@ class _Reader:
         levers = self._levers(table.get("levers", {}))
         for where, what, fix in mistakes_between(table.get("quotas")):
             self._note(what, where, fix)
-        for where, what, fix in of_no_source(file.invoices, [source.name for source in sources]):
+        names = [source.name for source in sources]
+        for where, what, fix in of_no_source(file.invoices, names):
+            self._note(what, where, fix)
+        for where, what, fix in left_out_of_none(file.left_out, names):
             self._note(what, where, fix)
         detectors, wrong, invalid = read_detectors(table.get("detectors", {}))
         for where, what, fix in wrong:
@@ -237,6 +245,7 @@ class _Reader:
             mail=file.mail.settled(self.path.parent),
             shared_costs=file.shared_costs,
             invoices=file.invoices,
+            left_out=file.left_out,
             quotas=file.quotas,
             enforcement=file.enforcement,
             levers=tuple(levers),

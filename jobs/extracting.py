@@ -11,6 +11,7 @@ from connectors.secrets import is_open, names_in, written
 from connectors.tally import counting
 from jobs.backfill import first_month, is_too_old
 from jobs.fetching import RefusedDeliveryError
+from jobs.leaving_out import leave_out, tell_left_out
 from jobs.raw_store import known_deliveries
 from queries import ModelError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def extract(night: Night) -> None:
     """Land what is new of every source; what is wrong with one stops that one alone."""
+    leave_out(night)
     entries = night.journal.deliveries()
     for source in night.config.sources:
         if source.is_retired:
@@ -42,6 +44,7 @@ def extract(night: Night) -> None:
             f'note: source "{name}" has landed data but is not in the config file: it is left '
             "out (to count it and fetch no more, configure it with retired = true)"
         )
+    tell_left_out(night)
 
 
 def _tell_requests(night: Night, source: Source, requests: int, seconds: float) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from queries.totals import RawTotal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
-    from decimal import Decimal
 
 State = Literal["landed", "quarantined"]
 Outcome = Literal["published", "unchanged", "stopped"]
@@ -103,3 +104,13 @@ class NightRun:
     outcome: str | None
     generation: str | None
     problems: str
+
+
+def billed_in(totals: Iterable[LedgerTotal]) -> dict[str, Decimal]:
+    """Return what is billed in each currency, by its code."""
+    costs: dict[str, Decimal] = {}
+    for total in totals:
+        if total.measure == "billed_cost":
+            before = costs.get(total.billing_currency, Decimal(0))
+            costs[total.billing_currency] = before + total.amount + total.beyond
+    return dict(sorted(costs.items()))

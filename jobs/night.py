@@ -19,6 +19,7 @@ from jobs.faults import explained
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal, JournalError
 from jobs.journal.backup import FOLDER, back_up_tonight
+from jobs.leaving_out import LEFT_OUT
 from jobs.lock import locked
 from jobs.progress import size_text
 from jobs.raw_store import RawStore
@@ -83,7 +84,7 @@ class Night:
         self.progress.say(describe(problem), "problem", level="error")
 
     def complain_of_quarantine(self) -> None:
-        """Complain of every unit whose newest version does not count."""
+        """Complain of every unit whose newest version does not count, though it should."""
         names = {source.name for source in self.config.sources}
         entries = [entry for entry in self.journal.deliveries() if entry.source in names]
         newest_of: dict[tuple[str, str, str], Entry] = {}
@@ -93,7 +94,8 @@ class Night:
                 newest_of[entry.unit_key] = entry
         told = {str(problem) for problem in self.problems}
         for entry in newest_of.values():
-            if entry.state == "quarantined" and entry.reason not in told:
+            is_told = entry.refused_by == LEFT_OUT or entry.reason in told
+            if entry.state == "quarantined" and not is_told:
                 self.complain(
                     RefusedDeliveryError(
                         entry.reason,

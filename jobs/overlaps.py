@@ -54,22 +54,29 @@ class Overlaps:
         """
         own = self._held(new, totals)
         old: dict[LandedFile, int] = {}
+        unit_of: dict[str, str] = {}
         for entry in others:
             if entry.table == new.table and entry.unit != new.unit:
                 if entry.id not in self.held:
                     self.held[entry.id] = self._held(entry, totals_of(entry.id))
                 if not own.use.isdisjoint(self.held[entry.id].use):
                     old |= self.held[entry.id].files
+                    unit_of |= {file.name: entry.unit for file in entry.files}
         if len(new.files) == 1 and not old:
             return
         found = self._lines_of(new.source).find_overlap(table, own.files, old)
         if found is not None:
+            gone = [unit_of[name] for name in found if name in unit_of]
             raise RefusedDeliveryError(
                 f"{' and '.join(found)} hold the same lines, at least half of one: "
                 "both would count",
                 where=f"{new.source} {new.table} {new.unit}",
-                fix="keep the newer one alone, or let the exports write over each other; where one "
-                "is gone already, give the source another name, and its files are read anew",
+                fix="keep the newer one alone, or let the exports write over each other"
+                + "".join(
+                    f'; if what landed as "{unit}" is to count no more: [[left_out]] with '
+                    f'source = "{new.source}" and unit = "{unit}"'
+                    for unit in gone
+                ),
             )
 
     def _lines_of(self, source: str) -> SeenLines:

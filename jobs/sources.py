@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, TextIO
 from jobs.blank_lines import blank_lines
 from jobs.inputs import landed_of
 from jobs.journal import Journal
+from jobs.ledger import billed_in
 from jobs.reconciling import ask, asked_lines
+from jobs.restatements import rows_of
 from queries import ModelError
 from queries.answers import visible
 from queries.currencies import RATES
@@ -231,12 +233,10 @@ def _bills(config: Config, journal: Journal, entries: Sequence[Entry]) -> list[B
         gap = blank_lines(totals)
         if gap:
             gaps.setdefault(entry.source, {})[entry.unit] = gap
-        for total in totals:
-            if total.measure == "billed_cost":
-                rows[entry.source] += total.rows
-                of_source = costs.setdefault(entry.source, {})
-                before = of_source.get(total.billing_currency, Decimal(0))
-                of_source[total.billing_currency] = before + total.amount + total.beyond
+        rows[entry.source] += rows_of(totals)
+        for currency, cost in billed_in(totals).items():
+            of_source = costs.setdefault(entry.source, {})
+            of_source[currency] = of_source.get(currency, Decimal(0)) + cost
     return [
         BillFacts(name, rows[name], dict(sorted(costs[name].items())), gaps.get(name, {}))
         for name in (source.name for source in config.sources)

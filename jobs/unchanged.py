@@ -33,6 +33,7 @@ def digest_of_inputs(
             total.update(f"{entry.id} {entry.state} {entry.is_collected}\n".encode())
     total.update(f"{sorted(names)} {config.attribution!r} {config.quotas!r}\n".encode())
     total.update(f"{config.shared_costs!r} {config.invoices!r} {config.currency!r}\n".encode())
+    total.update(f"{config.left_out!r}\n".encode())
     total.update(f"{sorted(config.detectors.items())!r}\n".encode())
     for mute in mutes:
         total.update(f"{mute.finding_id} {mute.muted_until}\n".encode())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"at line ([0-9]+)")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]")
-_LISTS: Final = frozenset({"invoices", "privacy.audiences", "quotas", "shared_costs"})
+_LISTS: Final = frozenset({"invoices", "left_out", "privacy.audiences", "quotas", "shared_costs"})
 
 
 def fix_of(error: tomllib.TOMLDecodeError, text: str) -> str:
