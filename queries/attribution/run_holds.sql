@@ -10,8 +10,9 @@
 -- each moment is paid once, by the leaf, whichever systems saw it, and a run that started others
 -- holds what they leave.
 --
--- A stay is matched to a pod by uid, else by name; a run whose pod no telemetry knows counts as a
--- run on the bare machine, if it names one.
+-- A stay is matched to a pod by uid, else by name. Where several clusters or namespaces have a pod of that
+-- name and the stay does not tell which, it is in none of them; a run whose pod no telemetry knows counts as
+-- a run on the bare machine, if it names one.
 --
 -- grain: one row per place, hour and run
 -- key:   pod_no, charge_date, instance_id, slot, run_no
@@ -53,19 +54,56 @@ node_machines as (
     group by charge_date, lower(node)
 ),
 
+vague_names as (
+    select distinct
+        charge_date,
+        cluster,
+        namespace,
+        pod
+    from attribution.run_stays
+    where pod is not null and (cluster is null or namespace is null)
+),
+
+ambiguous_names as (
+    select
+        vague_names.charge_date,
+        vague_names.cluster,
+        vague_names.namespace,
+        vague_names.pod
+    from vague_names
+    inner join attribution.pod_days
+        on
+            vague_names.charge_date = pod_days.charge_date
+            and vague_names.pod = pod_days.pod
+            and coalesce(vague_names.namespace, pod_days.namespace) = pod_days.namespace
+            and coalesce(vague_names.cluster, pod_days.cluster) = pod_days.cluster
+    group by vague_names.charge_date, vague_names.cluster, vague_names.namespace, vague_names.pod
+    having count(distinct row(pod_days.cluster, pod_days.namespace)) > 1
+),
+
 located as (
     select
         run_stays.*,
         coalesce(pods_by_uid.pod_no, pods_by_name.pod_no) as pod_no,
-        coalesce(run_stays.instance_id, node_machines.instance_id, lower(run_stays.node)) as machine_id
+        case
+            when ambiguous_names.pod is null
+                then coalesce(run_stays.instance_id, node_machines.instance_id, lower(run_stays.node))
+        end as machine_id
     from attribution.run_stays
     left join attribution.pod_days as pods_by_uid
         on
             run_stays.charge_date = pods_by_uid.charge_date
             and run_stays.pod_uid = pods_by_uid.pod_uid
+    left join ambiguous_names
+        on
+            run_stays.charge_date = ambiguous_names.charge_date
+            and run_stays.pod = ambiguous_names.pod
+            and run_stays.namespace is not distinct from ambiguous_names.namespace
+            and run_stays.cluster is not distinct from ambiguous_names.cluster
     left join attribution.pod_days as pods_by_name
         on
             pods_by_uid.pod_no is null
+            and ambiguous_names.pod is null
             and run_stays.charge_date = pods_by_name.charge_date
             and run_stays.pod = pods_by_name.pod
             and coalesce(run_stays.namespace, pods_by_name.namespace) = pods_by_name.namespace

@@ -63,6 +63,36 @@ def test_a_run_holds_the_pod_that_was_there_with_it(
     assert built.costs("run_id, team") == {("r", "vision"): 8, ("s", "speech"): 8}
 
 
+@pytest.mark.parametrize(
+    ("told", "holds"),
+    [
+        ({}, False),
+        ({"namespace": "lab"}, False),
+        ({"node": "node-i-1"}, False),
+        ({"cluster": "c2"}, True),
+        ({"pod_uid": "u2"}, True),
+    ],
+)
+def test_a_run_is_in_no_pod_where_nobody_knows_in_which_cluster_s(
+    build: Build, draw: type[Draw], told: dict[str, str], *, holds: bool
+) -> None:
+    """Each cluster has one of that name at work, and pays for its own."""
+    given = company(draw, (0, 0), u1={"team_raw": "vision"}, u2={"team_raw": "speech"})
+    for row in given["pod_hours"]:
+        row |= {"gpu_units": 2}
+    given["pod_hours"][1] |= {"cluster": "c2", "node": "node-i-2"}
+    given["cost_lines"].append(draw.machine(8, 0, "i-2"))
+    given["node_hours"].append(draw.node(0, "i-2", gpu=4, cpu=0, memory=0) | {"cluster": "c2"})
+    place = {"run_key": "r", "pod": POD} | told
+    built = build(given | {"runs": [draw.run("r", 0, 1)], "run_places": [place]})
+
+    run_of_speech = "r" if holds else None
+    assert built.costs("run_id, team", "cost_kind = 'direct'") == {
+        (None, "vision"): 4,
+        (run_of_speech, "speech"): 4,
+    }
+
+
 def test_within_an_hour_each_holds_its_own_time(build: Build, draw: type[Draw]) -> None:
     given = company(draw, (0, 0), u1={"team_raw": "vision"}, u2={"team_raw": "speech"})
     given["pod_hours"][0] |= {"held_seconds": 2700}
