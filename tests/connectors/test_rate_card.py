@@ -142,7 +142,7 @@ LIVES = st.fixed_dictionaries(
         "price": AMOUNTS,
         "percent": st.integers(0, 100),
         "life": st.integers(1, 40),
-        "start": st.dates(date(2020, 1, 1), date(2024, 12, 31)),
+        "start": st.dates(date(2024, 1, 1), date(2026, 6, 30)),
         "days": st.none() | st.integers(1, 900),
         "watts": st.integers(0, 10**7),
         "tariff": st.integers(0, 10**7),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from jobs.raw_store import RawStore
 from queries.read import open_generation
 from tests import truth
 from tests.jobs.folder_source import sum_lines
+from tests.jobs.nights import make_home, run
 from tests.jobs.told_company import Company
 
 if TYPE_CHECKING:
@@ -31,6 +33,20 @@ def store(tmp_path: Path) -> Iterator[RawStore]:
     state = tmp_path / "state"
     with Journal(state / "journal.sqlite") as journal:
         yield RawStore(state, journal, sum_lines, PlainProgress(io.StringIO()))
+
+
+@pytest.fixture(scope="session")
+def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which one night has run."""
+    home = make_home(tmp_path_factory.mktemp("one"))
+    assert run(home).returncode == 0
+    return home
+
+
+@pytest.fixture
+def home(after_one: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return shutil.copytree(after_one, tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

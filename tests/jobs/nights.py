@@ -52,10 +52,13 @@ def configure(home: Path, text: str) -> None:
     (home / "mlspend.toml").write_text(text, encoding="utf-8")
 
 
-def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in the folder."""
+def run(
+    home: Path, *args: str, before: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder; `before` it some lines of Python."""
+    start = ["-c", f"{before}\nfrom jobs.cli import main\nmain()"] if before else ["-m", "jobs.cli"]
     return subprocess.run(
-        [sys.executable, "-P", "-m", "jobs.cli", *(args or ("nightly",))],
+        [sys.executable, "-P", *start, *(args or ("nightly",))],
         capture_output=True,
         text=True,
         check=False,

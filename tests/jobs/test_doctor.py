@@ -25,20 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which one night has run."""
-    home = make_home(tmp_path_factory.mktemp("one"))
-    assert run(home).returncode == 0
-    return home
-
-
-@pytest.fixture
-def home(after_one: Path, tmp_path: Path) -> Path:
-    """Return a copy of it."""
-    return shutil.copytree(after_one, tmp_path / "home")
-
-
 def findings(home: Path, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
     """Return the exit code, and what each check found, the worst where it found several things."""
     done = run(home, "doctor", "--json", **environment)

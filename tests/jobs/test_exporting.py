@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = make_home(tmp_path_factory.mktemp("home"))
-    assert run(home).returncode == 0
-    return home
-
-
 @pytest.mark.parametrize("version", ["1.4", "1.2"])
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz"])
 def test_the_file_conforms_and_adds_up(home: Path, version: str, suffix: str) -> None:

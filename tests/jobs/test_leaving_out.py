@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobs.nights import FOCUS, billed, configure, make_home, run, write_month
+from tests.jobs.nights import FOCUS, billed, configure, run, write_month
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LEFT_OUT = '\n[[left_out]]\nsource = "focus"\nunit = "2026-10"\nwhy = "a test export"\n'
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = make_home(tmp_path)
-    assert run(home).returncode == 0
-    assert billed(home) == Decimal("3.75")
-    return home
 
 
 def test_a_unit_counts_no_more_until_its_table_goes(home: Path) -> None:

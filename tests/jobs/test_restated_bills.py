@@ -34,13 +34,6 @@ def restated(home: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = make_home(tmp_path)
-    assert run(home).returncode == 0
-    return home
-
-
 def test_the_first_delivery_restates_nothing(home: Path) -> None:
     assert restated(home) == []
     assert "What was restated" not in page_of(home)

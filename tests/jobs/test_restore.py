@@ -7,29 +7,13 @@ import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from jobs.journal import VERSION, Journal
 from jobs.journal.backup import nightly_backups
 from jobs.journal.restores import Restores
-from tests.jobs.nights import billed, make_home, run, write_month
+from tests.jobs.nights import billed, run, write_month
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which one night has run."""
-    home = make_home(tmp_path_factory.mktemp("one"))
-    assert run(home).returncode == 0
-    return home
-
-
-@pytest.fixture
-def home(after_one: Path, tmp_path: Path) -> Path:
-    """Return a copy of it."""
-    return shutil.copytree(after_one, tmp_path / "home")
 
 
 def damage(journal: Path) -> None:

@@ -13,18 +13,10 @@ import pytest
 from jobs.journal import STEPS, VERSION, Journal
 from queries.manifest import FORMAT, FormatError, Manifest
 from queries.publish import newest_manifest
-from tests.jobs.nights import billed, make_home, run, write_month
+from tests.jobs.nights import billed, run, write_month
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def after_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which one night has run."""
-    home = make_home(tmp_path_factory.mktemp("one"))
-    assert run(home).returncode == 0
-    return home
 
 
 @pytest.fixture

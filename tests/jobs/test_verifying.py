@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.jobs.nights import ROOT, make_home, run
+from tests.jobs.nights import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +25,8 @@ def verify(*databases: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_file_that_does_not_hold_what_was_built_is_named(tmp_path: Path) -> None:
+def test_a_file_that_does_not_hold_what_was_built_is_named(home: Path, tmp_path: Path) -> None:
     """Of several files, each is looked at: audiences have files of their own."""
-    home = make_home(tmp_path)
-    assert run(home).returncode == 0
     (sound,) = (home / "state" / "generations").glob("*.duckdb")
     other = tmp_path / "other.duckdb"
     shutil.copy(sound, other)
