@@ -20,6 +20,7 @@ from tests import truth
 from tests.jobs.folder_source import sum_lines
 from tests.jobs.nights import make_home, run
 from tests.jobs.told_company import Company
+from tests.servers.cache import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,18 +51,32 @@ def home(after_one: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """Write the company and run its night, as README's command does."""
-    folder = tmp_path_factory.mktemp("demo") / "company"
-    subprocess.run(
-        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(folder)],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    (generation,) = (folder / "state" / "generations").glob("*.duckdb")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the company and run its night, as README's command does; for all tests, to be read.
+
+    Tests that run side by side wait for the first of them.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # a folder of all workers of this run
+    company = folder / "demo" / "company"
+    with made_once(folder / "demo", "") as is_made:
+        if not is_made:
+            subprocess.run(
+                [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(company)],
+                check=True,
+                capture_output=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+    return company
+
+
+@pytest.fixture(scope="session")
+def company(demo: Path) -> Iterator[Company]:
+    """Return the company after its night, with its truth."""
+    (generation,) = (demo / "state" / "generations").glob("*.duckdb")
     with open_generation(generation) as con:
-        yield Company(folder, con)
+        yield Company(demo, con)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +20,6 @@ from jobs.privacy import KEY_FILE, read_key, visible_to
 from queries import ModelError
 from queries.generation import newest_generation
 from queries.read import open_generation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """
@@ -133,17 +129,9 @@ def found_in(folder: Path, people: set[str]) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """Write the company and run its night with the default settings."""
-    company = Company(tmp_path_factory.mktemp("named") / "company")
-    subprocess.run(
-        [sys.executable, "-P", "-m", "jobs.cli", "nightly", "--demo", str(company.folder)],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    yield company
-    shutil.rmtree(company.folder)
+def named(demo: Path) -> Company:
+    """Return the company after a night with the default settings."""
+    return Company(demo)
 
 
 @pytest.fixture(scope="module")

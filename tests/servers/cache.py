@@ -37,7 +37,7 @@ def unpack_debs(name: str, packages: Sequence[str]) -> Path:
     Dependencies do not come along: name every package that is needed.
     """
     target = cache_folder() / name
-    with _made_once(target, " ".join(packages)) as is_made:
+    with made_once(target, " ".join(packages)) as is_made:
         if not is_made:
             downloads = target.with_name(f"{name}.debs")
             shutil.rmtree(downloads, ignore_errors=True)
@@ -53,7 +53,7 @@ def venv_from_lock(name: str, lock: Path) -> Path:
     """Make an environment with exactly what `lock` pins, and return its folder."""
     target = cache_folder() / name
     wanted = f"{sys.version} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
-    with _made_once(target, wanted) as is_made:
+    with made_once(target, wanted) as is_made:
         if not is_made:
             _make_venv(target, lock)
     return target
@@ -65,7 +65,7 @@ def npm_package(name: str, package: str) -> Path:
     No script of a package is run.
     """
     target = cache_folder() / name
-    with _made_once(target, package) as is_made:
+    with made_once(target, package) as is_made:
         if not is_made:
             options = ["--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
             _run(["npm", "install", "--silent", *options, "--prefix", str(target), package])
@@ -108,7 +108,7 @@ def _run(command: Sequence[str], folder: Path | None = None) -> None:
 
 
 @contextmanager
-def _made_once(target: Path, wanted: str) -> Iterator[bool]:
+def made_once(target: Path, wanted: str) -> Iterator[bool]:
     """Tell whether `target` was made as `wanted`; else empty it, and note it once it is made.
 
     One process at a time: others wait for it.
