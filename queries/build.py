@@ -196,7 +196,7 @@ def shapes(given: BuildInput) -> dict[str, dict[str, str]]:
     Nothing of what has landed is looked at, and nothing is kept.
     """
     warehouse = opened(given, Manifest())
-    warehouse.create_raw(given.tables, [], with_staged=True)
+    warehouse.create_raw(given.tables, [], with_all=True)
     keep_beside(warehouse, given.progress)
     warehouse.show_staged(None)
     warehouse.build_metadata()

@@ -135,12 +135,14 @@ def check_detector(con: _Connection, table: str) -> None:
             f"{table} does not yield the columns of a finding: {wrong}",
             f"yield these, in this order: {', '.join(COLUMNS)}; cast each to its type",
         )
-    for column in NEEDED:
-        rows = con.execute(
-            f"select resource_id, evidence from {table} where {column} is null limit 1"
-        ).fetchall()
-        if rows:
-            raise _error(table, f"{table} has a finding without {column}: {rows[0]}", "fill it")
+    nulls = " ".join(f"when {column} is null then '{column}'" for column in NEEDED)
+    rows = con.execute(
+        f"select case {nulls} end as lacking, resource_id, evidence from {table} "
+        "where lacking is not null limit 1"
+    ).fetchall()
+    if rows:
+        column, *thing = rows[0]
+        raise _error(table, f"{table} has a finding without {column}: {tuple(thing)}", "fill it")
     words = ", ".join(f"'{word}'" for word in CONFIDENCES)
     rows = con.execute(
         f"select resource_id, confidence from {table} where confidence not in ({words}) limit 1"

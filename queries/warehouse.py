@@ -59,7 +59,9 @@ class Warehouse:
     @property
     def staged_models(self) -> list[Model]:
         """The staging models that are kept by day."""
-        return [model for model in self._layer("staging") if model.kind == "partition"]
+        return [
+            model for model in self.models if model.layer == "staging" and model.kind == "partition"
+        ]
 
     @property
     def day_models(self) -> list[Model]:
@@ -99,8 +101,10 @@ class Warehouse:
         fed = {f"staging.{model.feeds}" for model in self.staged_models if model.feeds}
         return [table for table in canonical_columns() if table in fed]
 
-    def _layer(self, layer: str) -> list[Model]:
-        return [model for model in self.models if model.layer == layer]
+    @property
+    def _of_sources(self) -> list[Model]:
+        """The staging models that are not kept by day: metadata, as each source tells it."""
+        return [model for model in self.metadata_models if model.layer == "staging"]
 
     def sql_of(self, model: Model) -> str:
         """Return a model's SQL with its parameters filled in."""
@@ -119,39 +123,55 @@ class Warehouse:
         tables: Mapping[str, Mapping[str, Declared]],
         landed: Sequence[Landed],
         *,
-        with_staged: bool = False,
+        with_all: bool = False,
     ) -> None:
         """Create the raw view of every table that a model is going to read.
 
         What a connector declares is asked for no other: most have landed nothing. Whoever stages by
-        day creates its view itself; `with_staged` it is there without rows.
+        day creates its view itself. `with_all` every table is there, also where nothing reads it.
         """
         by_name: dict[str, list[Landed]] = {}
         for delivery in landed:
-            by_name.setdefault(delivery.raw_name, []).append(delivery)
+            by_name.setdefault(f"raw.{delivery.raw_name}", []).append(delivery)
         staged = {table for model in self.staged_models for table in model.reads}
-        for raw in sorted(set().union(*(model.reads for model in self.models))):
-            connector, of_connector, table = raw.removeprefix("raw.").partition("__")
-            if not raw.startswith("raw.") or not of_connector:
-                continue
-            wanted = [] if raw in staged else by_name.get(f"{connector}__{table}", [])
-            if raw not in staged:
-                self.tables.know(raw, is_empty=not wanted)
-            elif not with_staged:
-                continue
-            if wanted or not self._goes_unread(raw):
+        read = set().union(*(model.reads for model in self.models))
+        of_sources = sorted(raw for raw in read if raw.startswith("raw.") and "__" in raw)
+        if not with_all:
+            of_sources = [raw for raw in of_sources if raw not in staged]
+            for raw in of_sources:
+                self.tables.know(raw, is_empty=raw not in by_name)
+        unread = self._unread()
+        for raw in of_sources:
+            wanted = [] if raw in staged else by_name.get(raw, [])
+            if wanted or not self._goes_unread(raw, unread):
+                connector, _, table = raw.removeprefix("raw.").partition("__")
                 create_raw_view(self.con, connector, tables[connector][table], wanted)
 
-    def _goes_unread(self, raw: str) -> bool:
-        """Tell whether all that reads a table is known to have no rows, and which columns."""
-        readers = [model for model in self.models if raw in model.reads]
-        known = [model.name in self.tables.columns for model in readers]
-        return all(known) and all(map(self.tables.is_sure, readers))
+    def _goes_unread(self, raw: str, unread: Collection[str]) -> bool:
+        """Tell whether all that reads a table has no rows, and none of it is asked for columns."""
+        return all(
+            model.name in unread
+            or (self.tables.is_sure(model) and model.name in self.tables.columns)
+            for model in self.models
+            if raw in model.reads
+        )
+
+    def _unread(self) -> set[str]:
+        """Return the metadata of sources that has no rows, and is read by such alone."""
+        for model in self._of_sources:
+            if self.tables.is_sure(model):
+                self.tables.know(model.name, is_empty=True)
+        unread: set[str] = set()
+        for model in reversed(self._of_sources):
+            readers = {other.name for other in self.models if model.name in other.reads}
+            if model.name in self.tables.empty and readers <= unread:
+                unread.add(model.name)
+        return unread
 
     def build_metadata(self) -> None:
         """Compute everything that is not kept by day and does not rest on attributed days."""
-        kinds = ("full", "inline")
-        self.build_all([model for model in self._layer("staging") if model.kind in kinds])
+        unread = self._unread()
+        self.build_all([model for model in self._of_sources if model.name not in unread])
         for table in canonical_columns().keys() - set(self.daily_tables):
             feeders = [
                 f"select * from {model.name}"
@@ -178,7 +198,8 @@ class Warehouse:
             if model.name in needed and model.kind == "inline":
                 needed |= model.reads
             is_read_later = model.name in needed or model.layer == "marts"
-            if model.kind == "full" and not is_read_later:
+            takes_memory = model.kind == "full" and model.name not in self.tables.empty
+            if takes_memory and not is_read_later:
                 self.con.execute(f"drop table if exists {model.name}")
 
     def build_all(self, wanted: Sequence[Model]) -> None:
