@@ -283,9 +283,7 @@ class _Reader:
             values = model.model_validate(table).settled(self.path.parent)
         except ValidationError as error:
             self._note_all(error, model, where)
-            for key, number in too_low(table).items():
-                if key in model.model_fields:
-                    self._note_low(kind, key, number, where)
+            self._note_low(too_low(table), model, where)
             return None
         settings = {field.name: getattr(values, field.name) for field in fields(cls)}
         settings = {key: self._settled(key, value) for key, value in settings.items()}
@@ -297,27 +295,27 @@ class _Reader:
         settings = with_defaults(cls, settings, low)
         if refusal := refusal_of(cls, settings, retired=retired):
             self._note_refusal(kind, refusal, where)
-            for key, number in low.items():
-                self._note_low(kind, key, number, where)
+            self._note_low(low, model, where)
             return None
         for key, own in refused_numbers(cls, settings, low, retired=retired):
             if own:
                 self._note_refusal(kind, own, where)
             else:
-                self._note_low(kind, key, low[key], where)
+                self._note_low({key: low[key]}, model, where)
         return Source(name, kind, cls(**settings), retired)
 
     def _note_refusal(self, kind: str, error: SourceError, where: KeyPath) -> None:
         fix = error.__notes__[1].removeprefix("fix: ")
         self._note(f"[connectors.{kind}] {error}", where, fix)
 
-    def _note_low(self, kind: str, key: str, number: int, where: KeyPath) -> None:
-        self._note(
-            f"[connectors.{kind}] {key} is {number}, which is not greater than or equal to "
-            f"{least_of(key)}",
-            (*where, key),
-            f"config.example.toml says what {key} means",
-        )
+    def _note_low(self, low: Mapping[str, int], model: type[BaseModel], where: KeyPath) -> None:
+        for key in (key for key in low if key in model.model_fields):
+            self._note(
+                f"{shown(where)} {key} is {low[key]}, which is not greater than or equal to "
+                f"{least_of(key)}",
+                (*where, key),
+                f"config.example.toml says what {key} means",
+            )
 
     def _levers(self, tables: object) -> list[Lever]:
         """Return the ways of stopping that the file sets up, each under a name of its own."""
@@ -329,6 +327,8 @@ class _Reader:
             cls = class_of(LEVERS[kind])
             model = model_of(kind, cls)
             for where, table in _each(("levers", kind), value):
+                if isinstance(table, dict):
+                    self._note_low(too_low(table), model, where)
                 try:
                     values = model.model_validate(table).settled(self.path.parent)
                 except ValidationError as error:

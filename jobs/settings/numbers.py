@@ -1,6 +1,6 @@
-"""The least that a number of a source's table may be.
+"""The least that a number of a source's or a lever's table may be.
 
-A connector's fields say `int` and no more, so the rule stands here, by name, for all of them.
+Their fields say `int` and no more, so the rule stands here, by name, for all of them.
 Where a connector's own `check` refuses a number too, its words are told, for they know more.
 """
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAY_BE_ZERO: Final = frozenset(
-    {"backfill_days", "refresh_days", "rescan_every_days", "settle_minutes", "years"}
+    {"allowed", "backfill_days", "refresh_days", "rescan_every_days", "settle_minutes", "years"}
 )
-"""0 means something here: all there is, every night, at once. Every other number is 1 or more."""
+"""0 means something: nothing, all there is, every night, at once. Any other is 1 or more."""
 
 
 def least_of(key: str) -> int:

@@ -114,6 +114,21 @@ def test_every_mistake_of_every_quota_and_lever_is_told_at_once(tmp_path: Path) 
     assert told.count("error: ") == 11
 
 
+def test_numbers_of_a_lever_that_are_too_low_are_told_all_at_once(tmp_path: Path) -> None:
+    text = SOURCE + '[levers.webhook]\nurl = "https://a"\nsecret_env = "A"\n'
+    slurm = '[levers.slurm]\ncluster = "a"\naccounts = {}\nallowed = 0\n'
+    read(tmp_path, text + "tries = 1\n" + slurm + "timeout_seconds = 1\n")
+    slurm = slurm.replace("allowed = 0", "allowed = -1")
+    told = mistakes_in(tmp_path, text + "tries = 0\ncolour = 1\n" + slurm + "timeout_seconds = 0\n")
+    wanted = (
+        "[levers.webhook] tries is 0, which is not greater than or equal to 1",
+        '[levers.webhook] has no key "colour"',
+        "[levers.slurm] allowed is -1, which is not greater than or equal to 0",
+        "[levers.slurm] timeout_seconds is 0, which is not greater than or equal to 1",
+    )
+    assert [wish in one for wish, one in zip(wanted, told, strict=True)] == [True] * 4
+
+
 def test_mistakes_name_the_line_they_stand_on(tmp_path: Path) -> None:
     (told,) = mistakes_in(tmp_path, SOURCE + quota() + quota(name='"r"', limit="-1"))
     assert f"in:  {tmp_path / 'mlspend.toml'}:17" in told
