@@ -24,13 +24,16 @@ from jobs.settings.base import Section as _Section
 from jobs.settings.books import Books
 from jobs.settings.currency import Currency
 from jobs.settings.detectors import detector_sections, read_detectors
+from jobs.settings.engine import Engine
 from jobs.settings.invoices import Invoice, entered_once, of_no_source
+from jobs.settings.keep import Keep
 from jobs.settings.left_out import LeftOut, left_out_of_none, left_out_once
 from jobs.settings.mail import Mail
 from jobs.settings.numbers import least_of, refusal_of, refused_numbers, too_low, with_defaults
 from jobs.settings.operations import Operations
 from jobs.settings.privacy import Privacy
 from jobs.settings.quotas import Enforcement, Quota, mistakes_between
+from jobs.settings.report import Report
 from jobs.settings.shapes import SOURCE_KEYS, class_of, model_of, section_of, sections_of
 from jobs.settings.shared_costs import SharedCost, named_once
 from jobs.settings.toml_fixes import fix_of
@@ -66,28 +69,6 @@ class ConfigError(Exception):
         """Hold the mistakes, sorted as they stand in the file."""
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-
-
-class Engine(_Section):
-    """What a night may use of the machine."""
-
-    memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]*(MB|GB|MiB|GiB)$")] = "1500MB"
-    threads: Annotated[int, Field(ge=1, le=256)] = 2
-
-
-class Report(_Section):
-    """What the site and the leaderboards show."""
-
-    title: Annotated[str, Field(min_length=1, max_length=200)] = "What machine learning costs"
-    top: Annotated[int, Field(ge=1, le=1000)] = 10
-    is_demo: bool = False
-
-
-class Keep(_Section):
-    """How much of the past stays on the disk."""
-
-    generations: Annotated[int, Field(ge=2, le=10_000)] = 7
-    open_versions: Annotated[int, Field(ge=1, le=10_000)] = 3
 
 
 class _File(_Section):

@@ -11,8 +11,8 @@ from connectors.secrets import is_open, names_in, written
 from connectors.tally import counting
 from jobs.backfill import first_month, is_too_old
 from jobs.fetching import RefusedDeliveryError
+from jobs.known import known_deliveries
 from jobs.leaving_out import leave_out, tell_left_out
-from jobs.raw_store import known_deliveries
 from queries import ModelError
 
 if TYPE_CHECKING:

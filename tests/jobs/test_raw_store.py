@@ -21,7 +21,7 @@ import pytest
 from connectors.base import Checksum, SourceError
 from jobs.fetching import RefusedDeliveryError
 from jobs.journal import Journal
-from jobs.raw_store import known_deliveries
+from jobs.known import known_deliveries
 from tests.jobs.folder_source import (
     LINES,
     RUNS,

@@ -11,8 +11,8 @@ import pytest
 
 from connectors.identities import Identities
 from jobs.config import read_config
+from jobs.known import known_deliveries
 from jobs.privacy import collect_sites, personal_from, site_rules, views_of
-from jobs.raw_store import known_deliveries
 from jobs.state import SITE_MARKER
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from connectors.secrets import FILE, is_open, missing, names_in, written
 from jobs.errors import describe
 from jobs.journal import VERSION, Journal, JournalError
 from jobs.journal.reading import open_to_read
+from jobs.known import known_deliveries
 from jobs.operations.checks import Finding, ok, warning, wrong
-from jobs.raw_store import known_deliveries
 from jobs.settings.base import Section
 
 if TYPE_CHECKING:
