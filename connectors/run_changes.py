@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,15 +47,17 @@ def micros(text: object, where: str) -> int | None:
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(str(text))
-        since = at - datetime(1970, 1, 1, tzinfo=UTC)
+        return _since_1970(datetime.fromisoformat(str(text)))
     except (ValueError, TypeError) as error:
         raise SourceError(
             f"{str(text)[:40]!r} is not a time with an offset",
             where=where,
             fix="check the service's version; its log says what it answers",
         ) from error
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _since_1970(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def utc_micros(text: object, where: str) -> int | None:
@@ -156,12 +158,13 @@ def changes(
     Raises: SourceError
     """
     before = _Memory.of(known.cursor(table.name))
-    after, since = _plan(before, int(at.timestamp()) * 1_000_000, days)
+    now = _since_1970(at)
+    after, since = _plan(before, now, days)
     parts = ParquetParts(table)
     for key, rows in _compare(stream, before or _Memory(), after, since, at, days):
         if rows is None:
             blanks = (None,) * (len(table.columns) - 2)
-            parts.add((key, int(at.timestamp()) * 1_000_000, *blanks))
+            parts.add((key, now, *blanks))
         for row in rows or ():
             parts.add((key, None, *row))
     if not parts.row_count:
@@ -203,7 +206,7 @@ def _compare(  # noqa: PLR0913, PLR0917  (one extraction)
     stream: Stream, before: _Memory, after: _Memory, since: int, at: datetime, days: Days
 ) -> Iterator[tuple[str, Sequence[Row] | None]]:
     """Yield what differs, none for what is gone, and note in `after` what is kept."""
-    floor = int(at.timestamp()) * 1_000_000 - days.rescan * _DAY
+    floor = _since_1970(at) - days.rescan * _DAY
     today = at.astimezone(UTC).date().isoformat()
     seen: set[str] = set()
     for key, record in chain(

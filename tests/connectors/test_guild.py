@@ -87,6 +87,15 @@ def test_a_run_that_writes_nothing_for_a_day_is_lost_and_one_that_vanishes(tmp_p
         assert (row["status"], row["ended_at"]) == ("lost", datetime(2026, 10, 3))  # noqa: DTZ001
 
 
+def test_a_run_that_vanishes_within_the_second_it_was_read_in_is_lost(tmp_path: Path) -> None:
+    saved(tmp_path, "r1", ["STAGED"])
+    nights, source = Nights("guild", tmp_path), Guild(str(tmp_path))
+    nights.night(source, AT + timedelta(milliseconds=200))
+    (tmp_path / "runs" / "r1").rename(tmp_path / "elsewhere")
+    nights.night(source, AT + timedelta(milliseconds=900))
+    assert rows(nights)["r1"]["status"] == "lost"
+
+
 def test_what_signs_an_address_is_left_out(tmp_path: Path) -> None:
     uri = f"https://ann:{CANARY}@acme.example/img.zip?X-Amz-Signature={CANARY}"
     saved(

@@ -231,6 +231,13 @@ def test_what_lies_beyond_twelve_places_is_shown_as_short_as_it_is(
     assert {row.all("td")[-1].text for row in table.all("tbody")[0].all("tr")} == {shown}
 
 
+def test_the_books_say_whose_cost_they_count_as_attributed(site: Path) -> None:
+    page = read_page(site / "books.html")
+    assert BOOKS.params == {"dimension": "user"}
+    assert sum("attributed to users" in heading.text for heading in page.all("h2")) == 3
+    assert "Attributed, here, is what has a user" in page.text
+
+
 def test_a_frame_that_nobody_read_is_named(frames: dict[str, Frame], tmp_path: Path) -> None:
     lacking = {key: frame for key, frame in frames.items() if key != "freshness"}
 
