@@ -217,7 +217,7 @@ def _write_groups(target: Path, batches: Iterator[pa.RecordBatch], said: _Said) 
     with parquet.ParquetWriter(
         target,
         said.schema(),
-        compression="lz4",
+        compression="none",  # packing it would cost more than it saves of what is read once
         use_dictionary=said.few,
         write_statistics=list(said.once),
         write_batch_size=_ROWS,
