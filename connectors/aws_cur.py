@@ -130,7 +130,7 @@ class AwsCur:
             maps=_MAPS,
             rename=declared_name,
             is_bill=True,
-            of_export=("identity_line_item_id",),
+            of_export=("identity_line_item_id", "bill_invoice_id"),
         ),
     )
 

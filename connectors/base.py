@@ -61,7 +61,10 @@ class Table:
     """Texts that mean null in CSV."""
     is_bill: bool = False
     of_export: Sequence[str] = ()
-    """Of a bill, columns that tell a line within one export: in another the same line differs."""
+    """Of a bill, columns in which a line differs from one export to the next, in small letters.
+
+    Numbers of lines, and of invoices: there is none before the month is closed.
+    """
 
 
 @dataclass(frozen=True, slots=True)

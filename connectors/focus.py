@@ -124,6 +124,7 @@ class Focus:
             rename=declared_name,
             null_marks=("", "NULL", "null", "(null)", "None", "''"),
             is_bill=True,
+            of_export=("invoice_id", "invoicedetailid"),
         ),
     )
 

@@ -1,8 +1,9 @@
 """Two files of a bill that hold the same lines, as exports do that each hold the month so far.
 
-A line is told by a digest of all that its file says of it, but for what is of the export and not of
-the bill, such as its place in the file. Of many lines one in so many is looked at: of a file twice
-as long one in twice as many, so that what is looked at of the longer is looked at of the shorter.
+A line is told by a digest of all that its file says of it, but for what changes from one export to
+the next, such as its place in the file and the invoice that it is on in the end. Of many lines one
+in so many is looked at: of a file twice as long one in twice as many, so that what is looked at of
+the longer is looked at of the shorter.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Billed(Declared, Protocol):
 
     @property
     def of_export(self) -> Collection[str]:
-        """Columns that tell a line within one export, and say nothing of the bill."""
+        """Columns in which a line differs from one export to the next."""
         ...
 
 

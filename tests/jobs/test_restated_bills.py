@@ -147,6 +147,17 @@ def test_an_export_that_holds_another_one_is_refused(home: Path, name: str) -> N
     assert billed(home) == Decimal("15.875")
 
 
+def test_a_month_that_was_closed_is_not_added_to_what_it_was_while_it_was_open(home: Path) -> None:
+    header, *lines = (home / "bills" / "2026-10.csv").read_text("utf-8").splitlines()
+    for name, invoice in [("2026-10.csv", ""), ("2026-10-final.csv", "7001")]:
+        said = [f"InvoiceId,{header}", *(f"{invoice},{line}" for line in lines), ""]
+        (home / "bills" / name).write_text("\n".join(said), encoding="utf-8")
+    done = run(home)
+    assert done.returncode == 1
+    assert "2026-10-final.csv and 2026-10.csv hold the same lines, at least half" in done.stderr
+    assert billed(home) == Decimal("3.75")
+
+
 def test_exports_that_share_no_lines_are_added_up(home: Path) -> None:
     whole = home / "bills" / "2026-10.csv"
     for name, costs in [("bill.csv", {3: "1"}), ("2026-10-04.csv", {4: "1", 5: "1.25"})]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from connectors import connector_class
 from connectors.base import Table
 from queries.landed import LandedFile
 from queries.overlaps import SeenLines
@@ -58,6 +59,34 @@ def test_a_file_of_which_another_holds_half_is_found(
     half = bill(tmp_path / f"e.{ending}", range(2000, 4500))
     assert overlap([whole, apart], [less], lines) is None
     assert overlap([apart, half], [whole], lines) == (whole.name, half.name)
+
+
+@pytest.mark.parametrize(
+    ("connector", "header"),
+    [
+        ("aws_cur", "lineItem/UnblendedCost,bill/InvoiceId"),
+        ("aws_cur", "line_item_unblended_cost,bill_invoice_id"),
+        ("focus", "BilledCost,InvoiceId"),
+        ("focus", "BilledCost,InvoiceDetailId"),
+    ],
+)
+@pytest.mark.parametrize("is_parquet", [False, True])
+def test_a_month_that_was_closed_holds_what_it_held_while_it_was_open(
+    tmp_path: Path, connector: str, header: str, *, is_parquet: bool
+) -> None:
+    (table,) = connector_class(connector).tables
+    files = []
+    for name, invoice, first in [("open", "", 1), ("closed", "7001", 1), ("next", "7002", 9)]:
+        text = "\n".join([header, *(f"{first + line}.5,{invoice}" for line in range(5)), ""])
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text, encoding="utf-8")
+        if is_parquet:
+            path = path.with_suffix(".parquet")
+            pl.read_csv(text.encode(), infer_schema=False).write_parquet(path)
+        files.append(LandedFile(path, name, path.suffix[1:], name))
+    is_open, closed, following = (dict.fromkeys([file], 5) for file in files)
+    assert SeenLines().find_overlap(table, closed, is_open) == ("closed", "open")
+    assert SeenLines().find_overlap(table, following, is_open) is None
 
 
 def test_it_counts_how_often_a_line_is_there(tmp_path: Path) -> None:
