@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from queries import ModelError
-from queries.engines.duckdb import Error, Limits, connect
+from queries.engines.duckdb import Error, Limits, connect, literal
 from queries.landed import Declared
 from queries.manifest import digest
 from queries.raw import scan_of, shape_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from queries.engines.duckdb import Connection
     from queries.landed import LandedFile
@@ -99,8 +99,8 @@ class SeenLines:
         """Return the names of two files of which one holds half of the other's lines, or more.
 
         One of the two is new; `new` and `old` say how many lines a file has, about. A single line
-        is not enough: two bills may say as little. Files whose columns differ are not compared, nor
-        is one that cannot be read: whoever counts it says why.
+        is not enough: two bills may say as little. One that cannot be read is not compared: whoever
+        counts it says why.
         """
         names = {str(file.path): file.name for file in (*new, *old)}
         asked = {"new": [str(file.path) for file in new], "all": list(names), "enough": _ENOUGH}
@@ -133,11 +133,23 @@ def _in_order(one: str, other: str) -> tuple[str, str]:
 
 
 def _line(table: Billed, shape: Shape) -> str:
-    """Return the digest of a line in SQL; lines of other columns have others."""
-    columns = sorted(
-        (header, kind, source)
-        for header, kind, source in zip(shape.headers, shape.types, shape.sources, strict=True)
-        if (table.rename or str)(header).lower() not in table.of_export
-    )
-    what = digest([f"{header} {kind}" for header, kind, _ in columns], map(str, shape.told))
-    return f"hash('{what}', {', '.join(source for _, _, source in columns)})"
+    """Return the digest of a line in SQL, in whatever order its cells are; empty ones say nothing.
+
+    So a column more, with nothing in it, makes no other line of it.
+    """
+    told = digest([f"{column} {value}" for column, value in shape.told])
+    said = [f"hash({literal(told)})"]
+    for header, kind, source in zip(shape.headers, shape.types, shape.sources, strict=True):
+        column = (table.rename or str)(header).lower()
+        if column not in table.of_export:
+            nothing = f"coalesce({source}, '') = ''" if kind == "VARCHAR" else f"{source} is null"
+            said.append(f"if({nothing}, 0::ubigint, hash({literal(column)}, {source}))")
+    return _mixed(said)
+
+
+def _mixed(digests: Sequence[str]) -> str:
+    """Return one digest of many; an engine takes calls within calls so deep and no deeper."""
+    if len(digests) == 1:
+        return digests[0]
+    half = len(digests) // 2
+    return f"xor({_mixed(digests[:half])}, {_mixed(digests[half:])})"

@@ -115,9 +115,27 @@ def test_one_line_is_not_enough(tmp_path: Path) -> None:
     assert overlap([bill(tmp_path / f"{name}.csv", [1]) for name in "ab"]) is None
 
 
-def test_files_of_other_columns_are_not_compared(tmp_path: Path) -> None:
+def test_what_other_columns_say_is_not_the_same(tmp_path: Path) -> None:
     one = bill(tmp_path / "one.csv", range(5))
     assert overlap([one, bill(tmp_path / "other.csv", range(5), header="price")]) is None
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_more_makes_another_line_where_it_says_something(
+    tmp_path: Path, ending: str
+) -> None:
+    frame = pl.read_csv(bill(tmp_path / "one.csv", range(9)).path, infer_schema=False)
+
+    def with_more(name: str, said: str | None) -> LandedFile:
+        more = [pl.lit(said).alias(f"tag_{number}") for number in range(600)]
+        wider = frame if said is None else frame.select(*more, "line_no", "cost", "day")
+        path = tmp_path / f"{name}.{ending}"
+        wider.write_csv(path) if ending == "csv" else wider.write_parquet(path)
+        return LandedFile(path, name, ending, name)
+
+    one = with_more("one", None)
+    assert overlap([one, with_more("empty", "")]) == ("empty", "one")
+    assert overlap([one, with_more("full", "x")]) is None
 
 
 def test_few_lines_among_many_that_are_not_all_looked_at_tell_nothing(tmp_path: Path) -> None:
