@@ -20,9 +20,10 @@ LEFT_OUT = "config"
 
 
 def leave_out(night: Night) -> None:
-    """Enter which deliveries the config file leaves out, and which it no longer does."""
+    """Enter which deliveries the config file leaves out, and tell which count again."""
     whys = {(one.source, one.unit): one.why for one in night.config.left_out}
     verdicts: list[tuple[int, State, str, str]] = []
+    back: dict[tuple[str, str], list[Entry]] = {}
     for entry in night.journal.deliveries():
         why = whys.get((entry.source, entry.unit))
         reason = f"the config file leaves it out: {why}"
@@ -30,8 +31,11 @@ def leave_out(night: Night) -> None:
             verdicts.append((entry.id, "quarantined", reason, LEFT_OUT))
         elif why is None and entry.refused_by == LEFT_OUT:
             verdicts.append((entry.id, "landed", "", ""))
+            back.setdefault((entry.source, entry.unit), []).append(entry)
     if verdicts:
         night.journal.judge(verdicts)
+    for (source, unit), versions in back.items():
+        night.progress.say(f"note: {source} {unit} counts again{_bill_of(night, versions)}")
 
 
 def tell_left_out(night: Night) -> None:

@@ -28,7 +28,10 @@ def test_a_unit_counts_no_more_until_its_table_goes(home: Path) -> None:
     listed = run(home, "sources")
     assert "left out: focus 2026-10: the config file leaves it out: a test export" in listed.stdout
     configure(home, FOCUS)
-    assert run(home).returncode == 0
+    first, second = run(home), run(home)
+    assert first.returncode == 0
+    assert "note: focus 2026-10 counts again (2 lines, 3.75 USD)\n" in first.stderr
+    assert "counts again" not in second.stderr
     assert billed(home) == Decimal("11.75")
 
 
